@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154 # these are set by whoever sources it
+# What demo.sh and numbers.sh share: steps that show their progress, the build, the stage. Set `root` to the top of
+# the tree, `build` to the build directory, `logs` to a folder and `steps` to how many there will be; then source it.
+
+. "$root/tests/lab/env.sh"
+. "$root/tests/lab/lib.sh"
+
+step=0 child='' columns=''
+# On a terminal, its width: then a step has one line that changes, otherwise lines as there is something to say.
+[ ! -t 2 ] || columns=$(stty size <&2 2>/dev/null | cut -d' ' -f2)
+[ ! -t 2 ] || [ "${columns:-0}" -gt 0 ] || columns=80
+
+# No `lab_say` here: these lines are for a person who waits.
+bench_say() {
+	echo "$*" >&2
+}
+
+bench_cleanup() {
+	[ -z "$child" ] || { kill "$child" 2>/dev/null; wait "$child"; }
+	[ -z "${stage-}" ] || rm -rf "$stage"
+}
+
+bench_traps() {
+	trap bench_cleanup EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# bench_step TITLE COMMAND...: run it with its output in a log; show what it is at and for how long. Ends the script
+# if it fails.
+bench_step() {
+	step=$((step + 1))
+	title=$1 log=$logs/step-$step.log begin=$(date +%s) shown=0 said=0 seconds=0
+	shift
+	[ -n "$columns" ] || bench_say "[$step/$steps] $title"
+	"$@" >"$log" 2>&1 </dev/null &
+	child=$!
+	while kill -0 "$child" 2>/dev/null; do
+		sleep 0.2
+		seconds=$(($(date +%s) - begin))
+		if [ -n "$columns" ]; then
+			bench_line "[$step/$steps] $title: $seconds s  $(bench_now)"
+		else
+			bench_new_lines
+			[ $((seconds - said)) -lt 5 ] || bench_at "$(bench_now)"
+		fi
+	done
+	wait "$child" && status=0 || status=$?
+	child=''
+	if [ -n "$columns" ]; then
+		bench_line "[$step/$steps] $title: $seconds s"
+		bench_say
+	else
+		bench_new_lines
+		bench_say "[$step/$steps] $seconds s"
+	fi
+	[ "$status" -eq 0 ] && return
+	tail -n 25 "$log" >&2
+	bench_say "${0##*/}: failed with status $status: $title; logs: $logs"
+	exit 1
+}
+
+# bench_line TEXT: in place of the terminal's current line.
+bench_line() {
+	printf "\r\033[K%.$((columns - 1))s" "$1" >&2
+}
+
+# The lines of the running step that say what it is at.
+bench_progress() {
+	sed -n 's/^\(bench\|fetch.sh\|run.sh\|setup.sh\): //p' "$log"
+}
+
+# What it is at now.
+bench_now() {
+	{ tail -n 1 "$log"; bench_progress; } | tail -n 1
+}
+
+# bench_at TEXT: a line with the time.
+bench_at() {
+	printf '%7s s  %.100s\n' "$seconds" "$1" >&2
+	said=$seconds
+}
+
+# Without a terminal: the lines that were not shown yet.
+bench_new_lines() {
+	lines=$(bench_progress | wc -l)
+	while [ "$shown" -lt "$lines" ]; do
+		shown=$((shown + 1))
+		bench_at "$(bench_progress | sed -n "${shown}p")"
+	done
+}
+
+bench_build() {
+	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" || return
+	# Without the tests: only the program is run here.
+	ninja -C "$build" torc
+}
+
+# bench_stage: all that is started in the lab, in the folder $stage: torc/ with its libraries, the guest's kernel,
+# boot.cpio and io.cpio, which has fio. Done out here: the lab is ten times as slow.
+bench_stage() {
+	"$here/../tests/lab/mkguest.sh" "$stage/boot.cpio" --init "$here/guest.sh" &&
+		"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio &&
+		cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" &&
+		mkdir -p "$stage/torc" && cp "$build/torc" "$stage/torc/torc" &&
+		ldd "$stage/torc/torc" | bench_copy_libraries "$stage/torc"
+}
+
+# bench_stage_qemu: the peer, with its loader, libraries and firmware; see fetch.sh.
+bench_stage_qemu() {
+	qemu=$LAB_ROOT/qemu
+	lib=$qemu/usr/lib/x86_64-linux-gnu ld=$qemu/usr/lib64/ld-linux-x86-64.so.2
+	mkdir -p "$stage/qemu/lib" "$stage/qemu/share" &&
+		cp -L "$ld" "$stage/qemu/ld.so" &&
+		cp "$qemu/usr/bin/qemu-system-x86_64" "$stage/qemu/" &&
+		"$ld" --library-path "$lib:$lib/pulseaudio" --list "$qemu/usr/bin/qemu-system-x86_64" |
+		bench_copy_libraries "$stage/qemu/lib" &&
+		cp -L "$qemu/usr/share/seabios/bios-256k.bin" "$qemu/usr/share/qemu/kvmvapic.bin" \
+			"$qemu/usr/share/qemu/linuxboot_dma.bin" "$stage/qemu/share/"
+}
+
+# bench_copy_libraries DIR: those that the output of ldd on stdin names.
+bench_copy_libraries() {
+	awk '$2 == "=>" { print $3 }' | xargs cp -Lt "$1"
+}
+
+# bench_python: the interpreter itself; a wrapper of a version manager takes seconds in the lab.
+bench_python() {
+	python3 -c 'import sys; print(sys.executable)'
+}

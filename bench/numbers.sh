@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What torc costs beside QEMU, measured in one run of the lab: exits per I/O of a passed-through NVMe drive, time to
+# the first guest instruction, private memory, userspace exits until the guest's first line, interrupt set-up.
+#
+#   numbers.sh [--rounds N] [--json FILE] [--build DIR]
+#
+#   --rounds  how often torc, QEMU, QEMU, torc (2); medians are printed, with the smallest and the largest
+#   --json    the raw results of every run and the table, for a program
+#   --build   the build directory (build/ in the tree), made when it is not there
+#
+# Both run the same guest kernel, initramfs and command line with 1 vCPU and 512 MiB; QEMU as `-M q35 -accel kvm
+# -cpu host -nodefaults`. Everything is started from a tmpfs, once to warm up. How each number is taken: measure.py.
+# kvmtool would be a third, but no release of Debian that the lab draws on has a package of it.
+#
+# Exit status: 0 when all was measured, whether a target is met or not; 1 when something failed, which it names.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
+build=$root/build rounds=2 json=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--rounds | --json | --build)
+		[ $# -gt 1 ] || { echo "numbers.sh: $1 needs a value" >&2; exit 2; }
+		case $1 in
+		--rounds) rounds=$2 ;;
+		--json) json=$2 ;;
+		--build) build=$2 ;;
+		esac
+		shift
+		;;
+	--help) sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) echo "numbers.sh: unknown option $1; see --help" >&2; exit 2 ;;
+	esac
+	shift
+done
+case $rounds in '' | *[!0-9]* | 0) echo "numbers.sh: --rounds: not a count: $rounds" >&2; exit 2 ;; esac
+
+logs=$build/bench/numbers steps=5
+mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
+. "$here/lib.sh"
+stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
+bench_traps
+
+stage_all() {
+	bench_stage && bench_stage_qemu
+}
+
+bench_step "installing what is missing" sh "$root/tests/setup.sh"
+bench_step "building torc" bench_build
+bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
+bench_step "preparing the guests" stage_all
+bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 300 * rounds)) --devices nvme-a \
+	--out "$logs" -- \
+	"sh '$root/tests/lab/bind.sh' $LAB_BDF_NVME_A && \
+	'$(bench_python)' '$here/measure.py' numbers '$stage' $LAB_BDF_NVME_A \"\$TORC_LAB_OUT\" $rounds"
+python3 "$here/report.py" numbers "$logs" >"$logs/report.txt" || exit 1
+[ -z "$json" ] || cp "$logs/table.json" "$json" || exit 1
+cat "$logs/report.txt"
+bench_say "saved in $logs/report.txt"

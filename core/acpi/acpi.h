@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * ACPI: from a plain description of the machine to the bytes of its tables.
+ *
+ * Pure: no state, no system calls, any thread. The tables are hardware-reduced (ACPI 6.4, 4.1): no PM timer, no
+ * SCI, no legacy devices; sleep and reset by registers in I/O space.
+ */
+#ifndef CORE_ACPI_ACPI_H
+#define CORE_ACPI_ACPI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+struct acpi_window {
+	uint64_t base;
+	uint64_t size; /* 0: none */
+};
+
+struct acpi_uart {
+	uint16_t port; /* 0: none */
+	uint8_t gsi;
+};
+
+struct acpi_machine {
+	unsigned nr_cpus;	  /* 1 to 255 */
+	const uint32_t *apic_ids; /* @nr_cpus of them; ids above 254 become x2APIC entries */
+	uint8_t ioapic_id;
+	uint32_t ioapic_addr;
+	uint32_t lapic_addr;
+	uint64_t ecam_base;
+	uint8_t ecam_last_bus;
+	struct acpi_window pci_io;
+	struct acpi_window pci_mem32;
+	struct acpi_window pci_mem64;
+	uint8_t intx_gsi; /* of four; device D, pin P (0-3) uses intx_gsi + (D + P) mod 4 */
+	uint16_t sleep_control_port;
+	uint16_t sleep_status_port;
+	uint16_t reset_port;
+	uint8_t reset_value;
+	struct acpi_uart uart;
+};
+
+/** What the guest writes to the sleep control register to power off: SLP_TYP 5, SLP_EN. */
+#define ACPI_SLEEP_POWER_OFF ((5U << 2) | (1U << 5))
+
+/**
+ * acpi_build - write RSDP, XSDT, FADT, MADT, MCFG and DSDT
+ * @machine: the description
+ * @base: guest physical address at which @buf will lie, a multiple of 16
+ * @buf: @size bytes; the RSDP is at its start; contents undefined on failure
+ * @size: of @buf; 128 KiB holds any machine
+ * @used: receives how many bytes were written; untouched on failure
+ * @err: filled on failure
+ *
+ * Return: 0; -EINVAL for a description out of range; -ENOSPC when @size is too small.
+ * Source: ACPI 6.4, 5.2 (tables), 20 (AML); PCI Firmware 3.3, 4.1 (MCFG, _OSC).
+ */
+int acpi_build(const struct acpi_machine *machine, uint64_t base, void *buf, size_t size,
+	       size_t *used, struct error *err);
+
+#endif

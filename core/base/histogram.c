@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/base/histogram.h"
+
+#include <string.h>
+
+#include "core/base/bits.h"
+
+#define SUB_BUCKETS (1U << HISTOGRAM_SUB_BITS)
+
+static unsigned bucket_of(uint64_t value)
+{
+	unsigned shift;
+
+	if (value < 2 * SUB_BUCKETS)
+		return (unsigned)value;
+	/* The highest set bit and the HISTOGRAM_SUB_BITS below it stay. */
+	shift = 63U - (unsigned)__builtin_clzll(value) - HISTOGRAM_SUB_BITS;
+	return shift * SUB_BUCKETS + (unsigned)(value >> shift);
+}
+
+static uint64_t bucket_middle(unsigned bucket)
+{
+	unsigned shift;
+	uint64_t low;
+
+	if (bucket < 2 * SUB_BUCKETS)
+		return bucket;
+	shift = bucket / SUB_BUCKETS - 1;
+	low = (uint64_t)(bucket - shift * SUB_BUCKETS) << shift;
+	return low + (1ULL << shift) / 2;
+}
+
+void histogram_init(struct histogram *h)
+{
+	memset(h, 0, sizeof(*h));
+	h->min = UINT64_MAX;
+}
+
+void histogram_record(struct histogram *h, uint64_t value)
+{
+	uint64_t *bucket = &h->bucket[bucket_of(value)];
+
+	WRITE_ONCE(h->sum, h->sum + value);
+	if (value < h->min)
+		WRITE_ONCE(h->min, value);
+	if (value > h->max)
+		WRITE_ONCE(h->max, value);
+	/* Last, so that whoever counts the value knows its limits; pairs with histogram_merge(). */
+	store_release(bucket, *bucket + 1);
+	WRITE_ONCE(h->count, h->count + 1);
+}
+
+void histogram_merge(struct histogram *into, const struct histogram *from)
+{
+	uint64_t v;
+
+	/* Counted from the buckets, so that the result agrees with itself while @from is written. */
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		v = load_acquire(&from->bucket[i]); /* pairs with histogram_record() */
+		into->bucket[i] += v;
+		into->count += v;
+	}
+	into->sum += READ_ONCE(from->sum);
+	v = READ_ONCE(from->min);
+	if (v < into->min)
+		into->min = v;
+	v = READ_ONCE(from->max);
+	if (v > into->max)
+		into->max = v;
+}
+
+uint64_t histogram_percentile(const struct histogram *h, double percent)
+{
+	uint64_t rank, seen = 0, middle;
+	unsigned i;
+	double exact;
+
+	if (!h->count)
+		return 0;
+	if (!(percent > 0))
+		return h->min;
+	if (percent >= 100)
+		return h->max;
+	/* The slack keeps 99.9% of 1,000 at rank 999 in spite of rounding. */
+	exact = percent / 100 * (double)h->count * (1 - 1e-12);
+	rank = (uint64_t)exact;
+	if ((double)rank < exact)
+		rank++;
+	for (i = 0; i < HISTOGRAM_BUCKETS - 1; i++) {
+		seen += h->bucket[i];
+		if (seen >= rank)
+			break;
+	}
+	middle = bucket_middle(i);
+	if (middle < h->min)
+		return h->min;
+	return middle > h->max ? h->max : middle;
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * CPUID: what KVM supports, made to say how many CPUs there are and how they are arranged.
+ *
+ * Pure but for the one ioctl that asks KVM. APIC ids are packed as the CPUID leaves describe them: thread, core,
+ * die and package fields, each as many bits wide as its count needs.
+ */
+#ifndef CORE_KVM_CPUID_H
+#define CORE_KVM_CPUID_H
+
+#include <stdint.h>
+#include <linux/kvm.h>
+
+#include "core/base/error.h"
+
+struct cpuid_topology {
+	unsigned threads; /* per core; each of the four at least 1 */
+	unsigned cores;	  /* per die */
+	unsigned dies;	  /* per package */
+	unsigned packages;
+};
+
+/**
+ * cpuid_apic_id - the APIC id of a vCPU
+ * @topology: the arrangement
+ * @index: below the product of its counts
+ *
+ * Return: the id.
+ */
+uint32_t cpuid_apic_id(const struct cpuid_topology *topology, unsigned index);
+
+/**
+ * cpuid_supported - ask KVM what it can give a guest
+ * @kvm_fd: /dev/kvm
+ * @out: receives an array to free(); untouched on failure
+ * @err: filled on failure
+ *
+ * Return: 0; -ENOMEM; -errno of KVM_GET_SUPPORTED_CPUID.
+ */
+int cpuid_supported(int kvm_fd, struct kvm_cpuid2 **out, struct error *err);
+
+/**
+ * cpuid_set_vcpu - turn the supported leaves into those of one vCPU
+ * @cpuid: from cpuid_supported(), or the result for another vCPU
+ * @topology: the arrangement
+ * @index: of the vCPU
+ *
+ * Source: Intel SDM 2A, CPUID leaves 1, 4, 0xb, 0x1f; AMD APM 3, E.4, leaves 0x80000008, 0x8000001d, 0x8000001e.
+ */
+void cpuid_set_vcpu(struct kvm_cpuid2 *cpuid, const struct cpuid_topology *topology,
+		    unsigned index);
+
+/**
+ * cpuid_phys_bits - the guest physical address width
+ * @cpuid: from cpuid_supported()
+ *
+ * Return: leaf 0x80000008's, by its guest field where KVM fills that; 36 when there is no such leaf.
+ */
+unsigned cpuid_phys_bits(const struct kvm_cpuid2 *cpuid);
+
+#endif

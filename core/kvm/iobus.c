@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/kvm/iobus.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+
+/*
+ * Reclamation. A reader (1) loads the generation, (2) publishes it, (3) loads the table; a writer
+ * (4) replaces the table, (5) advances the generation, (6) looks at what readers published. 2, 3, 4
+ * and 6 are sequentially consistent, 1 and 5 an acquire and a release:
+ * - A reader that got the old table in 3 did 3 before 4, hence 2 before 6: the writer sees it.
+ * - What it published is older than the generation of 5: had 1 read that, 3 would have seen 4.
+ * So a table may go when no reader publishes a generation older than the one that replaced it.
+ */
+struct iobus_table {
+	uint64_t retired_at; /* the generation that no longer had it */
+	struct iobus_table *next;
+	size_t nr_regions;
+	struct iobus_region region[]; /* sorted by base, disjoint */
+};
+
+static struct iobus_table *table_new(size_t nr_regions)
+{
+	struct iobus_table *table;
+
+	table = calloc(1, sizeof(*table) + nr_regions * sizeof(table->region[0]));
+	if (table)
+		table->nr_regions = nr_regions;
+	return table;
+}
+
+/* The number of regions that start at or below @addr. */
+static size_t table_upper_bound(const struct iobus_table *table, uint64_t addr)
+{
+	size_t low = 0, high = table->nr_regions;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (table->region[mid].base <= addr)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static const struct iobus_region *table_find(const struct iobus_table *table, uint64_t addr,
+					     unsigned size)
+{
+	size_t n = table_upper_bound(table, addr);
+	const struct iobus_region *region;
+
+	if (!n)
+		return NULL;
+	region = &table->region[n - 1];
+	return range_fits(addr - region->base, size, region->size) ? region : NULL;
+}
+
+/* Frees retired tables that no reader can hold. The caller holds the lock. */
+static void reclaim(struct iobus *bus)
+{
+	uint64_t oldest = UINT64_MAX;
+	struct iobus_table **link = &bus->retired;
+
+	for (struct iobus_reader *reader = bus->readers; reader; reader = reader->next) {
+		/* Pairs with reader_enter()'s store (step 6 after 4), and as an acquire with
+		 * the release in reader_leave(): the reader's last access precedes the free. */
+		uint64_t generation = __atomic_load_n(&reader->generation, __ATOMIC_SEQ_CST);
+
+		if (generation && generation < oldest)
+			oldest = generation;
+	}
+	while (*link) {
+		struct iobus_table *table = *link;
+
+		if (table->retired_at <= oldest) {
+			*link = table->next;
+			free(table);
+		} else {
+			link = &table->next;
+		}
+	}
+}
+
+/* Makes @table the current one. The caller holds the lock. */
+static void publish(struct iobus *bus, struct iobus_table *table)
+{
+	struct iobus_table *old = bus->table;
+
+	/* Pairs with reader_enter()'s load of the table, which also sees what @table points to. */
+	__atomic_store_n(&bus->table, table, __ATOMIC_SEQ_CST);
+	/* Pairs with reader_enter()'s load: who sees this generation sees this table. */
+	store_release(&bus->generation, bus->generation + 1);
+	old->retired_at = bus->generation;
+	old->next = bus->retired;
+	bus->retired = old;
+	/* Called within a dispatch, this keeps the table that the dispatch came from: the calling
+	 * thread's own reader still publishes an older generation. A later writer frees it. */
+	reclaim(bus);
+}
+
+int iobus_init(struct iobus *bus, const char *name)
+{
+	struct iobus_table *table = table_new(0);
+
+	if (!table)
+		return -ENOMEM;
+	*bus = (struct iobus){ .name = name, .table = table, .generation = 1 };
+	pthread_mutex_init(&bus->lock, NULL); /* cannot fail without attributes */
+	return 0;
+}
+
+void iobus_destroy(struct iobus *bus)
+{
+	if (!bus->table)
+		return;
+	while (bus->retired) {
+		struct iobus_table *table = bus->retired;
+
+		bus->retired = table->next;
+		free(table);
+	}
+	free(bus->table);
+	pthread_mutex_destroy(&bus->lock);
+	*bus = (struct iobus){ .name = NULL };
+}
+
+void iobus_register_reader(struct iobus *bus, struct iobus_reader *reader)
+{
+	pthread_mutex_lock(&bus->lock);
+	reader->next = bus->readers;
+	bus->readers = reader;
+	pthread_mutex_unlock(&bus->lock);
+}
+
+static int add_locked(struct iobus *bus, const struct iobus_region *region)
+{
+	const struct iobus_table *old = bus->table;
+	size_t at = table_upper_bound(old, region->base);
+	const struct iobus_region *above = &old->region[at];
+	struct iobus_table *table;
+
+	if (at && region->base - above[-1].base < above[-1].size)
+		return -EEXIST;
+	if (at < old->nr_regions && above->base - region->base < region->size)
+		return -EEXIST;
+	table = table_new(old->nr_regions + 1);
+	if (!table)
+		return -ENOMEM;
+	memcpy(table->region, old->region, at * sizeof(*region));
+	table->region[at] = *region;
+	memcpy(&table->region[at + 1], above, (old->nr_regions - at) * sizeof(*region));
+	publish(bus, table);
+	return 0;
+}
+
+int iobus_add(struct iobus *bus, const struct iobus_region *region)
+{
+	int r;
+
+	if (!region->size || region->size - 1 > UINT64_MAX - region->base)
+		return -EINVAL;
+	pthread_mutex_lock(&bus->lock);
+	r = add_locked(bus, region);
+	pthread_mutex_unlock(&bus->lock);
+	return r;
+}
+
+static int remove_locked(struct iobus *bus, uint64_t base)
+{
+	const struct iobus_table *old = bus->table;
+	size_t above = table_upper_bound(old, base);
+	struct iobus_table *table;
+
+	if (!above || old->region[above - 1].base != base)
+		return -ENOENT;
+	table = table_new(old->nr_regions - 1);
+	if (!table)
+		return -ENOMEM;
+	memcpy(table->region, old->region, (above - 1) * sizeof(old->region[0]));
+	memcpy(&table->region[above - 1], &old->region[above],
+	       (old->nr_regions - above) * sizeof(old->region[0]));
+	publish(bus, table);
+	return 0;
+}
+
+int iobus_remove(struct iobus *bus, uint64_t base)
+{
+	int r;
+
+	pthread_mutex_lock(&bus->lock);
+	r = remove_locked(bus, base);
+	pthread_mutex_unlock(&bus->lock);
+	return r;
+}
+
+/*
+ * From here to reader_leave() no table that is current now is freed. A device may dispatch on the
+ * same bus: the outermost dispatch's generation is the older one and stays published.
+ */
+static const struct iobus_table *reader_enter(struct iobus *bus, struct iobus_reader *reader,
+					      bool *outermost)
+{
+	*outermost = !reader->generation;
+	if (*outermost) {
+		/* Pairs with publish()'s release of the generation. */
+		uint64_t generation = load_acquire(&bus->generation);
+
+		/* Pairs with reclaim()'s load; must not pass the load of the table below. */
+		__atomic_store_n(&reader->generation, generation, __ATOMIC_SEQ_CST);
+	}
+	/* Pairs with publish()'s store of the table. */
+	return __atomic_load_n(&bus->table, __ATOMIC_SEQ_CST);
+}
+
+static void reader_leave(struct iobus_reader *reader, bool outermost)
+{
+	if (outermost)
+		store_release(&reader->generation, 0); /* pairs with reclaim()'s load */
+}
+
+uint64_t iobus_read(struct iobus *bus, struct iobus_reader *reader, uint64_t addr, unsigned size)
+{
+	bool outermost;
+	const struct iobus_table *table = reader_enter(bus, reader, &outermost);
+	const struct iobus_region *region = table_find(table, addr, size);
+	uint64_t value = UINT64_MAX;
+
+	if (region)
+		value = region->ops->read(region->opaque, addr - region->base, size);
+	reader_leave(reader, outermost);
+	return value & (UINT64_MAX >> (64 - 8 * size));
+}
+
+void iobus_write(struct iobus *bus, struct iobus_reader *reader, uint64_t addr, unsigned size,
+		 uint64_t value)
+{
+	bool outermost;
+	const struct iobus_table *table = reader_enter(bus, reader, &outermost);
+	const struct iobus_region *region = table_find(table, addr, size);
+
+	if (region)
+		region->ops->write(region->opaque, addr - region->base, size, value);
+	reader_leave(reader, outermost);
+}

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * vCPU: a KVM vCPU and the thread that runs it.
+ *
+ * The main thread creates vCPUs, starts and stops them all together, and resets them while they are stopped. The
+ * thread "vcpuN" is in KVM_RUN or handles an exit; it dispatches port and MMIO accesses to the VM's buses and
+ * counts its exits. What it cannot handle itself (triple fault, an error of KVM) it reports by the stop callback
+ * and then waits, as vcpu_pause() makes it do.
+ */
+#ifndef CORE_KVM_VCPU_H
+#define CORE_KVM_VCPU_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <linux/kvm.h>
+
+#include "core/base/error.h"
+#include "core/kvm/cpuid.h"
+#include "core/kvm/vcpu_entry.h"
+#include "core/kvm/vcpu_state.h"
+#include "core/kvm/vm.h"
+
+enum vcpu_exit {
+	VCPU_EXIT_PIO,
+	VCPU_EXIT_MMIO,
+	VCPU_EXIT_HLT,
+	VCPU_EXIT_INTR, /* a signal: pause */
+	VCPU_EXIT_SHUTDOWN,
+	VCPU_EXIT_SYSTEM_EVENT,
+	VCPU_EXIT_INTERNAL_ERROR,
+	VCPU_EXIT_FAIL_ENTRY,
+	VCPU_EXIT_OTHER,
+	VCPU_NR_EXITS,
+};
+
+enum vcpu_stop {
+	VCPU_STOP_TRIPLE_FAULT,
+	VCPU_STOP_RESET, /* KVM's system event */
+	VCPU_STOP_POWER_OFF,
+	VCPU_STOP_ERROR, /* KVM cannot go on; logged with the registers */
+};
+
+struct vcpu;
+
+/** Called by the vCPU's thread, which pauses afterwards. */
+typedef void (*vcpu_stop_fn)(void *opaque, struct vcpu *vcpu, enum vcpu_stop why);
+
+struct vcpu {
+	struct vm *vm;
+	unsigned index;
+	int fd;
+	struct kvm_run *run;
+	struct vcpu_state *initial;
+	vcpu_stop_fn on_stop;
+	void *opaque;
+	struct iobus_reader pio_reader, mmio_reader;
+	uint64_t exits[VCPU_NR_EXITS]; /* its own thread's; read by others for reports */
+
+	pthread_t thread;
+	bool has_thread;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool want_run, want_quit; /* under lock */
+	bool running;		  /* under lock */
+};
+
+/**
+ * vcpu_init - create a vCPU in its reset state, without a thread
+ * @vcpu: embedded; stays in place
+ * @vm: outlives it
+ * @index: 0 and up; its APIC id follows from @topology
+ * @topology: the arrangement of all
+ * @cpuid: from cpuid_supported(); changed to this vCPU's leaves
+ * @on_stop: see vcpu_stop_fn
+ * @opaque: for @on_stop
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; -errno.
+ */
+int vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index,
+	      const struct cpuid_topology *topology, struct kvm_cpuid2 *cpuid, vcpu_stop_fn on_stop,
+	      void *opaque, struct error *err);
+
+/**
+ * vcpu_destroy - end its thread and close it
+ * @vcpu: initialised or zeroed
+ */
+void vcpu_destroy(struct vcpu *vcpu);
+
+/**
+ * vcpu_start - start its thread, paused
+ * @vcpu: without a thread
+ * @err: filled on failure
+ *
+ * Return: 0; -errno of pthread_create().
+ */
+int vcpu_start(struct vcpu *vcpu, struct error *err);
+
+/**
+ * vcpu_resume - let its thread enter the guest
+ * @vcpu: with a thread
+ */
+void vcpu_resume(struct vcpu *vcpu);
+
+/**
+ * vcpu_request_pause - ask its thread to leave the guest
+ * @vcpu: with a thread; any thread may call
+ */
+void vcpu_request_pause(struct vcpu *vcpu);
+
+/**
+ * vcpu_wait_paused - wait until it has
+ * @vcpu: vcpu_request_pause() was called; not by the vCPU's own thread
+ */
+void vcpu_wait_paused(struct vcpu *vcpu);
+
+/**
+ * vcpu_set_entry - make the boot vCPU start as a boot loader would
+ * @vcpu: in its reset state, paused
+ * @entry: from boot_load()
+ * @err: filled on failure
+ *
+ * Return: 0; -errno of KVM_SET_SREGS, KVM_SET_REGS.
+ */
+int vcpu_set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct error *err);
+
+/**
+ * vcpu_reset - as after vcpu_init()
+ * @vcpu: paused
+ * @err: filled on failure
+ *
+ * Return: 0; -errno of KVM.
+ */
+int vcpu_reset(struct vcpu *vcpu, struct error *err);
+
+/**
+ * vcpu_exit_name - for reports
+ * @exit: which
+ *
+ * Return: a constant string.
+ */
+const char *vcpu_exit_name(enum vcpu_exit exit);
+
+/**
+ * vcpu_signals_init - install the handler of the signal that interrupts KVM_RUN
+ *
+ * Once, before the first vcpu_start(). The signal is SIGRTMIN; the handler does nothing.
+ */
+void vcpu_signals_init(void);
+
+#endif

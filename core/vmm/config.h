@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Configuration: from the command line to a struct. Pure: opens no file, changes nothing.
+ *
+ * Option names and key=value syntax are Cloud Hypervisor's. An option takes one value, several
+ * after it, or is repeated, where it names things of which there can be several (--device
+ * path=a path=b). Sizes take K, M, G, T.
+ */
+#ifndef CORE_VMM_CONFIG_H
+#define CORE_VMM_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "io/serial/serial.h"
+
+#define CONFIG_MAX_CPUS	   255
+#define CONFIG_MAX_DEVICES 31
+
+struct config_topology {
+	unsigned threads_per_core;
+	unsigned cores_per_die;
+	unsigned dies_per_package;
+	unsigned packages;
+};
+
+struct config_cpus {
+	unsigned boot;			 /* 1 to CONFIG_MAX_CPUS */
+	struct config_topology topology; /* all 0: one package of single-thread cores */
+};
+
+struct config_memory {
+	uint64_t size; /* bytes, a multiple of 2 MiB, at least 64 MiB */
+	bool thp;
+};
+
+struct config_device {
+	char *path; /* a sysfs directory, as given */
+	char *id;   /* never NULL: "_vfio0" and so on when none was given */
+};
+
+enum config_action {
+	CONFIG_RUN,
+	CONFIG_HELP,	/* print the usage, exit 0 */
+	CONFIG_VERSION, /* print the version, exit 0 */
+};
+
+struct config {
+	enum config_action action;
+	char *kernel;
+	char *initramfs; /* NULL: none */
+	char *cmdline;	 /* never NULL */
+	struct config_cpus cpus;
+	struct config_memory memory;
+	struct serial_config serial;
+	enum serial_mode console; /* SERIAL_OFF or SERIAL_NULL until there is a virtio-console */
+	unsigned nr_devices;
+	struct config_device device[CONFIG_MAX_DEVICES];
+	struct log_config log;
+};
+
+/**
+ * config_parse - read a command line
+ * @config: untouched on failure; config_destroy() it afterwards
+ * @argc: as main()'s
+ * @argv: as main()'s
+ * @err: filled on failure, for -EINVAL with usage = true: "option --memry: unknown",
+ * remedy "did you mean --memory?"
+ *
+ * Main thread (getopt_long). Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_parse(struct config *config, int argc, char **argv, struct error *err);
+
+/**
+ * config_destroy - free what config_parse() allocated
+ * @config: parsed or zeroed
+ */
+void config_destroy(struct config *config);
+
+/**
+ * config_usage - print the options with a line of explanation each
+ * @out: stdout for --help
+ */
+void config_usage(FILE *out);
+
+#endif

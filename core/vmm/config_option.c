@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/vmm/config_option.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/vmm/config_value.h"
+
+#define MEMORY_STEP (2 * MIB)
+#define MEMORY_MIN  (64 * MIB)
+#define MEMORY_MAX  (1ULL << 52) /* an x86-64 physical address has at most 52 bits */
+
+enum {
+	CPUS_BOOT,
+	CPUS_MAX,
+	CPUS_TOPOLOGY
+};
+
+static const struct config_key_set cpus_keys = {
+	.bare = true,
+	.key = {
+		[CPUS_BOOT] = { "boot", false },
+		[CPUS_MAX] = { "max", false },
+		[CPUS_TOPOLOGY] = { "topology", false },
+		{ "affinity", true },
+		{ "core_scheduling", true },
+		{ "features", true },
+		{ "kvm_hyperv", true },
+		{ "max_phys_bits", true },
+		{ "nested", true },
+	},
+};
+
+enum {
+	MEMORY_SIZE,
+	MEMORY_THP
+};
+
+static const struct config_key_set memory_keys = {
+	.bare = true,
+	.key = {
+		[MEMORY_SIZE] = { "size", false },
+		[MEMORY_THP] = { "thp", false },
+		{ "hotplug_method", true },
+		{ "hotplug_size", true },
+		{ "hotplugged_size", true },
+		{ "hugepage_size", true },
+		{ "hugepages", true },
+		{ "mergeable", true },
+		{ "prefault", true },
+		{ "reserve", true },
+		{ "shared", true },
+	},
+};
+
+enum {
+	DEVICE_PATH,
+	DEVICE_ID
+};
+
+static const struct config_key_set device_keys = {
+	.key = {
+		[DEVICE_PATH] = { "path", false },
+		[DEVICE_ID] = { "id", false },
+		{ "fd", true },
+		{ "iommu", true },
+		{ "pci_device_id", true },
+		{ "pci_segment", true },
+		{ "x_exclude_mmap_bars", true },
+		{ "x_nv_gpudirect_clique", true },
+	},
+};
+
+static int copy_string(char **to, const char *value, struct error *err)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return error_set(err, -ENOMEM, "value");
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+static int set_kernel(struct config *config, const char *value, struct error *err)
+{
+	return copy_string(&config->kernel, value, err);
+}
+
+static int set_initramfs(struct config *config, const char *value, struct error *err)
+{
+	return copy_string(&config->initramfs, value, err);
+}
+
+static int set_cmdline(struct config *config, const char *value, struct error *err)
+{
+	char *joined;
+
+	if (!*config->cmdline)
+		return copy_string(&config->cmdline, value, err);
+	if (!*value)
+		return 0;
+	if (asprintf(&joined, "%s %s", config->cmdline, value) < 0)
+		return error_set(err, -ENOMEM, "value");
+	free(config->cmdline);
+	config->cmdline = joined;
+	return 0;
+}
+
+/* "threads:cores:dies:packages" */
+static int split_topology(const struct config_pairs *pairs, struct config_topology *t,
+			  struct error *err)
+{
+	unsigned *const part[] = { &t->threads_per_core, &t->cores_per_die, &t->dies_per_package,
+				   &t->packages };
+	const char *rest = pairs->value[CPUS_TOPOLOGY];
+	unsigned n = 0;
+
+	for (; rest && n < ARRAY_SIZE(part); n++) {
+		size_t len = strcspn(rest, ":");
+		struct error why = { .code = -EINVAL };
+		char text[32];
+
+		if (len >= sizeof(text))
+			break;
+		memcpy(text, rest, len);
+		text[len] = '\0';
+		if (config_value_unsigned(text, CONFIG_MAX_CPUS, part[n], &why))
+			return config_pairs_refuse(pairs, CPUS_TOPOLOGY, err, "%s", why.reason);
+		rest = rest[len] ? rest + len + 1 : NULL;
+	}
+	return rest || n < ARRAY_SIZE(part)
+		       ? config_pairs_refuse(pairs, CPUS_TOPOLOGY, err, "not four numbers")
+		       : 0;
+}
+
+static int read_topology(const struct config_pairs *pairs, struct config_cpus *cpus,
+			 struct error *err)
+{
+	struct config_topology t;
+	uint64_t product;
+	int r = split_topology(pairs, &t, err);
+
+	if (!r) {
+		product = (uint64_t)t.threads_per_core * t.cores_per_die * t.dies_per_package *
+			  t.packages;
+		if (product == cpus->boot) {
+			cpus->topology = t;
+			return 0;
+		}
+		r = config_pairs_refuse(pairs, CPUS_TOPOLOGY, err,
+					"its product is %llu, but the vCPUs are %u",
+					(unsigned long long)product, cpus->boot);
+	}
+	error_remedy(err,
+		     "write threads per core:cores per die:dies per package:packages with the "
+		     "product %u, for example topology=1:%u:1:1",
+		     cpus->boot, cpus->boot);
+	return r;
+}
+
+static int read_cpus(const struct config_pairs *pairs, struct config_cpus *cpus, struct error *err)
+{
+	unsigned max;
+	int r;
+
+	r = config_pairs_unsigned(pairs, CPUS_BOOT, CONFIG_MAX_CPUS, &cpus->boot, err);
+	if (r)
+		return r;
+	max = cpus->boot;
+	r = config_pairs_unsigned(pairs, CPUS_MAX, CONFIG_MAX_CPUS, &max, err);
+	if (r)
+		return r;
+	if (max != cpus->boot) {
+		config_pairs_refuse(pairs, CPUS_MAX, err,
+				    max < cpus->boot
+					    ? "%u is less than boot=%u"
+					    : "%u is more than boot=%u, and vCPU hotplug is not "
+					      "supported yet",
+				    max, cpus->boot);
+		return error_remedy(err, "leave max out, or write max=%u", cpus->boot);
+	}
+	return pairs->value[CPUS_TOPOLOGY] ? read_topology(pairs, cpus, err) : 0;
+}
+
+static int set_cpus(struct config *config, const char *value, struct error *err)
+{
+	struct config_cpus cpus = config->cpus;
+	struct config_pairs pairs;
+	int r = config_pairs_parse(&pairs, value, &cpus_keys, err);
+
+	if (r)
+		return r;
+	r = read_cpus(&pairs, &cpus, err);
+	config_pairs_destroy(&pairs);
+	if (!r)
+		config->cpus = cpus;
+	return r;
+}
+
+static int check_memory_size(const struct config_pairs *pairs, uint64_t size, struct error *err)
+{
+	if (size < MEMORY_MIN) {
+		config_pairs_refuse(pairs, MEMORY_SIZE, err, "\"%s\" is less than 64 MiB",
+				    pairs->value[MEMORY_SIZE]);
+		return error_remedy(err, "give the guest at least size=64M");
+	}
+	if (size > MEMORY_MAX) {
+		config_pairs_refuse(pairs, MEMORY_SIZE, err,
+				    "\"%s\" is more than x86-64 can address (4,096 TiB)",
+				    pairs->value[MEMORY_SIZE]);
+		return error_remedy(err, "give the guest less than the host has");
+	}
+	if (size % MEMORY_STEP) {
+		config_pairs_refuse(pairs, MEMORY_SIZE, err, "\"%s\" is not a multiple of 2 MiB",
+				    pairs->value[MEMORY_SIZE]);
+		return error_remedy(err, "write size=%lluM or size=%lluM",
+				    align_down(size, MEMORY_STEP) / MIB,
+				    align_up(size, MEMORY_STEP) / MIB);
+	}
+	return 0;
+}
+
+static int set_memory(struct config *config, const char *value, struct error *err)
+{
+	struct config_memory memory = config->memory;
+	struct config_pairs pairs;
+	int r = config_pairs_parse(&pairs, value, &memory_keys, err);
+
+	if (r)
+		return r;
+	r = config_pairs_size(&pairs, MEMORY_SIZE, &memory.size, err);
+	if (!r)
+		r = check_memory_size(&pairs, memory.size, err);
+	if (!r)
+		r = config_pairs_toggle(&pairs, MEMORY_THP, &memory.thp, err);
+	config_pairs_destroy(&pairs);
+	if (!r)
+		config->memory = memory;
+	return r;
+}
+
+/* What a serial line or console is connected to; @path points into @value. */
+static int parse_mode(const char *value, enum serial_mode *mode, const char **path,
+		      struct error *err)
+{
+	static const char *const names[] = { "off", "null", "tty", "file" };
+	const char *nearest;
+
+	for (unsigned i = SERIAL_OFF; i <= SERIAL_TTY; i++) {
+		if (!strcmp(value, names[i])) {
+			*mode = (enum serial_mode)i;
+			return 0;
+		}
+	}
+	if (!strncmp(value, "file=", 5) && value[5]) {
+		*mode = SERIAL_FILE;
+		*path = value + 5;
+		return 0;
+	}
+	error_set(err, -EINVAL, "value %s", value);
+	if (!strcmp(value, "file") || !strcmp(value, "file=")) {
+		error_reason(err, "names no file");
+		return error_remedy(err, "write file=PATH");
+	}
+	if (!strcmp(value, "pty") || !strncmp(value, "socket=", 7)) {
+		error_reason(err, "not supported yet");
+		return error_remedy(err, "use off, null, tty or file=PATH");
+	}
+	error_reason(err, "unknown");
+	nearest = error_nearest(value, names, ARRAY_SIZE(names));
+	if (nearest)
+		return error_remedy(err, "did you mean %s?", nearest);
+	return error_remedy(err, "use off, null, tty or file=PATH");
+}
+
+static int set_serial(struct config *config, const char *value, struct error *err)
+{
+	const char *path = NULL;
+	enum serial_mode mode;
+	char *copy = NULL;
+	int r = parse_mode(value, &mode, &path, err);
+
+	if (r)
+		return r;
+	if (path) {
+		r = copy_string(&copy, path, err);
+		if (r)
+			return r;
+	}
+	config->serial = (struct serial_config){ .mode = mode, .path = copy };
+	return 0;
+}
+
+static int set_console(struct config *config, const char *value, struct error *err)
+{
+	const char *path = NULL;
+	enum serial_mode mode;
+	int r = parse_mode(value, &mode, &path, err);
+
+	if (r)
+		return r;
+	if (mode == SERIAL_TTY || mode == SERIAL_FILE) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "there is no virtio-console yet");
+		return error_remedy(err, "use --serial %s, with console=ttyS0 in --cmdline", value);
+	}
+	config->console = mode;
+	return 0;
+}
+
+static size_t length_without_slashes(const char *path)
+{
+	size_t len = strlen(path);
+
+	while (len > 1 && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+static int check_device(const struct config *config, const struct config_pairs *pairs,
+			struct error *err)
+{
+	const char *path = pairs->value[DEVICE_PATH], *id = pairs->value[DEVICE_ID];
+	size_t len;
+
+	if (!path) {
+		error_set(err, -EINVAL, "key path");
+		error_reason(err, "missing");
+		return error_remedy(err, "name the device: path=/sys/bus/pci/devices/0000:01:00.0");
+	}
+	len = length_without_slashes(path);
+	for (unsigned i = 0; i < config->nr_devices; i++) {
+		const struct config_device *other = &config->device[i];
+
+		if (len == length_without_slashes(other->path) && !memcmp(path, other->path, len)) {
+			config_pairs_refuse(pairs, DEVICE_PATH, err, "%s is given twice", path);
+			return error_remedy(err, "name each device once");
+		}
+		if (id && other->id && !strcmp(id, other->id)) {
+			config_pairs_refuse(pairs, DEVICE_ID, err, "%s is taken by %s", id,
+					    other->path);
+			return error_remedy(err, "give each device an id of its own, or none");
+		}
+	}
+	if (config->nr_devices == CONFIG_MAX_DEVICES) {
+		error_set(err, -EINVAL, "device %s", path);
+		error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
+		return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+	}
+	return 0;
+}
+
+/* An id that was not given stays NULL here: which defaults are free is known when all are read. */
+static int add_device(struct config *config, const struct config_pairs *pairs, struct error *err)
+{
+	struct config_device device = { 0 };
+	int r = check_device(config, pairs, err);
+
+	if (!r)
+		r = copy_string(&device.path, pairs->value[DEVICE_PATH], err);
+	if (!r && pairs->value[DEVICE_ID])
+		r = copy_string(&device.id, pairs->value[DEVICE_ID], err);
+	if (r) {
+		free(device.path);
+		return r;
+	}
+	config->device[config->nr_devices++] = device;
+	return 0;
+}
+
+static int set_device(struct config *config, const char *value, struct error *err)
+{
+	struct config_pairs pairs;
+	int r;
+
+	/* The commonest slip, for which "unknown key /sys/..." would be no help. */
+	if (!strchr(value, '=') && strpbrk(value, "/:")) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "not a key=value pair");
+		return error_remedy(err, "write path=%s%s",
+				    *value == '/' ? "" : "/sys/bus/pci/devices/", value);
+	}
+	r = config_pairs_parse(&pairs, value, &device_keys, err);
+	if (r)
+		return r;
+	r = add_device(config, &pairs, err);
+	config_pairs_destroy(&pairs);
+	return r;
+}
+
+static int set_log_file(struct config *config, const char *value, struct error *err)
+{
+	char *copy = NULL;
+	int r = copy_string(&copy, value, err);
+
+	if (!r)
+		config->log.path = copy;
+	return r;
+}
+
+static int set_log_format(struct config *config, const char *value, struct error *err)
+{
+	bool json = !strcmp(value, "json");
+
+	if (!json && strcmp(value, "text") != 0) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "unknown");
+		return error_remedy(err, "use text or json");
+	}
+	config->log.json = json;
+	return 0;
+}
+
+const struct config_option config_options[CONFIG_NR_OPTIONS] = {
+	{ "kernel", "/boot/vmlinuz", false, false, set_kernel },
+	{ "initramfs", "/boot/initrd.img", false, false, set_initramfs },
+	{ "cmdline", "\"console=ttyS0 root=/dev/nvme0n1p1\"", true, true, set_cmdline },
+	{ "cpus", "4", false, false, set_cpus },
+	{ "memory", "size=512M", false, false, set_memory },
+	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", true, false, set_device },
+	{ "serial", "tty", false, false, set_serial },
+	{ "console", "off", false, false, set_console },
+	{ "log-file", "/var/log/torc.log", false, false, set_log_file },
+	{ "log-format", "json", false, false, set_log_format },
+};

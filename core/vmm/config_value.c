@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/vmm/config_value.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned count_keys(const struct config_key_set *keys)
+{
+	unsigned n = 0;
+
+	while (n < CONFIG_MAX_KEYS && keys->key[n].name)
+		n++;
+	return n;
+}
+
+/* Only keys that would be accepted are worth suggesting. */
+static const char *nearest_key(const struct config_key_set *keys, const char *word)
+{
+	const char *names[CONFIG_MAX_KEYS];
+	unsigned n = count_keys(keys);
+
+	for (unsigned i = 0; i < n; i++)
+		names[i] = keys->key[i].not_yet ? NULL : keys->key[i].name;
+	return error_nearest(word, names, n);
+}
+
+static int refuse_unknown(const struct config_key_set *keys, const char *word, struct error *err)
+{
+	const char *nearest = nearest_key(keys, word);
+	char list[128] = "";
+
+	error_set(err, -EINVAL, "key %s", word);
+	error_reason(err, "unknown");
+	if (nearest)
+		return error_remedy(err, "did you mean %s?", nearest);
+	for (unsigned i = 0; i < count_keys(keys); i++) {
+		size_t used = strlen(list);
+
+		if (!keys->key[i].not_yet)
+			snprintf(list + used, sizeof(list) - used, "%s%s=", used ? ", " : "",
+				 keys->key[i].name);
+	}
+	return error_remedy(err, "it takes %s", list);
+}
+
+static int refuse_not_yet(const char *key, struct error *err)
+{
+	error_set(err, -EINVAL, "key %s", key);
+	error_reason(err, "not supported yet");
+	return error_remedy(err, "leave it out");
+}
+
+/* A word without '=' that cannot be meant as a key. */
+static bool is_bare(const struct config_key_set *keys, const char *word)
+{
+	if (!keys->bare || strchr(word, '='))
+		return false;
+	for (unsigned i = 0; i < count_keys(keys); i++) {
+		if (!strcmp(word, keys->key[i].name))
+			return false;
+	}
+	return (*word >= '0' && *word <= '9') || !nearest_key(keys, word);
+}
+
+static int set_pair(struct config_pairs *pairs, const char *key, size_t len, const char *value,
+		    struct error *err)
+{
+	const struct config_key_set *keys = pairs->keys;
+	char word[128];
+
+	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word)), key);
+	for (unsigned i = 0; i < count_keys(keys); i++) {
+		if (strcmp(word, keys->key[i].name) != 0)
+			continue;
+		if (keys->key[i].not_yet)
+			return refuse_not_yet(word, err);
+		if (pairs->value[i]) {
+			config_pairs_refuse(pairs, i, err, "given twice");
+			return error_remedy(err, "leave one of them out");
+		}
+		if (!value || !*value) {
+			config_pairs_refuse(pairs, i, err, "has no value");
+			return error_remedy(err, "write %s=VALUE", word);
+		}
+		pairs->value[i] = value;
+		return 0;
+	}
+	return refuse_unknown(keys, word, err);
+}
+
+static int take_piece(struct config_pairs *pairs, const char *piece, bool first, struct error *err)
+{
+	size_t len = strcspn(piece, "=");
+
+	if (!*piece) {
+		error_set(err, -EINVAL, "value");
+		error_reason(err, "nothing before or after a comma");
+		return error_remedy(err, "separate key=value pairs by single commas");
+	}
+	if (first && is_bare(pairs->keys, piece)) {
+		pairs->value[0] = piece;
+		return 0;
+	}
+	return set_pair(pairs, piece, len, piece[len] ? piece + len + 1 : NULL, err);
+}
+
+/* Ends the piece at *@rest with a NUL and moves *@rest to the next one, or to NULL. */
+static int cut_piece(char **rest, struct error *err)
+{
+	unsigned depth = 0;
+	char *c;
+
+	for (c = *rest; *c && (*c != ',' || depth); c++) {
+		if (*c == '[')
+			depth++;
+		else if (*c == ']' && !depth--)
+			goto unbalanced;
+	}
+	if (depth)
+		goto unbalanced;
+	*rest = *c ? c + 1 : NULL;
+	*c = '\0';
+	return 0;
+
+unbalanced:
+	error_set(err, -EINVAL, "value");
+	error_reason(err, "square brackets do not match");
+	return error_remedy(err, "close each [ with a ]");
+}
+
+int config_pairs_parse(struct config_pairs *pairs, const char *text,
+		       const struct config_key_set *keys, struct error *err)
+{
+	struct config_pairs p = { .keys = keys, .text = strdup(text) };
+	char *rest = p.text;
+
+	if (!rest)
+		return error_set(err, -ENOMEM, "value");
+	while (rest) {
+		char *piece = rest;
+		int r = cut_piece(&rest, err);
+
+		if (!r)
+			r = take_piece(&p, piece, piece == p.text, err);
+		if (r) {
+			config_pairs_destroy(&p);
+			return r;
+		}
+	}
+	*pairs = p;
+	return 0;
+}
+
+void config_pairs_destroy(struct config_pairs *pairs)
+{
+	free(pairs->text);
+	pairs->text = NULL;
+}
+
+int config_pairs_refuse(const struct config_pairs *pairs, unsigned key, struct error *err,
+			const char *fmt, ...)
+{
+	char reason[sizeof(err->reason)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	error_set(err, -EINVAL, "key %s", pairs->keys->key[key].name);
+	error_reason(err, "%s", reason);
+	return -EINVAL;
+}
+
+int config_value_unsigned(const char *text, unsigned max, unsigned *out, struct error *err)
+{
+	const char *digits = text + (*text == '-');
+	uint64_t v = 0;
+
+	if (!*digits || digits[strspn(digits, "0123456789")])
+		error_reason(err, "\"%s\" is not a whole number", text);
+	else if (digits != text)
+		error_reason(err, "%s is negative", text);
+	else {
+		/* Saturates just above @max, so any number of digits is taken. */
+		for (; *digits; digits++) {
+			v = v * 10 + (unsigned)(*digits - '0');
+			if (v > max)
+				v = (uint64_t)max + 1;
+		}
+		if (v && v <= max) {
+			*out = (unsigned)v;
+			return 0;
+		}
+		error_reason(err, "%s is %s", text, v ? "too many" : "too few");
+	}
+	error_remedy(err, "give a number from 1 to %u", max);
+	return -EINVAL;
+}
+
+int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned max,
+			  unsigned *out, struct error *err)
+{
+	struct error why = { .code = -EINVAL };
+
+	if (!pairs->value[key] || !config_value_unsigned(pairs->value[key], max, out, &why))
+		return 0;
+	config_pairs_refuse(pairs, key, err, "%s", why.reason);
+	return error_remedy(err, "%s", why.remedy);
+}
+
+static const char *parse_size(const char *text, uint64_t *out)
+{
+	static const char suffixes[] = "KMGT";
+	const char *c = text, *suffix;
+	unsigned shift = 0;
+	uint64_t v = 0;
+
+	if (*c == '-')
+		return "is negative";
+	for (; *c >= '0' && *c <= '9'; c++) {
+		if (__builtin_mul_overflow(v, 10, &v) ||
+		    __builtin_add_overflow(v, (unsigned)(*c - '0'), &v))
+			return "does not fit into 64 bits";
+	}
+	if (c == text)
+		return "does not start with a number";
+	if (*c == '.')
+		return "is not a whole number";
+	suffix = *c ? strchr(suffixes, *c) : NULL;
+	if (*c && (!suffix || c[1]))
+		return "has an unknown suffix";
+	if (suffix)
+		shift = 10 * (unsigned)(suffix - suffixes + 1);
+	if (v > UINT64_MAX >> shift)
+		return "does not fit into 64 bits";
+	if (!v)
+		return "is nothing";
+	*out = v << shift;
+	return NULL;
+}
+
+int config_pairs_size(const struct config_pairs *pairs, unsigned key, uint64_t *out,
+		      struct error *err)
+{
+	const char *why = pairs->value[key] ? parse_size(pairs->value[key], out) : NULL;
+
+	if (!why)
+		return 0;
+	config_pairs_refuse(pairs, key, err, "\"%s\" %s", pairs->value[key], why);
+	return error_remedy(err, "a size is a whole number of bytes, or one followed by K, M, G "
+				 "or T: 512M");
+}
+
+int config_pairs_toggle(const struct config_pairs *pairs, unsigned key, bool *out,
+			struct error *err)
+{
+	const char *text = pairs->value[key];
+
+	if (!text)
+		return 0;
+	if (!strcmp(text, "on") || !strcmp(text, "true")) {
+		*out = true;
+	} else if (!strcmp(text, "off") || !strcmp(text, "false")) {
+		*out = false;
+	} else {
+		config_pairs_refuse(pairs, key, err, "\"%s\" is neither on nor off", text);
+		return error_remedy(err, "write %s=on or %s=off", pairs->keys->key[key].name,
+				    pairs->keys->key[key].name);
+	}
+	return 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Config values: "key=value,key=[a,b]" cut into pairs, and the numbers, sizes and switches in them.
+ *
+ * Commas within square brackets belong to the value, as in Cloud Hypervisor's affinity=[0@[2,3]].
+ * The functions here name the key as the error's object; the option's name is put in front by
+ * whoever knows it. Pure, any thread.
+ */
+#ifndef CORE_VMM_CONFIG_VALUE_H
+#define CORE_VMM_CONFIG_VALUE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+#define CONFIG_MAX_KEYS 12
+
+struct config_key {
+	const char *name;
+	bool not_yet; /* Cloud Hypervisor has it, torc does not */
+};
+
+/** The keys that an option's value may hold. */
+struct config_key_set {
+	bool bare; /* a first word without '=' is the value of key 0: --cpus 4 */
+	struct config_key key[CONFIG_MAX_KEYS]; /* ends early at a NULL name */
+};
+
+struct config_pairs {
+	const struct config_key_set *keys;  /* borrowed */
+	char *text;			    /* what the values point into */
+	const char *value[CONFIG_MAX_KEYS]; /* in the order of the keys; NULL: not given */
+};
+
+/**
+ * config_pairs_parse - cut a value into its pairs
+ * @pairs: untouched on failure; config_pairs_destroy() it afterwards
+ * @text: as typed; copied
+ * @keys: what may occur in it; must outlive @pairs
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL unknown key, key given twice, key without value, key that torc does not have
+ * yet, stray comma, brackets that do not match; -ENOMEM.
+ */
+int config_pairs_parse(struct config_pairs *pairs, const char *text,
+		       const struct config_key_set *keys, struct error *err);
+
+/**
+ * config_pairs_destroy - free the copy
+ * @pairs: parsed
+ */
+void config_pairs_destroy(struct config_pairs *pairs);
+
+/**
+ * config_pairs_refuse - record that a key's value will not do
+ * @pairs: parsed
+ * @key: index into the key set
+ * @err: not NULL; error_remedy() may be called on it afterwards
+ * @fmt: the reason, printf style
+ *
+ * Return: -EINVAL.
+ */
+int config_pairs_refuse(const struct config_pairs *pairs, unsigned key, struct error *err,
+			const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+
+/**
+ * config_pairs_unsigned - a key's value as a decimal number
+ * @pairs: parsed
+ * @key: index into the key set
+ * @max: the least value is 1, this the greatest
+ * @out: untouched when the key was not given, and on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned max,
+			  unsigned *out, struct error *err);
+
+/**
+ * config_pairs_size - a key's value as bytes: digits, then K, M, G or T for powers of 1,024
+ * @pairs: parsed
+ * @key: index into the key set
+ * @out: untouched when the key was not given, and on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL for anything else, 0 and what 64 bits cannot hold included.
+ */
+int config_pairs_size(const struct config_pairs *pairs, unsigned key, uint64_t *out,
+		      struct error *err);
+
+/**
+ * config_pairs_toggle - a key's value as on or off (or true or false, as in Cloud Hypervisor)
+ * @pairs: parsed
+ * @key: index into the key set
+ * @out: untouched when the key was not given, and on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_pairs_toggle(const struct config_pairs *pairs, unsigned key, bool *out,
+			struct error *err);
+
+/**
+ * config_value_unsigned - a decimal number on its own
+ * @text: digits only
+ * @max: the least value is 1, this the greatest
+ * @out: untouched on failure
+ * @err: not NULL; gets the reason only, so error_set() must have been called or follow
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_value_unsigned(const char *text, unsigned max, unsigned *out, struct error *err);
+
+#endif

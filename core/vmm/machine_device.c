@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "core/vmm/machine_internal.h"
+
+static int find_device(struct machine *machine, unsigned i, struct error *err)
+{
+	struct vfio_host_device *host = &machine->host[i];
+	int r = vfio_host_find(machine->config->device[i].path, host, err);
+
+	if (r)
+		return r;
+	for (unsigned j = 0; j < i; j++) {
+		if (strcmp(machine->host[j].bdf, host->bdf))
+			continue;
+		error_set(err, -EINVAL, "device %s", host->bdf);
+		error_reason(err, "named twice: %s and %s", machine->config->device[j].path,
+			     machine->config->device[i].path);
+		return error_remedy(err, "remove one of the --device values");
+	}
+	return vfio_host_check(host, err);
+}
+
+int machine_find_devices(struct machine *machine, struct error *err)
+{
+	unsigned nr = machine->config->nr_devices;
+
+	if (!nr)
+		return 0;
+	machine->host = calloc(nr, sizeof(*machine->host));
+	if (!machine->host)
+		return error_set(err, -ENOMEM, "devices");
+	for (unsigned i = 0; i < nr; i++) {
+		int r = find_device(machine, i, err);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int add_device(struct machine *machine, unsigned i, struct error *err)
+{
+	const struct vfio_host_device *host = &machine->host[i];
+	struct vfio_pci_config config = {
+		.host = host,
+		.id = machine->config->device[i].id,
+		.vm = &machine->vm,
+		.ioas = &machine->ioas,
+		.batch = &machine->batch,
+		.dma = &machine->dma,
+		.ring = &machine->ring,
+	};
+	struct vfio_pci *vp;
+	int r = vfio_pci_create(&config, &vp, err);
+
+	if (r)
+		return r;
+	r = pci_bus_add(&machine->pci, &vp->pci, -1, err);
+	if (r) {
+		vfio_pci_free(vp);
+		return r;
+	}
+	machine->device[i] = vp;
+	log_info("device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:00:%02x.0, %u MSI-X "
+		 "vectors, reset %s",
+		 vp->id, host->bdf, host->group, host->node, vp->pci.slot,
+		 vp->msix.present ? vp->msix.guest.nr_vectors : 0,
+		 vp->device.can_reset ? "yes" : "no");
+	return 0;
+}
+
+int machine_add_devices(struct machine *machine, struct error *err)
+{
+	int r = 0;
+
+	if (!machine->config->nr_devices)
+		return 0;
+	vfio_dma_init(&machine->dma);
+	r = vfio_ioas_init(&machine->ioas, &vfio_type1_ops, err);
+	for (unsigned i = 0; i < machine->config->nr_devices && !r; i++)
+		r = add_device(machine, i, err);
+	log_debug("start-up: devices opened");
+	return r;
+}
+
+/*
+ * While memory is being mapped, a vCPU that sets Bus Master Enable stands still. For so much memory that could be
+ * long enough for the guest's watchdogs, so such a guest starts only afterwards.
+ */
+#define DMA_BEHIND_GUEST_MAX (64 * GIB)
+
+bool machine_waits_for_dma(const struct machine *machine)
+{
+	return machine->config->nr_devices && machine->mem.size > DMA_BEHIND_GUEST_MAX;
+}
+
+/* By the DMA thread. */
+static void dma_finished(void *opaque)
+{
+	struct machine *machine = opaque;
+
+	ring_post(&machine->ring, &machine->dma_work);
+}
+
+static void dma_work(struct ring_work *work)
+{
+	struct machine *machine = container_of(work, struct machine, dma_work);
+	const struct vfio_dma *dma = &machine->dma;
+
+	if (dma->result) {
+		machine->error = dma->error;
+		ring_stop(&machine->ring);
+		return;
+	}
+	log_info(
+		"guest memory: %llu MiB populated in %llu ms, mapped for DMA in %llu ms by %u calls",
+		(unsigned long long)(machine->mem.size / MIB),
+		(unsigned long long)(dma->populate_ns / 1000000),
+		(unsigned long long)(dma->map_ns / 1000000), machine->ioas.nr_map_calls);
+	if (machine_waits_for_dma(machine))
+		machine_resume(machine);
+}
+
+int machine_start_dma(struct machine *machine, struct error *err)
+{
+	if (!machine->config->nr_devices)
+		return 0;
+	machine->dma_work.run = dma_work;
+	return vfio_dma_start(&machine->dma, &machine->mem, &machine->ioas, dma_finished, machine,
+			      err);
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "core/kvm/kvm_ioctl.h"
+#include "core/vmm/machine_internal.h"
+
+/* A guest that triple-faults twice within this time will do it for ever. */
+#define FAULT_WINDOW_NS 10000000000ULL
+
+void machine_ask(struct machine *machine, enum machine_request request)
+{
+	int none = MACHINE_NONE;
+
+	/* Pairs with the exchange in machine_request_work(). */
+	__atomic_compare_exchange_n(&machine->request, &none, (int)request, false, __ATOMIC_ACQ_REL,
+				    __ATOMIC_RELAXED);
+	ring_post(&machine->ring, &machine->request_work);
+}
+
+void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
+{
+	static const enum machine_request requests[] = {
+		[VCPU_STOP_TRIPLE_FAULT] = MACHINE_TRIPLE_FAULT,
+		[VCPU_STOP_RESET] = MACHINE_RESET,
+		[VCPU_STOP_POWER_OFF] = MACHINE_POWER_OFF,
+		[VCPU_STOP_ERROR] = MACHINE_ERROR,
+	};
+
+	machine_ask(opaque, requests[why]);
+}
+
+static void pause_all(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->nr_vcpus; i++)
+		vcpu_request_pause(&machine->vcpu[i]);
+	for (unsigned i = 0; i < machine->nr_vcpus; i++)
+		vcpu_wait_paused(&machine->vcpu[i]);
+}
+
+void machine_resume(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->nr_vcpus; i++)
+		vcpu_resume(&machine->vcpu[i]);
+}
+
+/* Devices first: none may write into memory that the next kernel is loaded to. */
+static int reset(struct machine *machine)
+{
+	int r;
+
+	pause_all(machine);
+	pci_bus_reset(&machine->pci);
+	for (unsigned i = 0; i < machine->config->nr_devices; i++)
+		vfio_pci_reset(machine->device[i]);
+	serial_reset(&machine->serial);
+	for (unsigned i = 0; i < MACHINE_NR_IRQCHIPS; i++) {
+		r = kvm_set_irqchip(machine->vm.fd, &machine->irqchip[i]);
+		if (r)
+			return error_set(&machine->error, r, "KVM_SET_IRQCHIP");
+	}
+	for (unsigned i = 0; i < machine->nr_vcpus; i++) {
+		r = vcpu_reset(&machine->vcpu[i], &machine->error);
+		if (r)
+			return r;
+	}
+	r = machine_reload(machine, &machine->error);
+	if (!r)
+		r = machine_enter(machine, &machine->error);
+	if (r)
+		return r;
+	/* Requests that the paused guest had still made are void now. */
+	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
+	machine_resume(machine);
+	return 0;
+}
+
+static void fail(struct machine *machine, const char *reason)
+{
+	error_set(&machine->error, -EIO, "guest");
+	error_reason(&machine->error, "%s", reason);
+}
+
+static void triple_fault(struct machine *machine)
+{
+	struct timespec ts;
+	uint64_t now, last = machine->last_fault_ns;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+	machine->last_fault_ns = now;
+	if (last && now - last < FAULT_WINDOW_NS) {
+		fail(machine, "triple fault again right after a triple fault");
+		error_remedy(&machine->error,
+			     "look at the last lines of its console; the log has its "
+			     "registers");
+		return;
+	}
+	log_warning("guest: triple fault, restarting the machine");
+	reset(machine);
+}
+
+void machine_request_work(struct ring_work *work)
+{
+	struct machine *machine = container_of(work, struct machine, request_work);
+	/* Pairs with the exchange in machine_ask(). */
+	enum machine_request request = (enum machine_request)__atomic_exchange_n(
+		&machine->request, MACHINE_NONE, __ATOMIC_ACQ_REL);
+
+	switch (request) {
+	case MACHINE_NONE:
+		return;
+	case MACHINE_POWER_OFF:
+		log_info("guest: power off");
+		ring_stop(&machine->ring);
+		return;
+	case MACHINE_RESET:
+		log_info("guest: reset");
+		reset(machine);
+		break;
+	case MACHINE_TRIPLE_FAULT:
+		triple_fault(machine);
+		break;
+	case MACHINE_ERROR:
+		fail(machine, "KVM cannot run it any further");
+		error_remedy(&machine->error, "the log has its registers");
+		break;
+	}
+	if (machine->error.code)
+		ring_stop(&machine->ring);
+}
+
+/* Polled, then read: a READ of a non-blocking signalfd is punted to a worker on some kernels and fails there. */
+static void signal_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct machine *machine = container_of(op, struct machine, signal_op);
+	struct signalfd_siginfo info;
+
+	if (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+		log_info("signal %u (%s): ending the VM", info.ssi_signo,
+			 strsignal((int)info.ssi_signo));
+		ring_stop(&machine->ring);
+	}
+	if (!op->active && res != -ECANCELED)
+		ring_poll(&machine->ring, op, machine->signal_fd);
+}
+
+static void log_counters(struct machine *machine)
+{
+	uint64_t sum[VCPU_NR_EXITS] = { 0 };
+
+	for (unsigned i = 0; i < machine->nr_vcpus; i++) {
+		for (unsigned e = 0; e < VCPU_NR_EXITS; e++)
+			sum[e] += machine->vcpu[i].exits[e];
+	}
+	for (unsigned e = 0; e < VCPU_NR_EXITS; e++) {
+		if (sum[e])
+			log_info("userspace exits: %s %llu", vcpu_exit_name(e),
+				 (unsigned long long)sum[e]);
+	}
+	log_info("KVM_SET_GSI_ROUTING calls: %llu", (unsigned long long)machine->vm.irq.nr_commits);
+	for (unsigned i = 0; i < machine->config->nr_devices; i++)
+		log_info("device %s: VFIO_DEVICE_SET_IRQS calls for MSI-X: %llu",
+			 machine->device[i]->id,
+			 (unsigned long long)machine->device[i]->msix.nr_set_irqs);
+}
+
+int machine_run(struct machine *machine, struct error *err)
+{
+	int r;
+
+	machine->signal_op.done = signal_done;
+	ring_poll(&machine->ring, &machine->signal_op, machine->signal_fd);
+	if (!machine_waits_for_dma(machine))
+		machine_resume(machine);
+	r = machine_start_dma(machine, &machine->error);
+	if (!r)
+		r = ring_run(&machine->ring);
+	/* A vCPU may wait for the DMA map. */
+	vfio_dma_cancel(&machine->dma);
+	pause_all(machine);
+	/* What the guest asked for since is not to be served while the machine is taken apart. */
+	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
+	if (r && !machine->error.code)
+		error_set(&machine->error, r, "io_uring_enter");
+	log_counters(machine);
+	if (machine->error.code)
+		*err = machine->error;
+	return machine->error.code;
+}

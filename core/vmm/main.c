@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "core/base/error.h"
+#include "core/base/log.h"
+#include "core/vmm/config.h"
+#include "core/vmm/machine.h"
+#include "io/serial/serial.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
+
+/*
+ * jemalloc: one arena, no thread caches and no background threads. torc allocates at set-up only, so it
+ * needs a small heap rather than a scalable one. No huge pages: each would cost 2 MiB for some 100 KiB of use.
+ */
+const char *malloc_conf
+	__attribute__((visibility("default"), used)) = "narenas:1,tcache:false,thp:never";
+
+static int exit_status(const struct error *err)
+{
+	error_print(err, stderr);
+	return err->usage ? EXIT_USAGE : EXIT_FAILED;
+}
+
+/* A crash of torc itself must not leave the user's terminal in raw mode. */
+static void fatal_handler(int sig)
+{
+	serial_restore_terminal();
+	signal(sig, SIG_DFL);
+	raise(sig);
+}
+
+static void catch_fatal_signals(void)
+{
+	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		struct sigaction sa = { .sa_handler = fatal_handler };
+
+		sigaction(signals[i], &sa, NULL);
+	}
+}
+
+/* With a standard descriptor closed, the next open() would take its number, and serial input be read from a disk. */
+static void open_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			abort();
+	}
+}
+
+/* An eventfd for every vector in use and three descriptors for every vCPU soon exceed the usual soft limit. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static int run(const struct config *config)
+{
+	struct machine *machine = NULL;
+	struct error err = { 0 };
+	int r;
+
+	r = log_open(&config->log, &err);
+	if (r)
+		return exit_status(&err);
+	catch_fatal_signals();
+	raise_descriptor_limit();
+	r = machine_create(config, &machine, &err);
+	if (!r)
+		r = machine_run(machine, &err);
+	/* First the terminal, then the message. */
+	machine_free(machine);
+	log_close();
+	return r ? exit_status(&err) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct config config;
+	struct error err = { 0 };
+	int status = 0;
+
+	open_standard_descriptors();
+	if (config_parse(&config, argc, argv, &err))
+		return exit_status(&err);
+	switch (config.action) {
+	case CONFIG_HELP:
+		config_usage(stdout);
+		break;
+	case CONFIG_VERSION:
+		printf("torc %s\n", TORC_VERSION);
+		break;
+	case CONFIG_RUN:
+		status = run(&config);
+		break;
+	}
+	config_destroy(&config);
+	return status;
+}

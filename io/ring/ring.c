@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/ring/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+
+#include "core/base/bits.h"
+#include "core/base/fd.h"
+
+/* Every opcode torc submits; the kernel refuses all others on its rings. */
+static const uint8_t allowed_opcodes[] = {
+	IORING_OP_POLL_ADD, IORING_OP_READ,	    IORING_OP_WRITE,
+	IORING_OP_TIMEOUT,  IORING_OP_ASYNC_CANCEL,
+};
+
+#define NR_RESTRICTIONS (ARRAY_SIZE(allowed_opcodes) + 1)
+
+static int ring_restrict(struct ring *ring)
+{
+	struct io_uring_restriction res[NR_RESTRICTIONS] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_opcodes); i++) {
+		res[i].opcode = IORING_RESTRICTION_SQE_OP;
+		res[i].sqe_op = allowed_opcodes[i];
+	}
+	/* Without one allowed registration even enabling the ring would be refused. */
+	res[NR_RESTRICTIONS - 1].opcode = IORING_RESTRICTION_REGISTER_OP;
+	res[NR_RESTRICTIONS - 1].register_op = IORING_REGISTER_ENABLE_RINGS;
+	/* liburing 2.3 does not export its wrappers of these two. */
+	return io_uring_register((unsigned)ring->uring.ring_fd, IORING_REGISTER_RESTRICTIONS, res,
+				 NR_RESTRICTIONS);
+}
+
+static int ring_setup_error(int r, struct error *err)
+{
+	int64_t disabled = 0;
+
+	error_set(err, r, "io_uring");
+	if (r == -EPERM && !file_read_i64("/proc/sys/kernel/io_uring_disabled", &disabled) &&
+	    disabled) {
+		error_reason(err, "disabled by sysctl kernel.io_uring_disabled=%d", (int)disabled);
+		error_remedy(err, "sysctl -w kernel.io_uring_disabled=0");
+	} else if (r == -EPERM) {
+		error_remedy(
+			err,
+			"allow io_uring_setup(2) in the seccomp or LSM policy torc runs under");
+	} else if (r == -ENOSYS || r == -EINVAL) {
+		error_reason(err, "the running kernel lacks it or is older than 6.1");
+		error_remedy(err, "boot Linux 6.1 or later with CONFIG_IO_URING=y");
+	} else if (r == -ENOMEM) {
+		error_remedy(err, "raise the locked-memory limit (ulimit -l) or free memory");
+	}
+	return r;
+}
+
+static void wakeup_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct ring *ring = container_of(op, struct ring, wakeup);
+
+	ring_drain_posted(ring);
+	if (!op->active && res != -ECANCELED)
+		ring_poll(ring, op, ring->post_fd);
+}
+
+int ring_init(struct ring *ring, unsigned entries, struct error *err)
+{
+	struct io_uring_params params = {
+		.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN |
+			 IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL,
+	};
+	int r;
+
+	memset(ring, 0, sizeof(*ring));
+	ring->uring.ring_fd = -1;
+	ring->post_fd = fd_eventfd();
+	if (ring->post_fd < 0)
+		return error_set(err, ring->post_fd, "eventfd of a ring");
+	r = io_uring_queue_init_params(entries, &ring->uring, &params);
+	if (r) {
+		ring_setup_error(r, err);
+		goto close_fd;
+	}
+	r = ring_restrict(ring);
+	if (!r)
+		r = io_uring_register((unsigned)ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
+				      NULL, 0);
+	if (r < 0) {
+		error_set(err, r, "io_uring: restrict and enable");
+		goto exit_uring;
+	}
+	pthread_mutex_init(&ring->post_lock, NULL);
+	ring->wakeup.done = wakeup_done;
+	ring_poll(ring, &ring->wakeup, ring->post_fd);
+	return 0;
+
+exit_uring:
+	io_uring_queue_exit(&ring->uring);
+close_fd:
+	fd_close(&ring->post_fd);
+	memset(ring, 0, sizeof(*ring));
+	return r;
+}
+
+/* Hands the completions that are there to their operations. */
+static void ring_reap(struct ring *ring)
+{
+	struct io_uring_cqe *cqe;
+
+	while (!io_uring_peek_cqe(&ring->uring, &cqe)) {
+		struct ring_op *op = io_uring_cqe_get_data(cqe);
+		int32_t res = cqe->res;
+		uint32_t flags = cqe->flags;
+
+		io_uring_cqe_seen(&ring->uring, cqe);
+		ring->nr_cqe++;
+		if (!op) /* a cancellation's own completion */
+			continue;
+		if (!(flags & IORING_CQE_F_MORE)) {
+			op->active = false;
+			ring->nr_active--;
+		}
+		op->done(op, res, flags);
+	}
+}
+
+static int ring_turn(struct ring *ring)
+{
+	int r = io_uring_submit_and_wait(&ring->uring, 1);
+
+	ring->nr_enter++;
+	ring_reap(ring);
+	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r >= 0 ? 0 : r;
+}
+
+int ring_run(struct ring *ring)
+{
+	int r = 0;
+
+	/* Pairs with the store in ring_stop(). */
+	while (!r && !load_acquire(&ring->stopping))
+		r = ring_turn(ring);
+	store_release(&ring->stopping, false);
+	return r;
+}
+
+void ring_stop(struct ring *ring)
+{
+	/* Pairs with the load in ring_run(), which the eventfd wakes. */
+	store_release(&ring->stopping, true);
+	fd_eventfd_signal(ring->post_fd);
+}
+
+static struct io_uring_sqe *ring_sqe(struct ring *ring)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
+
+	while (!sqe) {
+		io_uring_submit(&ring->uring);
+		ring->nr_enter++;
+		sqe = io_uring_get_sqe(&ring->uring);
+	}
+	return sqe;
+}
+
+static void ring_start(struct ring *ring, struct io_uring_sqe *sqe, struct ring_op *op)
+{
+	io_uring_sqe_set_data(sqe, op);
+	op->active = true;
+	ring->nr_active++;
+}
+
+void ring_destroy(struct ring *ring)
+{
+	if (!ring->uring.sq.ring_sz)
+		return;
+	ring_drain_posted(ring);
+	while (ring->nr_active) {
+		struct io_uring_sqe *sqe = ring_sqe(ring);
+
+		io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+		io_uring_sqe_set_data(sqe, NULL);
+		if (ring_turn(ring))
+			break;
+	}
+	io_uring_queue_exit(&ring->uring);
+	fd_close(&ring->post_fd);
+	pthread_mutex_destroy(&ring->post_lock);
+	memset(ring, 0, sizeof(*ring));
+}
+
+void ring_post(struct ring *ring, struct ring_work *work)
+{
+	bool wake = false;
+
+	pthread_mutex_lock(&ring->post_lock);
+	if (!work->queued) {
+		work->queued = true;
+		work->next = NULL;
+		if (ring->post_tail)
+			ring->post_tail->next = work;
+		else
+			ring->post_head = work;
+		/* The first of a batch wakes the ring; it takes the rest with it. */
+		wake = !ring->post_tail;
+		ring->post_tail = work;
+	}
+	pthread_mutex_unlock(&ring->post_lock);
+	if (wake)
+		fd_eventfd_signal(ring->post_fd);
+}
+
+/* What is posted meanwhile waits for its own wake-up: work that posts itself again must not starve completions. */
+void ring_drain_posted(struct ring *ring)
+{
+	struct ring_work *work;
+
+	pthread_mutex_lock(&ring->post_lock);
+	work = ring->post_head;
+	ring->post_head = ring->post_tail = NULL;
+	pthread_mutex_unlock(&ring->post_lock);
+	while (work) {
+		struct ring_work *next;
+
+		pthread_mutex_lock(&ring->post_lock);
+		next = work->next;
+		work->queued = false;
+		pthread_mutex_unlock(&ring->post_lock);
+		work->run(work);
+		work = next;
+	}
+}
+
+void ring_poll(struct ring *ring, struct ring_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	ring_start(ring, sqe, op);
+}
+
+void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buf, unsigned size,
+	       uint64_t offset)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_read(sqe, fd, buf, size, offset);
+	ring_start(ring, sqe, op);
+}
+
+void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, unsigned size,
+		uint64_t offset)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_write(sqe, fd, buf, size, offset);
+	ring_start(ring, sqe, op);
+}
+
+void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	op->timespec.tv_sec = (int64_t)(timeout_ns / 1000000000);
+	op->timespec.tv_nsec = (long long)(timeout_ns % 1000000000);
+	io_uring_prep_timeout(sqe, &op->timespec, 0, 0);
+	ring_start(ring, sqe, op);
+}
+
+void ring_cancel(struct ring *ring, struct ring_op *op)
+{
+	struct io_uring_sqe *sqe;
+
+	if (!op->active)
+		return;
+	sqe = ring_sqe(ring);
+	io_uring_prep_cancel(sqe, op, 0);
+	io_uring_sqe_set_data(sqe, NULL);
+}
+
+void ring_wait(struct ring *ring, struct ring_op *op)
+{
+	while (op->active && !ring_turn(ring))
+		;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Ring: one io_uring and the thread that owns it.
+ *
+ * A ring is created, run and destroyed by one thread (SINGLE_ISSUER); only ring_post(), ring_stop() may be called by
+ * others. An operation is a struct ring_op embedded in whatever waits for it: its buffer, its descriptor and
+ * itself belong to the kernel until the CQE without IORING_CQE_F_MORE arrives, when `active` becomes false and the
+ * callback runs for the last time. ring_run() submits everything queued and waits for completions with one
+ * io_uring_enter(2) a turn.
+ *
+ * The ring is set up R_DISABLED, restricted to the opcodes in ring.c, then enabled. SQEs that do not fit are
+ * submitted at once, so that queueing an operation never fails while the ring is alive.
+ */
+#ifndef IO_RING_RING_H
+#define IO_RING_RING_H
+
+#include <liburing.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+struct ring;
+struct ring_op;
+
+/**
+ * The callback of an operation: runs on the ring's thread; @res and @flags are the CQE's. It may queue further
+ * operations, the same one included once `active` is false.
+ */
+typedef void (*ring_done_fn)(struct ring_op *op, int32_t res, uint32_t flags);
+
+struct ring_op {
+	ring_done_fn done;
+	bool active;			   /* the kernel owns it */
+	struct __kernel_timespec timespec; /* of a timeout */
+};
+
+/** Work handed over by another thread; embedded, at most once in the queue. */
+struct ring_work {
+	void (*run)(struct ring_work *work);
+	struct ring_work *next;
+	bool queued; /* under ring->post_lock */
+};
+
+struct ring {
+	struct io_uring uring;
+	struct ring_op wakeup; /* multishot poll of post_fd */
+	int post_fd;	       /* eventfd */
+	pthread_mutex_t post_lock;
+	struct ring_work *post_head;
+	struct ring_work *post_tail;
+	bool stopping;
+	unsigned nr_active; /* operations the kernel owns */
+	uint64_t nr_enter;  /* io_uring_enter calls */
+	uint64_t nr_cqe;
+};
+
+/**
+ * ring_init - create a ring for the calling thread
+ * @ring: embedded; untouched by others until this returns
+ * @entries: submission queue size, a power of two
+ * @err: filled on failure; says which sysctl forbids io_uring when one does
+ *
+ * Return: 0; -EPERM disabled; -ENOSYS too old a kernel; -ENOMEM.
+ */
+int ring_init(struct ring *ring, unsigned entries, struct error *err);
+
+/**
+ * ring_destroy - cancel what is in flight, wait for it, free the ring
+ * @ring: initialised by this thread, or zeroed
+ */
+void ring_destroy(struct ring *ring);
+
+/**
+ * ring_run - submit and complete until ring_stop()
+ * @ring: the calling thread's
+ *
+ * Return: 0; -errno of io_uring_enter(2).
+ */
+int ring_run(struct ring *ring);
+
+/**
+ * ring_stop - make ring_run() return after the current batch
+ * @ring: any thread may call
+ */
+void ring_stop(struct ring *ring);
+
+/**
+ * ring_post - have the ring's thread run a piece of work
+ * @ring: any thread may call; never blocks on I/O
+ * @work: must stay until it has run; queueing it twice runs it once
+ */
+void ring_post(struct ring *ring, struct ring_work *work);
+
+/**
+ * ring_drain_posted - run what is posted now, once
+ * @ring: the calling thread's
+ */
+void ring_drain_posted(struct ring *ring);
+
+/**
+ * ring_poll - wait for a descriptor to become readable, again and again (multishot, edge-triggered)
+ * @ring: the calling thread's
+ * @op: not active; its callback gets the poll mask, or -errno; requeue when IORING_CQE_F_MORE is not set
+ * @fd: descriptor
+ */
+void ring_poll(struct ring *ring, struct ring_op *op, int fd);
+
+/**
+ * ring_read - read from a descriptor
+ * @ring: the calling thread's
+ * @op: not active
+ * @fd: descriptor
+ * @buf: @size bytes, the kernel's until the callback
+ * @size: bytes
+ * @offset: in the file; UINT64_MAX for the file position, and for what has none
+ */
+void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buf, unsigned size,
+	       uint64_t offset);
+
+/**
+ * ring_write - write to a descriptor
+ * @ring: the calling thread's
+ * @op: not active
+ * @fd: descriptor
+ * @buf: @size bytes, unchanged until the callback
+ * @size: bytes
+ * @offset: in the file; UINT64_MAX for the file position, and for what has none
+ */
+void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, unsigned size,
+		uint64_t offset);
+
+/**
+ * ring_timeout - call back after a time
+ * @ring: the calling thread's
+ * @op: not active; its callback gets -ETIME when the time is up, -ECANCELED when cancelled
+ * @timeout_ns: from now, CLOCK_MONOTONIC
+ */
+void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns);
+
+/**
+ * ring_cancel - ask for an operation to end early
+ * @ring: the calling thread's
+ * @op: its last callback still comes, with -ECANCELED unless it had already finished; nothing when inactive
+ */
+void ring_cancel(struct ring *ring, struct ring_op *op);
+
+/**
+ * ring_wait - run the ring until an operation has had its last callback
+ * @ring: the calling thread's, not from within a callback
+ * @op: cancelled, or about to finish; nothing when inactive
+ */
+void ring_wait(struct ring *ring, struct ring_op *op);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/ring/ring_thread.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/base/thread.h"
+
+#define RING_ENTRIES 64
+
+static void *ring_thread_main(void *arg)
+{
+	struct ring_thread *t = arg;
+	int r = ring_init(&t->ring, RING_ENTRIES, &t->error);
+
+	pthread_mutex_lock(&t->lock);
+	t->result = r;
+	t->is_ready = true;
+	pthread_cond_broadcast(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+	if (r)
+		return NULL;
+	r = ring_run(&t->ring);
+	if (r)
+		log_error("io_uring_enter: %s", strerror(-r));
+	/* Others may post to it until they are told that it goes. */
+	pthread_mutex_lock(&t->lock);
+	while (!t->stop_requested)
+		pthread_cond_wait(&t->changed, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+	ring_destroy(&t->ring);
+	return NULL;
+}
+
+int ring_thread_start(struct ring_thread *t, unsigned index, struct error *err)
+{
+	char name[16];
+	int r;
+
+	memset(t, 0, sizeof(*t));
+	pthread_mutex_init(&t->lock, NULL);
+	pthread_cond_init(&t->changed, NULL);
+	snprintf(name, sizeof(name), "ring%u", index);
+	r = thread_start(&t->thread, name, ring_thread_main, t);
+	if (r)
+		return error_set(err, r, "thread of ring %u", index);
+	t->started = true;
+	return 0;
+}
+
+int ring_thread_wait(struct ring_thread *t, struct error *err)
+{
+	pthread_mutex_lock(&t->lock);
+	while (!t->is_ready)
+		pthread_cond_wait(&t->changed, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+	if (t->result && err)
+		*err = t->error;
+	return t->result;
+}
+
+void ring_thread_stop(struct ring_thread *t)
+{
+	if (!t->started)
+		return;
+	if (!ring_thread_wait(t, NULL)) {
+		pthread_mutex_lock(&t->lock);
+		t->stop_requested = true;
+		ring_stop(&t->ring);
+		pthread_cond_broadcast(&t->changed);
+		pthread_mutex_unlock(&t->lock);
+	}
+	pthread_join(t->thread, NULL);
+	pthread_cond_destroy(&t->changed);
+	pthread_mutex_destroy(&t->lock);
+	t->started = false;
+}

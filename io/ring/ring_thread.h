@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Ring thread: a thread "ringN" with a ring of its own, one per vCPU.
+ *
+ * The main thread starts and stops it; everybody else reaches it by ring_post() on its ring.
+ */
+#ifndef IO_RING_RING_THREAD_H
+#define IO_RING_RING_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "core/base/error.h"
+#include "io/ring/ring.h"
+
+struct ring_thread {
+	struct ring ring;
+	pthread_t thread;
+	bool started;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool is_ready; /* the ring came up, or did not: @result */
+	bool stop_requested;
+	int result;
+	struct error error;
+};
+
+/**
+ * ring_thread_start - start a thread that runs a ring
+ * @t: embedded; stays in place
+ * @index: N of its name
+ * @err: filled on failure
+ *
+ * Returns at once; call ring_thread_wait() before using the ring. Return: 0; -errno of pthread_create().
+ */
+int ring_thread_start(struct ring_thread *t, unsigned index, struct error *err);
+
+/**
+ * ring_thread_wait - wait until its ring is up
+ * @t: started
+ * @err: filled on failure
+ *
+ * Return: 0; what ring_init() returned.
+ */
+int ring_thread_wait(struct ring_thread *t, struct error *err);
+
+/**
+ * ring_thread_stop - end the thread and destroy its ring
+ * @t: started or zeroed
+ */
+void ring_thread_stop(struct ring_thread *t);
+
+#endif

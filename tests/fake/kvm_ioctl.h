@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * KVM's interrupt routing without KVM: what core/kvm/irq.c needs of core/kvm/kvm_ioctl.h, as plain state.
+ *
+ * An irqfd whose eventfd was signalled is delivered when a test says so, by the route that was committed last.
+ * One thread.
+ */
+#ifndef TESTS_FAKE_KVM_IOCTL_H
+#define TESTS_FAKE_KVM_IOCTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kvm/kvm_ioctl.h"
+
+#define FAKE_KVM_GSIS 4096
+
+struct fake_kvm {
+	unsigned nr_routings;	       /* KVM_SET_GSI_ROUTING calls */
+	unsigned nr_attach, nr_detach; /* KVM_IRQFD calls that succeeded */
+	unsigned nr_unrouted;	       /* attached without a committed route */
+	unsigned nr_routes;	       /* to messages, in force */
+	bool refuse_routing;	       /* KVM_SET_GSI_ROUTING fails */
+};
+
+extern struct fake_kvm fake_kvm;
+
+/**
+ * fake_kvm_reset - as before anything was attached or routed
+ */
+void fake_kvm_reset(void);
+
+/**
+ * fake_kvm_attached - whether an eventfd is an irqfd
+ * @fd: eventfd
+ *
+ * Return: the GSI; -1.
+ */
+int fake_kvm_attached(int fd);
+
+/**
+ * fake_kvm_deliver - deliver what was signalled
+ * @deliver: called for each irqfd that was, with the message of its route
+ * @opaque: for @deliver
+ *
+ * Return: how many.
+ */
+unsigned fake_kvm_deliver(void (*deliver)(void *opaque, uint64_t address, uint32_t data),
+			  void *opaque);
+
+#endif

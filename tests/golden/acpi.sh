@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# acpi.sh DUMP_PROGRAM: the ACPI tables as ACPICA sees them. Every table must disassemble, the DSDT must compile again
+# without an error or a warning, and its objects must evaluate to what a guest expects.
+# Exit status: 0 all as expected, 1 something is not (named on stdout), 77 without iasl and acpiexec.
+set -u
+
+if [ $# -ne 1 ]; then
+	echo "usage: acpi.sh DUMP_PROGRAM" >&2
+	exit 2
+fi
+dump=$(realpath "$1")
+for tool in iasl acpiexec; do
+	if ! command -v "$tool" >/dev/null; then
+		echo "acpi.sh: no $tool; package acpica-tools has it"
+		exit 77
+	fi
+done
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+fail() { # WHAT FILE_TO_SHOW
+	{
+		echo "not ok $cpus CPUs: $1"
+		sed 's/^/    /' "$2"
+	} >>failed
+}
+
+# ACPICA's messages; the names of objects and fields hold none of these words.
+complaints='Error|Warning|Exception|Invalid|Incorrect|Could not|Failed|failed|Failure|AE_[A-Z]'
+
+check_tables() {
+	local t
+	for t in dsdt facp apic mcfg xsdt; do
+		if ! iasl -d "$t.dat" >"$t.log" 2>&1; then
+			fail "iasl -d $t" "$t.log"
+		elif grep -E "$complaints" "$t.log" "$t.dsl" >"$t.found"; then
+			fail "iasl -d $t: complaints" "$t.found"
+		fi
+	done
+	if ! iasl -vs -p again dsdt.dsl >again.log 2>&1; then
+		fail "recompile the DSDT" again.log
+	elif ! grep -q ' 0 Errors, 0 Warnings, 0 Remarks' again.log; then
+		fail "recompile the DSDT: not clean" again.log
+	fi
+}
+
+# evaluate LOG COMMAND EXPECTED_LINE...: the lines are fixed strings that the answer has to hold.
+evaluate() {
+	local log=$1 command=$2 line
+	shift 2
+	if ! acpiexec -b "$command" dsdt.dat >"$log" 2>&1; then
+		fail "acpiexec $command" "$log"
+		return
+	fi
+	# The messages of loading the table are searched too.
+	if grep -v 'returned AE_OK$' "$log" | grep -Eq "$complaints"; then
+		fail "acpiexec $command: complaints" "$log"
+	fi
+	for line in "$@"; do
+		if ! grep -qF "$line" "$log"; then
+			fail "acpiexec $command: no '$line'" "$log"
+		fi
+	done
+}
+
+# acpiexec sleeps for a second before it ends, hence all at once.
+check_objects() {
+	local osc='evaluate \_SB.PCI0._OSC'
+	local uuid='(5b 4d db 33 f7 1f 1c 40 96 57 74 41 c0 3d d7 66)'
+	local other='(00 4d db 33 f7 1f 1c 40 96 57 74 41 c0 3d d7 66)'
+
+	evaluate s5 'evaluate \_S5' '[Package] Contains 4 Elements' '[Integer] = 0000000000000005' &
+	evaluate crs 'evaluate \_SB.PCI0._CRS' '[Buffer] Length 72' &
+	evaluate windows 'template \_SB.PCI0._CRS' 'Address Maximum : EFFF' \
+		'Address Maximum : E7FFFFFF' 'Address Maximum : 0000004FFFFFFFFF' '[05] EndTag' &
+	evaluate prt 'evaluate \_SB.PCI0._PRT' '[Package] Contains 128 Elements' \
+		'[Integer] = 00000000001FFFFF' '[Integer] = 0000000000000013' &
+	# A query for everything: all but the PCIe capability and LTR is masked, and said to be.
+	evaluate osc1 "$osc $uuid 1 3 (01 00 00 00 1f 01 00 00 ff 00 00 00)" \
+		'0000: 11 00 00 00 1F 01 00 00 30 00 00 00' &
+	# A request for what the query granted succeeds without a status bit.
+	evaluate osc2 "$osc $uuid 1 3 (00 00 00 00 1f 01 00 00 30 00 00 00)" \
+		'0000: 00 00 00 00 1F 01 00 00 30 00 00 00' &
+	evaluate osc3 "$osc $uuid 2 3 (00 00 00 00 1f 01 00 00 10 00 00 00)" \
+		'0000: 08 00 00 00 1F 01 00 00 10 00 00 00' &
+	evaluate osc4 "$osc $other 1 3 (00 00 00 00 1f 01 00 00 10 00 00 00)" \
+		'0000: 04 00 00 00 1F 01 00 00 10 00 00 00' &
+	evaluate sta 'evaluate \_SB.COM1._STA' '[Integer] = 000000000000000F' &
+	evaluate mbrd 'template \_SB.MBRD._CRS' 'Address : E8000000' '[03] EndTag' &
+	evaluate all 'test predefined' "Evaluated $((2 * cpus + 18)) predefined names" &
+	wait
+}
+
+status=0
+for cpus in 1 4 255; do
+	mkdir "$dir/$cpus" && cd "$dir/$cpus" || exit 1
+	if ! "$dump" . "$cpus" >dump.log 2>&1; then
+		fail "$dump" dump.log
+	else
+		check_tables
+		check_objects
+	fi
+	if [ -e failed ]; then
+		cat failed
+		status=1
+	else
+		echo "ok $cpus CPUs"
+	fi
+done
+exit $status

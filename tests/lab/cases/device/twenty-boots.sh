@@ -1,0 +1,31 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Twenty boots in a row, each with the drive in use by the guest's driver, leave no descriptor, no locked or pinned
+# memory and no bound group behind.
+. "$CASES/lib.sh"
+left() {
+	grep -E '^(Mlocked|Unevictable)' /proc/meminfo
+	# The host pins a page or two of its own now and then.
+	awk '$1 == "nr_foll_pin_acquired" { n += $2 } $1 == "nr_foll_pin_released" { n -= $2 }
+		END { print "pinned pages / 64:", int(n / 64) }' /proc/vmstat
+	# What is still open of KVM and VFIO, and host interrupts that are still taken.
+	find /proc/[0-9]*/fd -lname '*kvm*' -o -lname '*vfio*' 2>/dev/null || :
+	grep -E 'vfio|kvm' /proc/interrupts || :
+}
+kernel=$LAB_GUEST_VMLINUX
+left >before
+files_before=$(cut -f 1 /proc/sys/fs/file-nr)
+boot=0
+while [ $((boot += 1)) -le 20 ]; do
+	start none --device "$(device "$LAB_BDF_NVME_A")"
+	finish 60
+	expect_status 0
+	expect serial 'TORC-GUEST-EXIT 0'
+	expect_not log '(warning|error):'
+	expect_released "$LAB_BDF_NVME_A"
+	left >after
+	diff before after || fail "left behind by boot $boot"
+done
+files_after=$(cut -f 1 /proc/sys/fs/file-nr)
+echo "file handles: $files_before before, $files_after after"
+[ $((files_after - files_before)) -lt 200 ] || fail "open files were left behind"

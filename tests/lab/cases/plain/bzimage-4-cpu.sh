@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A bzImage boots with 4 vCPUs; it sees its initramfs, command line, CPUs and memory.
+. "$CASES/lib.sh"
+. "$CASES/facts.sh"
+boots "$LAB_GUEST_BZIMAGE" 4

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The options in torc --help, in torc(1) and in the bash completion are the same set.
+
+usage: options.py PATH-TO-TORC
+"""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
+# Keys of key=value options; compared as well, so that none is forgotten when one is added.
+KEYED = ("--cpus", "--memory", "--device")
+
+
+def from_help(torc):
+    """Options and keys from the lines that start with two blanks and a dash."""
+    text = subprocess.run([torc, "--help"], check=True, capture_output=True, text=True).stdout
+    options, keys = set(), {}
+    for line in re.findall(r"^  (-.*)$", text, re.MULTILINE):
+        names = re.match(r"(-[-\w]+(?:, -[-\w]+)*)", line).group(1).split(", ")
+        options.update(names)
+        if names[0] in KEYED:
+            keys[names[0]] = set(re.findall(r"\b([a-z]+)=", line))
+    return options, keys
+
+
+def from_man():
+    """Options and keys from the .It Fl lines."""
+    options, keys = set(), {}
+    text = (VMM / "torc.1").read_text().replace("\\\n", "")
+    for line in text.splitlines():
+        if not line.startswith(".It Fl "):
+            continue
+        flags = re.match(r"\.It Fl ([-\w]+(?: , [-\w]+)*)", line).group(1)
+        names = ["-" + flag for flag in flags.split(" , ")]
+        options.update(names)
+        if names[0] in KEYED:
+            keys.setdefault(names[0], set()).update(re.findall(r"Cm (\w+) Ns =", line))
+    return options, keys
+
+
+def complete(line):
+    """What the completion offers at the end of a line."""
+    script = (
+        f"source '{VMM}/torc.bash'; COMP_WORDBREAKS=' =:'; COMP_LINE=$1; COMP_POINT=${{#1}}; "
+        '_torc; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    command = ["bash", "-c", script, "bash", line]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return set(done.stdout.split())
+
+
+def from_completion():
+    keys = {option: {key.rstrip("=") for key in complete(f"torc {option} ")} for option in KEYED}
+    return complete("torc -"), keys
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__.strip(), file=sys.stderr)
+        return 2
+    help_options, help_keys = from_help(sys.argv[1])
+    failed = False
+    if len(help_options) < 3:
+        print("torc --help: hardly any options found; has its layout changed?")
+        failed = True
+    for name, (options, keys) in (("torc.1", from_man()), ("torc.bash", from_completion())):
+        pairs = [("options", help_options, options)]
+        pairs += [(f"keys of {o}", help_keys.get(o, set()), keys.get(o, set())) for o in KEYED]
+        for what, want, have in pairs:
+            if want != have:
+                missing = " ".join(sorted(want - have)) or "none"
+                extra = " ".join(sorted(have - want)) or "none"
+                print(f"{name}: {what}: not as in torc --help: missing {missing}; extra {extra}")
+                failed = True
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Every test, from nothing: installs what is missing, builds four ways, runs unit tests, fuzz replay, lint and the lab.
+#
+#   sh tests/run.sh [WORD]...    with words: only the tests whose names contain one of them, e.g. gcc/lint lab/device
+#
+# A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then how many of each. The exit
+# status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, lab/GROUP/NAME for what runs in
+# the lab. The builds stay in build-test, for the next time.
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+words=$*
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-tests.XXXXXX") || exit 1
+results=$tmp/results log=$tmp/log child=''
+: >"$results"
+cleanup() {
+	[ -z "$child" ] || kill "$child" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+say() {
+	echo "== $*"
+}
+
+now() {
+	date +%s
+}
+
+# result passed|failed|skipped LINE
+result() {
+	echo "$1" >>"$results"
+	echo "$2"
+}
+
+finish() {
+	failed=$(grep -c '^failed' "$results")
+	passed=$(grep -c '^passed' "$results")
+	echo "$passed passed, $failed failed, $(grep -c '^skipped' "$results") skipped"
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+	exit
+}
+
+# wanted NAME: whether a word selects it
+wanted() {
+	[ -n "$words" ] || return 0
+	for word in $words; do
+		case $1 in *"$word"*) return 0 ;; esac
+	done
+	return 1
+}
+
+# may_want BUILD: whether a word can select something of it; needless to build it otherwise
+may_want() {
+	[ -n "$words" ] || return 0
+	for word in $words; do
+		case $word in
+		gcc/* | clang/* | asan/* | tsan/* | lab/* | lab-sanitized/*) [ "${word%%/*}" != "$1" ] || return 0 ;;
+		*) return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# build NAME CC [MESON OPTION]...: into build-test/NAME
+build() {
+	name=$1 cc=$2 dir=build-test/$1
+	shift 2
+	say "$name: building"
+	begin=$(now)
+	if [ ! -e "$dir/build.ninja" ]; then
+		rm -rf "$dir"
+		CC=$cc meson setup "$dir" "$@" >"$log" 2>&1 || {
+			cat "$log"
+			result failed "not ok $name/setup"
+			return 1
+		}
+	fi
+	if ninja -C "$dir" >"$log" 2>&1; then
+		result passed "ok $name/build ($(($(now) - begin)) s)"
+		return
+	fi
+	result failed "not ok $name/build"
+	grep -vE '^\[[0-9]+/[0-9]+\] (Compiling|Linking|Generating)' "$log"
+	return 1
+}
+
+# host_tests NAME SUITE...: those of build-test/NAME
+host_tests() {
+	name=$1
+	shift
+	selected=''
+	for test in $(meson test -C "build-test/$name" --list 2>/dev/null | sed -n 's,^[^ ]* / ,,p'); do
+		for suite; do
+			case $test in "$suite"/*) ! wanted "$name/$test" || selected="$selected $test" ;; esac
+		done
+	done
+	[ -n "$selected" ] || return 0
+	say "$name: $*"
+	# shellcheck disable=SC2086 # a list
+	meson test -C "build-test/$name" --no-rebuild --num-processes 2 $selected >"$log" 2>&1
+	python3 tests/results.py "build-test/$name" "$results" || {
+		tail -20 "$log"
+		result failed "not ok $name/results"
+	}
+}
+
+# lab_tests PREFIX BUILD GROUP CASE...: in one boot of the lab
+lab_tests() {
+	prefix=$1 torc=build-test/$2/torc group=$3
+	shift 3
+	selected=''
+	for case; do
+		! wanted "$prefix/$group/$case" || selected="$selected $case"
+	done
+	[ -n "$selected" ] && [ -x "$torc" ] || return 0
+	say "$prefix/$group: starting the lab for$selected"
+	rm -f "$tmp/tap"
+	mkfifo "$tmp/tap"
+	# shellcheck disable=SC2086 # a list
+	sh tests/lab/test.sh "$torc" "$group" $selected >"$tmp/tap" 2>&1 &
+	child=$!
+	while IFS= read -r line; do
+		case $line in
+		'ok '*'# SKIP'*) result skipped "skip $prefix/${line#* - }" ;;
+		'ok '*) result passed "ok $prefix/${line#* - }" ;;
+		'not ok '*) result failed "not ok $prefix/${line#* - }" ;;
+		'Bail out!'*) result failed "not ok $prefix/$group: ${line#Bail out! }" ;;
+		[0-9]*..[0-9]*) ;;
+		*) echo "$line" ;;
+		esac
+	done <"$tmp/tap"
+	wait "$child"
+	child=''
+}
+
+# cases GROUP: their names
+cases() {
+	for case in "tests/lab/cases/$1"/*.sh; do
+		basename "$case" .sh
+	done
+}
+
+say "what the tests need"
+sh tests/setup.sh || { result failed "not ok setup" && finish; }
+if may_want lab || may_want lab-sanitized; then
+	sh tests/lab/fetch.sh || { result failed "not ok lab/fetch" && finish; }
+fi
+
+if may_want gcc || may_want lab; then
+	build gcc gcc -Dwerror=true && host_tests gcc unit fuzz lint
+fi
+if may_want clang; then
+	build clang clang -Dwerror=true && host_tests clang unit fuzz
+fi
+if may_want asan || may_want lab-sanitized; then
+	build asan gcc -Db_sanitize=address,undefined && host_tests asan unit fuzz
+fi
+if may_want tsan; then
+	build tsan gcc -Db_sanitize=thread && host_tests tsan unit
+fi
+for group in plain device refuse large; do
+	# shellcheck disable=SC2046 # a list
+	lab_tests lab gcc $group $(cases $group)
+done
+# What only a real guest reaches, with the sanitizers watching torc.
+lab_tests lab-sanitized asan device verify reboot
+finish

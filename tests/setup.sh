@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Install what `sh bench/demo.sh` and `sh tests/run.sh` need on a minimal Debian 12. Usage: tests/setup.sh
+# Does nothing, in no time, where everything is there; asks apt-get (through sudo, if not root) for what is missing.
+
+set -eu
+PATH=$PATH:/usr/sbin:/sbin
+
+packages='
+	gcc g++ libc6-dev meson ninja-build pkg-config
+	liburing-dev libnuma-dev libjemalloc-dev zlib1g-dev
+	libbenchmark-dev libcmocka-dev
+	clang clang-format libclang-rt-14-dev shellcheck
+	acpica-tools fio strace jq python3
+	pciutils iproute2 procps kmod
+	busybox-static cpio lz4 xz-utils zstd
+'
+# In the order of the lines: building torc; its libraries; unit tests and benchmarks; fuzzers, sanitizers and lint;
+# checks and measurements; looking at devices and processes; the lab's kernels and initramfs.
+
+# shellcheck disable=SC2086 # a list
+missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2>/dev/null |
+	awk '
+		BEGIN { for (i = 1; i < ARGC; i++) want[ARGV[i]] = 1; ARGC = 1 }
+		$1 == "installed" { delete want[$2] }
+		END { for (package in want) print package }' $packages)
+[ -n "$missing" ] || exit 0
+
+# shellcheck disable=SC2086 # a list
+echo "setup.sh: installing" $missing
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+trap 'exit 130' INT TERM HUP
+# shellcheck disable=SC2086 # a list
+{ $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive \
+	apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null ||
+	{ cat "$log" >&2; echo "setup.sh: apt-get failed" >&2; exit 1; }

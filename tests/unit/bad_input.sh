@@ -1,0 +1,266 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What torc refuses without a lab: each bad input gets its object, reason, remedy and exit status, and nothing boots.
+# Usage: bad_input.sh TORC; prints TAP. What needs devices is in tests/lab/cases/refuse.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+[ -x "${1-}" ] || { echo "usage: bad_input.sh TORC" >&2; exit 2; }
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-bad.XXXXXX") || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+# A copy that another user reaches too.
+cp "$1" "$tmp/torc" || exit 1
+chmod 755 "$tmp" "$tmp/torc"
+torc=$tmp/torc
+bz=$tmp/bzImage elf=$tmp/vmlinux
+PATH=$PATH:/usr/sbin:/sbin
+
+# The smallest files that torc takes for a kernel; neither is ever run.
+python3 - "$bz" "$elf" <<'PYTHON' || exit 1
+import struct
+import sys
+
+image = bytearray(3 * 512 + 64 * 1024)
+struct.pack_into('<BHI', image, 0x1f1, 2, 0, 64 * 1024 // 16)   # setup_sects, root_flags, syssize
+struct.pack_into('<HBB4sH', image, 0x1fe, 0xaa55, 0xeb, 0x66, b'HdrS', 0x20f)
+image[0x211] = 1                                                # loadflags: LOADED_HIGH
+struct.pack_into('<IIBBHI', image, 0x22c, 0x7fffffff, 0x200000, 1, 21, 1, 2047)
+struct.pack_into('<QI', image, 0x258, 16 << 20, 1 << 20)        # pref_address, init_size
+with open(sys.argv[1], 'wb') as out:
+    out.write(image)
+
+note = struct.pack('<III4sI', 4, 4, 18, b'Xen\0', 16 << 20)     # XEN_ELFNOTE_PHYS32_ENTRY
+payload = bytes([0xf4]) * 4096
+start = 64 + 2 * 56
+with open(sys.argv[2], 'wb') as out:
+    out.write(struct.pack('<4sBBBB8xHHIQQQIHHHHHH', b'\177ELF', 2, 1, 1, 0, 2, 62, 1, 16 << 20, 64, 0, 0, 64, 56, 2, 0, 0, 0))
+    out.write(struct.pack('<IIQQQQQQ', 4, 4, start, 0, 0, len(note), len(note), 4))
+    out.write(struct.pack('<IIQQQQQQ', 1, 5, start + len(note), 16 << 20, 16 << 20, len(payload), len(payload), 4096))
+    out.write(note + payload)
+PYTHON
+
+n=0 failed=0
+result() {
+	n=$((n + 1))
+	echo "$1 $n - $2"
+	[ "$1" = ok ] || failed=1
+}
+
+skip() {
+	result ok "$1 # SKIP $2"
+}
+
+# refused NAME STATUS OBJECT REASON REMEDY COMMAND...: COMMAND ends at once with this status and says on stderr, and
+# there only, "torc: OBJECT: REASON" and the remedy, of which each is a part.
+refused() {
+	name=$1 want=$2 object=$3 reason=$4 remedy=$5
+	shift 5
+	timeout -k 1 20 "$@" </dev/null >"$tmp/stdout" 2>"$tmp/stderr"
+	status=$?
+	why=''
+	[ $status -eq "$want" ] || why="$why exit status $status, not $want;"
+	[ ! -s "$tmp/stdout" ] || why="$why something on stdout;"
+	case $(head -n 1 "$tmp/stderr") in
+	"torc: "*"$object"*": "*"$reason"*) ;;
+	*) why="$why no line 'torc: ...$object...: ...$reason...';" ;;
+	esac
+	case $(sed -n '2,$s/^\( \{2\}remedy: \| \{10\}\)//p' "$tmp/stderr") in
+	*"$remedy"*) ;;
+	*) why="$why no remedy '$remedy';" ;;
+	esac
+	if [ -z "$why" ]; then
+		result ok "$name"
+		return
+	fi
+	result 'not ok' "$name"
+	echo "#$why"
+	head -n 20 "$tmp/stderr" | sed 's/^/#   /'
+}
+
+# usage NAME OBJECT REASON REMEDY OPTION...: a command line that cannot be meant.
+usage() {
+	name=$1 object=$2 reason=$3 remedy=$4
+	shift 4
+	refused "$name" 2 "$object" "$reason" "$remedy" "$torc" "$@"
+}
+
+# kernel NAME REASON REMEDY FILE: a file that torc does not take for a kernel.
+kernel() {
+	refused "$1" 1 "kernel $4" "$2" "$3" "$torc" --kernel "$4"
+}
+
+usage 'no kernel option' 'option --kernel' 'missing' '--kernel /boot/vmlinuz'
+usage 'unknown option' 'option --kernal' 'unknown' 'did you mean --kernel?' --kernal "$bz"
+usage 'unknown option with a value' 'option --memroy' 'unknown' 'did you mean --memory?' --kernel "$bz" --memroy=512M
+usage 'unknown option unlike any' 'option --zzzzzzzzz' 'unknown' 'torc --help' --zzzzzzzzz
+usage 'abbreviated option' 'option --kern' 'unknown' 'did you mean --kernel?' --kern "$bz"
+usage 'unknown letter' 'option -k' 'unknown' 'torc --help' -k "$bz"
+usage 'stray word' 'word vmlinuz' 'belongs to no option' '--kernel PATH' vmlinuz
+usage 'option without value' 'option --kernel' 'has no value' 'for example --kernel' --kernel
+usage 'option in place of a value' 'option --kernel' 'has no value' '--kernel=VALUE' --kernel --cpus 2
+usage 'option twice' 'option --cpus' 'given twice' 'leave one of them out' --kernel "$bz" --cpus 2 --cpus 3
+usage 'unknown key of --memory' 'option --memory: key sise' 'unknown' 'did you mean size?' --kernel "$bz" --memory sise=1G
+usage 'unknown key of --device' 'option --device: key paht' 'unknown' 'did you mean path?' --kernel "$bz" --device paht=/sys
+usage 'unknown key of --cpus' 'option --cpus: key bood' 'unknown' 'did you mean boot?' --kernel "$bz" --cpus bood=2
+usage 'unknown key unlike any' 'option --memory: key zzzzzz' 'unknown' 'it takes size=, thp=' --kernel "$bz" --memory zzzzzz=1
+usage 'key that is to come' 'option --memory: key hugepages' 'not supported yet' 'leave it out' \
+	--kernel "$bz" --memory size=1G,hugepages=on
+usage 'device without path=' 'option --device: value /sys/bus/pci' 'not a key=value pair' 'write path=/sys/bus/pci' \
+	--kernel "$bz" --device /sys/bus/pci/devices/0000:00:00.0
+usage 'device twice by one path' 'option --device: key path' 'given twice' 'name each device once' \
+	--kernel "$bz" --device path=/sys/bus/pci/devices/0000:01:00.0 path=/sys/bus/pci/devices/0000:01:00.0/
+usage 'no vCPU' 'option --cpus: key boot' 'too few' 'from 1 to 255' --kernel "$bz" --cpus 0
+usage 'too many vCPUs' 'option --cpus: key boot' 'too many' 'from 1 to 255' --kernel "$bz" --cpus 256
+
+# Options and keys of Cloud Hypervisor that torc does not have yet.
+for option in disk net fs api-socket firmware numa rng; do
+	usage "--$option" "option --$option" 'not supported yet' 'leave it out' --kernel "$bz" --$option path=/tmp
+done
+
+# sizes: what is no number of bytes, and what is none that a guest can have.
+size() {
+	usage "memory size '$1'" 'option --memory: key size' "$2" "$3" --kernel "$bz" --memory "size=$1"
+}
+size '' 'has no value' 'write size=VALUE'
+size big 'does not start with a number' 'followed by K, M, G or T'
+size 1Q 'has an unknown suffix' 'followed by K, M, G or T'
+size 1GB 'has an unknown suffix' 'followed by K, M, G or T'
+size '512 M' 'has an unknown suffix' 'followed by K, M, G or T'
+size 0x1000 'has an unknown suffix' 'followed by K, M, G or T'
+size 1.5G 'is not a whole number' 'followed by K, M, G or T'
+size -1G 'is negative' 'followed by K, M, G or T'
+size 99999999999999999999 'does not fit into 64 bits' 'followed by K, M, G or T'
+size 99999999999T 'does not fit into 64 bits' 'followed by K, M, G or T'
+size 0 'is nothing' 'followed by K, M, G or T'
+size 1M 'less than 64 MiB' 'size=64M'
+size 65M 'not a multiple of 2 MiB' 'size=64M or size=66M'
+size 5000T 'more than x86-64 can address' 'less than the host has'
+have=$(awk '$1 == "MemTotal:" { print int($2 / 1024) }' /proc/meminfo)
+more=$((have / 2 * 2 + 2))
+refused 'more memory than the host' 1 "option --memory: size=${more}M" "the host has $have MiB" 'ask for less' \
+	"$torc" --kernel "$bz" --memory "${more}M"
+refused 'far more memory than the host' 1 'option --memory: size=4194304M' 'the host has' 'ask for less' \
+	"$torc" --kernel "$bz" --memory 4T
+
+for mode in tty file=/dev/null; do
+	usage "--console $mode" "option --console: value $mode" 'no virtio-console yet' "--serial $mode" \
+		--kernel "$bz" --console $mode
+done
+usage '--console pty' 'option --console: value pty' 'not supported yet' 'off, null, tty or file=PATH' --kernel "$bz" --console pty
+usage '--serial ttyy' 'option --serial: value ttyy' 'unknown' 'did you mean tty?' --kernel "$bz" --serial ttyy
+
+: >"$tmp/empty"
+head -c 10 /dev/zero >"$tmp/ten"
+head -c 10 /bin/sh >"$tmp/ten-of-elf"
+# Random, but the same each time.
+python3 -c 'import random, sys; sys.stdout.buffer.write(random.Random(2).randbytes(100000))' >"$tmp/random"
+gzip -c "$elf" >"$tmp/vmlinux.gz"
+mkfifo "$tmp/fifo"
+kernel 'kernel missing' 'No such file' 'check the path' "$tmp/absent"
+kernel 'kernel is a directory' 'Is a directory' 'path of a file' "$tmp"
+kernel 'kernel is a FIFO' 'not a regular file' 'copy it into a file' "$tmp/fifo"
+kernel 'kernel empty' 'the file is empty' 'give a bzImage' "$tmp/empty"
+kernel 'kernel of 10 bytes' 'neither a bzImage nor an ELF' 'give a bzImage' "$tmp/ten"
+kernel 'kernel of 10 bytes of an ELF file' 'it ends within its header' 'copy the file again' "$tmp/ten-of-elf"
+kernel 'kernel of random bytes' 'neither a bzImage nor an ELF' 'give a bzImage' "$tmp/random"
+kernel 'kernel is a program' 'without a PVH entry point' 'CONFIG_PVH=y' "$(realpath /bin/sh)"
+kernel 'kernel compressed' 'compressed with gzip' 'unpack it first' "$tmp/vmlinux.gz"
+
+# cut NAME FILE SIZE REASON REMEDY: the first SIZE bytes of a kernel.
+cut() {
+	head -c "$3" "$2" >"$tmp/cut"
+	kernel "$1 cut to $3 bytes" "$4" "$5" "$tmp/cut"
+}
+size=$(stat -c %s "$bz")
+for at in 1 512 517; do
+	cut bzImage "$bz" $at 'neither a bzImage nor an ELF' 'give a bzImage'
+done
+for at in 518 600 611 612 615; do
+	cut bzImage "$bz" $at "truncated bzImage: it should have" 'copy the file again'
+done
+for at in 616 1535 1536 1537 2048 40000 $((size - 1)); do
+	cut bzImage "$bz" $at "truncated bzImage: it should have $size bytes, it has $at" 'copy the file again'
+done
+size=$(stat -c %s "$elf")
+cut vmlinux "$elf" 3 'neither a bzImage nor an ELF' 'give a bzImage'
+for at in 4 20 63; do
+	cut vmlinux "$elf" $at 'damaged ELF file: it ends within its header' 'copy the file again'
+done
+for at in 64 100 175; do
+	cut vmlinux "$elf" $at 'damaged ELF file: its program headers lie outside' 'copy the file again'
+done
+for at in 176 195; do
+	cut vmlinux "$elf" $at 'damaged ELF file: its notes lie outside' 'copy the file again'
+done
+for at in 196 1000 $((size - 1)); do
+	cut vmlinux "$elf" $at 'damaged ELF file: a segment lies outside' 'copy the file again'
+done
+
+# A real one too, where the lab has fetched it.
+# shellcheck source=tests/lab/env.sh
+. "$here/../lab/env.sh"
+if [ -r "$LAB_GUEST_BZIMAGE" ]; then
+	# boot.rst: where the kernel ends, which a signature may follow.
+	size=$(python3 -c 'import struct, sys
+head = open(sys.argv[1], "rb").read(0x1f8)
+print((head[0x1f1] + 1) * 512 + struct.unpack_from("<I", head, 0x1f4)[0] * 16)' "$LAB_GUEST_BZIMAGE")
+	for at in 700 16384 1000000 $((size / 2)) $((size - 1)); do
+		cut 'Debian bzImage' "$LAB_GUEST_BZIMAGE" $at "truncated bzImage: it should have $size bytes, it has $at" \
+			'copy the file again'
+	done
+else
+	skip 'Debian bzImage cut' 'the lab is not fetched: tests/lab/fetch.sh'
+fi
+
+refused 'initramfs missing' 1 "initramfs $tmp/absent" 'No such file' 'check the path' \
+	"$torc" --kernel "$bz" --initramfs "$tmp/absent"
+refused 'initramfs is a directory' 1 "initramfs $tmp" 'Is a directory' 'path of a file' \
+	"$torc" --kernel "$bz" --initramfs "$tmp"
+refused 'initramfs empty' 1 "initramfs $tmp/empty" 'the file is empty' 'leave the option out' \
+	"$torc" --kernel "$bz" --initramfs "$tmp/empty"
+long=$(head -c 2048 /dev/zero | tr '\0' x)
+refused 'command line too long for a bzImage' 1 "kernel $bz" 'a command line of 2047 bytes, this one has 2048' \
+	'shorten --cmdline' "$torc" --kernel "$bz" --cmdline "$long"
+long=$(head -c 65536 /dev/zero | tr '\0' x)
+refused 'command line too long for a vmlinux' 1 "kernel $elf" 'a command line of 65535 bytes, this one has 65536' \
+	'shorten --cmdline' "$torc" --kernel "$elf" --cmdline "$long"
+
+# device NAME REASON REMEDY PATH
+device() {
+	refused "$1" 1 "device $4" "$2" "$3" "$torc" --kernel "$bz" --device "path=$4"
+}
+device 'device absent' 'No such file' '/sys/bus/pci/devices/' /sys/bus/pci/devices/ffff:ff:1f.7
+for path in /sys/devices/system/cpu/cpu0 /sys/class/net/lo /sys/bus/pci/devices "$tmp" "$bz" /dev/null; do
+	device "device is not PCI: $path" 'not a PCI device' '/sys/bus/pci/devices/' "$path"
+done
+
+empty_dev='mount -t tmpfs none /dev && exec "$@"'
+name='no /dev/kvm'
+unshare='unshare -m'
+[ "$(id -u)" -eq 0 ] || unshare='unshare -r -m'
+# shellcheck disable=SC2086 # a command and its options
+if $unshare sh -c "$empty_dev" sh true 2>/dev/null; then
+	refused "$name" 1 '/dev/kvm' 'No such file' 'modprobe kvm_intel (or kvm_amd)' \
+		$unshare sh -c "$empty_dev" sh "$torc" --kernel "$bz"
+else
+	skip "$name" 'mount namespaces are not permitted here'
+fi
+
+name='no permission for /dev/kvm'
+if [ ! -e /dev/kvm ]; then
+	skip "$name" 'there is no /dev/kvm'
+elif [ "$(id -u)" -ne 0 ]; then
+	skip "$name" 'not root, who could become nobody'
+elif nobody='setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all' &&
+	$nobody sh -c ': <>/dev/kvm' 2>/dev/null; then
+	skip "$name" 'everybody may open /dev/kvm'
+else
+	chmod 644 "$bz"
+	# shellcheck disable=SC2086 # a command and its options
+	refused "$name" 1 '/dev/kvm' 'Permission denied' 'usermod -aG kvm' $nobody "$torc" --kernel "$bz"
+fi
+
+echo "1..$n"
+exit $failed

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# core/vmm/torc.bash offers what belongs at the cursor, relative to bash's own word breaks.
+set -u
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=core/vmm/torc.bash
+source "$here/../../core/vmm/torc.bash"
+
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+mkdir -p "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0" "$scratch/files/images"
+: >"$scratch/files/vmlinux"
+: >"$scratch/files/vmlinuz"
+TORC_PCI_DEVICES=$scratch/sys
+read -ra all <<<"${_torc_options//[$'\n\t']/ }"
+failed=0
+
+# expect BEHAVIOUR LINE WORD...: with the cursor at the end of LINE these words are offered.
+expect()
+{
+	local behaviour=$1 want got
+
+	COMP_LINE=$2 COMP_POINT=${#2}
+	shift 2
+	COMPREPLY=(stale)
+	_torc
+	want=$(printf '%s\n' "$@" | sort)
+	got=$(printf '%s\n' "${COMPREPLY[@]}" | sort)
+	if [[ $want != "$got" ]]; then
+		printf 'FAIL %s\n  line: %s\n  want: %s\n  got:  %s\n' "$behaviour" "$COMP_LINE" \
+			"${want//$'\n'/ }" "${got//$'\n'/ }"
+		failed=1
+	fi
+}
+
+COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
+expect "all options at the start" "torc " "${all[@]}"
+expect "options that the word begins" "torc --c" --cmdline --cpus --console
+expect "short and long options" "torc -" "${all[@]}"
+expect "nothing for an unknown option" "torc --zebra" ''
+expect "options after an option's value" "torc --kernel k --ini" --initramfs
+expect "options once a value is complete" "torc --kernel k " "${all[@]}"
+expect "options after a flag" "torc -v " "${all[@]}"
+expect "nothing for a kernel command line" "torc --cmdline " ''
+
+expect "files for --kernel" "torc --kernel $scratch/files/vm" \
+	"$scratch/files/vmlinux" "$scratch/files/vmlinuz"
+expect "directories with a slash" "torc --initramfs $scratch/files/i" "$scratch/files/images/"
+expect "files after =" "torc --log-file=$scratch/files/vmlinuz" "$scratch/files/vmlinuz"
+
+expect "keys of --cpus" "torc --cpus " boot= max= topology=
+expect "a key begun" "torc --cpus t" topology=
+expect "keys of --memory" "torc --memory " size= thp=
+expect "keys not given yet" "torc --memory size=1G," 1G,thp=
+expect "no key twice" "torc --memory size=1G,s" ''
+expect "a switch's values" "torc --memory size=1G,thp=" on off
+expect "a switch's value begun" "torc --memory thp=of" off
+expect "no values for a size" "torc --memory size=" ''
+expect "keys after the option and =" "torc --memory=" size= thp=
+expect "values after the option and =" "torc --memory=thp=o" on off
+
+expect "modes of --serial" "torc --serial " off null tty file=
+expect "a mode after =" "torc --serial=t" tty
+expect "files for --serial file=" "torc --serial file=$scratch/files/vmlinux" \
+	"$scratch/files/vmlinux"
+expect "modes of --console" "torc --console " off null
+expect "log formats" "torc --log-format j" json
+expect "one value only" "torc --log-format json t" ''
+
+expect "keys of --device" "torc --device " path= id=
+expect "PCI devices" "torc --device path=" "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0"
+expect "PCI devices past a colon" "torc --device path=$scratch/sys/0000:0" 01:00.0 02:00.0
+expect "one PCI device" "torc --device path=$scratch/sys/0000:02:0" 00.0
+expect "a key after the device" "torc --device path=$scratch/sys/0000:02:00.0," 00.0,id=
+expect "a second device" "torc --device path=/a path=$scratch/sys/0000:01:" 00.0
+expect "no devices for another option" "torc --kernel path=/sys" ''
+expect "a further device, or an option" "torc --device path=/a " path= id= "${all[@]}"
+
+COMP_WORDBREAKS=$' \t\n"\'><;|&('
+expect "whole words where = and : do not break" "torc --device path=$scratch/sys/0000:02" \
+	"path=$scratch/sys/0000:02:00.0"
+expect "whole options likewise" "torc --memory=th" --memory=thp=
+
+COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
+COMP_LINE="torc --mem --kernel k" COMP_POINT=10
+_torc
+if [[ ${COMPREPLY[*]} != --memory ]]; then
+	echo "FAIL only what is left of the cursor counts: ${COMPREPLY[*]}"
+	failed=1
+fi
+exit "$failed"

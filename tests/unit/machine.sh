@@ -1,0 +1,84 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# How a machine ends, with guests of a few instructions on this computer's /dev/kvm. Usage: machine.sh TORC; prints TAP.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+[ -x "${1-}" ] || { echo "usage: machine.sh TORC" >&2; exit 2; }
+torc=$1
+if ! (: <>/dev/kvm) 2>/dev/null; then
+	echo "1..0 # SKIP /dev/kvm cannot be opened"
+	exit 0
+fi
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-machine.XXXXXX") || exit 1
+pid=''
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$tmp"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+for guest in halt poweroff fault reset off-and-reset; do
+	python3 "$here/../lab/cases/tiny.py" $guest "$tmp/$guest" || exit 1
+done
+
+# A shell makes what it starts in the background deaf to SIGINT.
+start() {
+	guest=$1
+	shift
+	env --default-signal=INT "$torc" -v --kernel "$tmp/$guest" --memory 64M "$@" </dev/null >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+}
+
+# Until the guest can run; before that a signal ends torc as it would end any program.
+ready() {
+	tries=0
+	until grep -q '^vcpu0$' /proc/"$pid"/task/*/comm 2>/dev/null || [ $((tries += 1)) -gt 200 ]; do
+		sleep 0.1
+	done
+	sleep 0.5
+}
+
+# ends NAME STATUS REGEX: within 20 s, with this exit status, and such a line in the log
+n=0 failed=0
+ends() {
+	(
+		trap 'kill $!; exit' TERM
+		sleep 20 &
+		wait $!
+		kill -9 "$pid"
+	) &
+	watchdog=$!
+	status=0
+	wait "$pid" || status=$?
+	pid=''
+	kill $watchdog
+	wait $watchdog
+	n=$((n + 1))
+	if [ $status -eq "$2" ] && grep -Eq -- "$3" "$tmp/log" && [ ! -s "$tmp/out" ]; then
+		echo "ok $n - $1"
+	else
+		echo "not ok $n - $1"
+		echo "# exit status $status, not $2, or no line '$3' in its log, or something on standard output:"
+		tail -n 20 "$tmp/log" "$tmp/out" | sed 's/^/#   /'
+		failed=1
+	fi
+}
+
+for cpus in 1 4; do
+	start poweroff --cpus $cpus
+	ends "power-off, $cpus vCPUs" 0 'guest: power off'
+	start fault --cpus $cpus
+	ends "triple fault, twice, $cpus vCPUs" 1 'triple fault again'
+	for signal in TERM INT HUP; do
+		start halt --cpus $cpus
+		ready
+		kill -s $signal "$pid"
+		ends "SIG$signal, $cpus vCPUs" 0 'signal .*: ending the VM'
+	done
+	start reset --cpus $cpus
+	ready
+	kill -s TERM "$pid"
+	ends "SIGTERM while the guest resets all the time, $cpus vCPUs" 0 'signal .*: ending the VM'
+	start off-and-reset --cpus $cpus
+	ends "power-off before a reset, $cpus vCPUs" 0 'guest: power off'
+done
+echo "1..$n"
+exit $failed

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/vmm/config.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/bits.h"
+
+#define MAX_WORDS 80
+#define DEV	  "/sys/bus/pci/devices/0000:01:00.0"
+#define DEV2	  "/sys/bus/pci/devices/0000:02:00.0"
+
+/* "torc" and then @line, cut at blanks; '' is an empty word, '~' stands for a blank within one. */
+static int parse_line(struct config *config, const char *line, struct error *err)
+{
+	char *argv[MAX_WORDS + 1] = { strdup("torc") }, *copy = strdup(line), *save = NULL;
+	int argc = 1, r;
+
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save)) {
+		assert_true(argc < MAX_WORDS);
+		argv[argc] = strdup(strcmp(word, "''") ? word : "");
+		for (char *c = argv[argc]; *c; c++)
+			*c = *c == '~' ? ' ' : *c;
+		argc++;
+	}
+	r = config_parse(config, argc, argv, err);
+	/* What was parsed must not point into argv. */
+	for (int i = 0; i < argc; i++)
+		free(argv[i]);
+	free(copy);
+	return r;
+}
+
+static struct config good(const char *line)
+{
+	struct error err = { 0 };
+	struct config config;
+
+	if (parse_line(&config, line, &err))
+		fail_msg("%s: refused: %s: %s", line, err.object, err.reason);
+	return config;
+}
+
+static void defaults_are_cloud_hypervisors_except_for_the_console(void **state)
+{
+	struct config c = good("--kernel /boot/vmlinux");
+
+	assert_int_equal(c.action, CONFIG_RUN);
+	assert_string_equal(c.kernel, "/boot/vmlinux");
+	assert_null(c.initramfs);
+	assert_string_equal(c.cmdline, "");
+	assert_int_equal(c.cpus.boot, 1);
+	assert_int_equal(c.cpus.topology.packages, 0);
+	assert_int_equal(c.memory.size, 512 * MIB);
+	assert_true(c.memory.thp);
+	assert_int_equal(c.serial.mode, SERIAL_TTY);
+	assert_int_equal(c.console, SERIAL_OFF);
+	assert_int_equal(c.nr_devices, 0);
+	assert_int_equal(c.log.level, LOG_LEVEL_WARNING);
+	assert_false(c.log.json);
+	assert_null(c.log.path);
+	config_destroy(&c);
+}
+
+static void the_howto_line_without_its_disk_is_taken(void **state)
+{
+	struct config c = good("--kernel /root/vmlinux --console off --serial tty --cmdline "
+			       "console=ttyS0~root=/dev/vda1~rw --cpus 4 --memory size=512M "
+			       "--device path=" DEV "/");
+
+	assert_string_equal(c.cmdline, "console=ttyS0 root=/dev/vda1 rw");
+	assert_int_equal(c.cpus.boot, 4);
+	assert_int_equal(c.nr_devices, 1);
+	assert_string_equal(c.device[0].path, DEV "/");
+	assert_string_equal(c.device[0].id, "_vfio0");
+	config_destroy(&c);
+}
+
+static void cmdline_values_and_occurrences_are_joined_by_a_blank(void **state)
+{
+	struct config c = good("--cmdline a b=c --kernel=k --cmdline '' --cmdline=d");
+
+	assert_string_equal(c.cmdline, "a b=c d");
+	config_destroy(&c);
+	c = good("--kernel k --cmdline=--x");
+	assert_string_equal(c.cmdline, "--x");
+	config_destroy(&c);
+}
+
+static void cpus_take_a_number_or_keys(void **state)
+{
+	struct config c = good("--kernel k --cpus 255");
+
+	assert_int_equal(c.cpus.boot, 255);
+	config_destroy(&c);
+	c = good("--kernel k --cpus max=8,topology=2:1:2:2,boot=8");
+	assert_int_equal(c.cpus.boot, 8);
+	assert_int_equal(c.cpus.topology.threads_per_core, 2);
+	assert_int_equal(c.cpus.topology.cores_per_die, 1);
+	assert_int_equal(c.cpus.topology.dies_per_package, 2);
+	assert_int_equal(c.cpus.topology.packages, 2);
+	config_destroy(&c);
+	c = good("--kernel k --cpus 2,max=2");
+	assert_int_equal(c.cpus.boot, 2);
+	config_destroy(&c);
+}
+
+static void sizes_take_each_suffix(void **state)
+{
+	static const struct {
+		const char *line;
+		uint64_t size;
+	} row[] = {
+		{ "--kernel k --memory 67108864", 64 * MIB },
+		{ "--kernel k --memory 65536K", 64 * MIB },
+		{ "--kernel k --memory 66M", 66 * MIB },
+		{ "--kernel k --memory size=3G", 3 * GIB },
+		{ "--kernel k --memory size=4096T", 4096ULL * 1024 * GIB },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(row); i++) {
+		struct config c = good(row[i].line);
+
+		assert_int_equal(c.memory.size, row[i].size);
+		assert_true(c.memory.thp);
+		config_destroy(&c);
+	}
+}
+
+static void thp_is_a_switch(void **state)
+{
+	static const char *const off[] = { "1G,thp=off", "thp=false,size=1G" };
+
+	for (unsigned i = 0; i < ARRAY_SIZE(off); i++) {
+		char line[64];
+		struct config c;
+
+		snprintf(line, sizeof(line), "--kernel k --memory %s", off[i]);
+		c = good(line);
+		assert_false(c.memory.thp);
+		assert_int_equal(c.memory.size, GIB);
+		config_destroy(&c);
+	}
+}
+
+static void serial_and_console_modes(void **state)
+{
+	struct config c = good("--kernel k --serial file=/tmp/a,b=c --console null");
+
+	assert_int_equal(c.serial.mode, SERIAL_FILE);
+	assert_string_equal(c.serial.path, "/tmp/a,b=c");
+	assert_int_equal(c.console, SERIAL_NULL);
+	config_destroy(&c);
+	c = good("--kernel k --serial off");
+	assert_int_equal(c.serial.mode, SERIAL_OFF);
+	config_destroy(&c);
+	c = good("--kernel k --serial null");
+	assert_int_equal(c.serial.mode, SERIAL_NULL);
+	config_destroy(&c);
+}
+
+static void devices_follow_one_option_or_several(void **state)
+{
+	struct config c = good("--device path=/a id=x,path=/b/ --kernel k --device path=/c");
+
+	assert_int_equal(c.nr_devices, 3);
+	assert_string_equal(c.device[0].path, "/a");
+	assert_string_equal(c.device[1].path, "/b/");
+	assert_string_equal(c.device[1].id, "x");
+	assert_string_equal(c.device[2].path, "/c");
+	config_destroy(&c);
+}
+
+static void default_ids_pass_over_those_that_were_given(void **state)
+{
+	struct config c = good("--kernel k --device path=/a path=/b path=/c,id=_vfio1 path=/d");
+
+	assert_string_equal(c.device[0].id, "_vfio0");
+	assert_string_equal(c.device[1].id, "_vfio2");
+	assert_string_equal(c.device[2].id, "_vfio1");
+	assert_string_equal(c.device[3].id, "_vfio3");
+	config_destroy(&c);
+}
+
+static void as_many_devices_as_slots_and_no_more(void **state)
+{
+	char line[1024] = "--kernel k --device";
+	struct error err = { 0 };
+	struct config c;
+
+	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), " path=/%u", i);
+	c = good(line);
+	assert_int_equal(c.nr_devices, CONFIG_MAX_DEVICES);
+	config_destroy(&c);
+	strcat(line, " path=/x");
+	assert_int_equal(parse_line(&c, line, &err), -EINVAL);
+	assert_non_null(strstr(err.reason, "more than 31 devices"));
+}
+
+static void v_counts(void **state)
+{
+	static const struct {
+		const char *line;
+		enum log_level level;
+	} row[] = {
+		{ "-v --kernel k", LOG_LEVEL_INFO },
+		{ "--kernel k -vv", LOG_LEVEL_DEBUG },
+		{ "-v --kernel k -v", LOG_LEVEL_DEBUG },
+		{ "--kernel k -vvvv", LOG_LEVEL_DEBUG },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(row); i++) {
+		struct config c = good(row[i].line);
+
+		assert_int_equal(c.log.level, row[i].level);
+		config_destroy(&c);
+	}
+}
+
+static void log_options(void **state)
+{
+	struct config c = good("--kernel k --log-file /tmp/l --log-format json");
+
+	assert_string_equal(c.log.path, "/tmp/l");
+	assert_true(c.log.json);
+	config_destroy(&c);
+	c = good("--kernel k --log-format text");
+	assert_false(c.log.json);
+	config_destroy(&c);
+}
+
+static void help_and_version_need_nothing_else(void **state)
+{
+	static const struct {
+		const char *line;
+		enum config_action action;
+	} row[] = {
+		{ "--help", CONFIG_HELP },	 { "-h", CONFIG_HELP },
+		{ "-vh", CONFIG_HELP },		 { "--kernel k --help --nonsense", CONFIG_HELP },
+		{ "--version", CONFIG_VERSION }, { "-V", CONFIG_VERSION },
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(row); i++) {
+		struct config c = good(row[i].line);
+
+		assert_int_equal(c.action, row[i].action);
+		assert_non_null(c.cmdline);
+		config_destroy(&c);
+	}
+}
+
+struct bad {
+	const char *line, *object, *reason, *remedy;
+};
+
+static const struct bad bad_words[] = {
+	{ "", "option --kernel", "missing", "--kernel /boot/vmlinuz" },
+	{ "-v", "option --kernel", "missing", "torc --help" },
+	{ "vmlinux", "word vmlinux", "belongs to no option", "--kernel PATH" },
+	{ "vmlinux --kernel k", "word vmlinux", "belongs to no option", "" },
+	{ "-v vmlinux", "word vmlinux", "belongs to no option", "" },
+	{ "--kernel k -- x", "word x", "belongs to no option", "" },
+	{ "--kernel a b", "option --kernel", "takes one value, and \"b\"", "quote" },
+	{ "--kernel a --kernel b", "option --kernel", "given twice", "leave one" },
+	{ "--kernel k --cpus 1 --cpus 1", "option --cpus", "given twice", "" },
+	{ "--kernel", "option --kernel", "has no value", "--kernel /boot/vmlinuz" },
+	{ "--kernel --cpus 4", "option --kernel", "has no value", "--kernel=VALUE" },
+	{ "--kernel k --cmdline -- init", "option --cmdline", "has no value", "--cmdline=VALUE" },
+	{ "--kernel ''", "option --kernel", "empty value", "/boot/vmlinuz" },
+	{ "--kernel=", "option --kernel", "empty value", "" },
+	{ "--kernel k --memory ''", "option --memory", "empty value", "size=512M" },
+	{ "--kernel k --device ''", "option --device", "empty value", "path=/sys" },
+	{ "--memry 1G", "option --memry", "unknown", "did you mean --memory?" },
+	{ "--memry=1G", "option --memry", "unknown", "did you mean --memory?" },
+	{ "--kern k", "option --kern", "unknown", "did you mean --kernel?" },
+	{ "--k k", "option --k", "unknown", "torc --help" },
+	{ "--log x", "option --log", "unknown", "torc --help" },
+	{ "--hel", "option --hel", "unknown", "did you mean --help?" },
+	{ "--device", "option --device", "has no value", "path=/sys" },
+	{ "--quantum", "option --quantum", "unknown", "torc --help" },
+	{ "--=x", "option --", "unknown", "" },
+	{ "-x", "option -x", "unknown", "torc --help" },
+	{ "-vx", "option -x", "unknown", "torc --help" },
+	{ "-memory 1G", "option -m", "unknown", "did you mean --memory?" },
+	{ "--help=me", "option --help", "takes no value", "" },
+	{ "--kernel k --log-format xml", "option --log-format: value xml", "unknown", "json" },
+};
+
+static const struct bad bad_cpus[] = {
+	{ "--cpus 0", "option --cpus: key boot", "0 is too few", "from 1 to 255" },
+	{ "--cpus 256", "option --cpus: key boot", "256 is too many", "from 1 to 255" },
+	{ "--cpus 99999999999999999999999", "key boot", "too many", "" },
+	{ "--cpus four", "option --cpus: key boot", "\"four\" is not a whole number", "1 to 255" },
+	{ "--cpus=-1", "key boot", "-1 is negative", "" },
+	{ "--cpus 4x", "key boot", "not a whole number", "" },
+	{ "--cpus 0x4", "key boot", "not a whole number", "" },
+	{ "--cpus boot", "key boot", "has no value", "boot=VALUE" },
+	{ "--cpus boot=", "key boot", "has no value", "boot=VALUE" },
+	{ "--cpus 4,boot=4", "key boot", "given twice", "" },
+	{ "--cpus boot=1,boot=1", "key boot", "given twice", "" },
+	{ "--cpus bot=4", "key bot", "unknown", "did you mean boot?" },
+	{ "--cpus zebra=4", "key zebra", "unknown", "boot=, max=, topology=" },
+	{ "--cpus 4,", "value", "nothing before or after a comma", "single commas" },
+	{ "--cpus ,boot=4", "value", "comma", "" },
+	{ "--cpus boot=4,,max=4", "value", "comma", "" },
+	{ "--cpus boot=2,max=4", "key max", "vCPU hotplug is not supported yet", "max=2" },
+	{ "--cpus boot=4,max=2", "key max", "2 is less than boot=4", "max=4" },
+	{ "--cpus max=2", "key max", "more than boot=1", "" },
+	{ "--cpus max=0", "key max", "too few", "" },
+	{ "--cpus 4,topology=2:1:1:1", "key topology", "product is 2, but the vCPUs are 4",
+	  "topology=1:4:1:1" },
+	{ "--cpus 1,topology=255:255:255:255", "key topology", "product is 4228250625", "" },
+	{ "--cpus 4,topology=4:1:1", "key topology", "not four numbers", "1:4:1:1" },
+	{ "--cpus 4,topology=4:1:1:1:1", "key topology", "not four numbers", "" },
+	{ "--cpus 4,topology=4:1:1:1:", "key topology", "not four numbers", "" },
+	{ "--cpus 4,topology=4:1::1", "key topology", "\"\" is not a whole number", "" },
+	{ "--cpus 4,topology=4:0:1:1", "key topology", "0 is too few", "" },
+	{ "--cpus 1,topology=00000000000000000000000000000001x:1:1:1", "key topology", "not", "" },
+	{ "--cpus 4,affinity=[0@[2,3],1@[4,5]]", "option --cpus: key affinity", "not supported yet",
+	  "leave it out" },
+	{ "--cpus 4,affinity=[0@[2,3]", "value", "brackets do not match", "close" },
+	{ "--cpus 4,affinity=0]", "value", "brackets do not match", "" },
+};
+
+static const struct bad bad_memory[] = {
+	{ "--memory 0", "option --memory: key size", "\"0\" is nothing", "512M" },
+	{ "--memory=-1G", "key size", "is negative", "whole number of bytes" },
+	{ "--memory 1.5G", "key size", "is not a whole number", "" },
+	{ "--memory 512m", "key size", "unknown suffix", "K, M, G or T" },
+	{ "--memory 512MiB", "key size", "unknown suffix", "" },
+	{ "--memory 1P", "key size", "unknown suffix", "" },
+	{ "--memory M", "key size", "does not start with a number", "" },
+	{ "--memory +1G", "key size", "does not start with a number", "" },
+	{ "--memory 18446744073709551616", "key size", "does not fit into 64 bits", "" },
+	{ "--memory 16777216T", "key size", "does not fit into 64 bits", "" },
+	{ "--memory 4097T", "key size", "more than x86-64 can address", "" },
+	{ "--memory 65M", "key size", "not a multiple of 2 MiB", "size=64M or size=66M" },
+	{ "--memory 67108865", "key size", "not a multiple", "" },
+	{ "--memory 62M", "key size", "less than 64 MiB", "size=64M" },
+	{ "--memory 1", "key size", "less than 64 MiB", "" },
+	{ "--memory size=1G,size=1G", "key size", "given twice", "" },
+	{ "--memory size", "key size", "has no value", "size=VALUE" },
+	{ "--memory sise=1G", "key sise", "unknown", "did you mean size?" },
+	{ "--memory 1G,thp", "key thp", "has no value", "" },
+	{ "--memory thp=yes", "key thp", "\"yes\" is neither on nor off", "thp=on or thp=off" },
+	{ "--memory 1G,hugepages=on", "key hugepages", "not supported yet", "leave it out" },
+	{ "--memory size=1G,shared=on", "key shared", "not supported yet", "" },
+	{ "--memory hugepages", "key hugepages", "not supported yet", "" },
+	{ "--memory 1G 2G", "option --memory", "takes one value", "" },
+};
+
+static const struct bad bad_devices[] = {
+	{ "--device " DEV, "option --device: value " DEV, "not a key=value pair", "path=" DEV },
+	{ "--device 0000:01:00.0", "option --device: value 0000:01:00.0", "not a key=value",
+	  "path=/sys/bus/pci/devices/0000:01:00.0" },
+	{ "--device id=a", "option --device: key path", "missing", "path=/sys" },
+	{ "--device path=", "key path", "has no value", "" },
+	{ "--device path=" DEV ",id=", "key id", "has no value", "" },
+	{ "--device path=/a,id=x path=/b,id=x", "key id", "x is taken by /a", "of its own" },
+	{ "--device path=" DEV " path=" DEV, "key path", "given twice", "once" },
+	{ "--device path=" DEV " --device path=" DEV "//", "key path", "given twice", "once" },
+	{ "--device path=" DEV ",iommu=on", "key iommu", "not supported yet", "leave it out" },
+	{ "--device path=" DEV ",pci_segment=1", "key pci_segment", "not supported yet", "" },
+	{ "--device path=" DEV ",x_exclude_mmap_bars=[0,2]", "key x_exclude_mmap_bars",
+	  "not supported yet", "" },
+	{ "--device pth=" DEV, "key pth", "unknown", "did you mean path?" },
+	{ "--device path=" DEV " word", "key word", "unknown", "path=, id=" },
+	{ "--device path=" DEV ",path=" DEV2, "key path", "given twice", "" },
+};
+
+static const struct bad bad_lines[] = {
+	{ "--serial tyt", "option --serial: value tyt", "unknown", "did you mean tty?" },
+	{ "--serial something", "value something", "unknown", "off, null, tty or file=PATH" },
+	{ "--serial file", "value file", "names no file", "file=PATH" },
+	{ "--serial file=", "value file=", "names no file", "file=PATH" },
+	{ "--serial pty", "value pty", "not supported yet", "tty" },
+	{ "--serial socket=/s", "value socket=/s", "not supported yet", "" },
+	{ "--console tty", "option --console: value tty", "no virtio-console yet", "--serial tty" },
+	{ "--console file=/x", "value file=/x", "no virtio-console yet", "--serial file=/x" },
+	{ "--console pty", "value pty", "not supported yet", "" },
+	{ "--console of", "value of", "unknown", "did you mean off?" },
+};
+
+static void expect_bad(const struct bad *row, size_t n, const char *prefix)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct config config, before;
+		struct error err = { 0 };
+		char line[512];
+
+		memset(&config, 0x5a, sizeof(config));
+		before = config;
+		snprintf(line, sizeof(line), "%s%s", prefix, row[i].line);
+		if (parse_line(&config, line, &err) != -EINVAL)
+			fail_msg("%s: taken", line);
+		if (!strstr(err.object, row[i].object) || !strstr(err.reason, row[i].reason) ||
+		    !strstr(err.remedy, row[i].remedy) || !*err.remedy)
+			fail_msg("%s: \"%s\", \"%s\", \"%s\"", line, err.object, err.reason,
+				 err.remedy);
+		assert_int_equal(err.code, -EINVAL);
+		assert_true(err.usage);
+		assert_memory_equal(&config, &before, sizeof(config));
+	}
+}
+
+static void misplaced_and_unknown_options_are_refused(void **state)
+{
+	expect_bad(bad_words, ARRAY_SIZE(bad_words), "");
+}
+
+static void bad_values_of_cpus_are_refused(void **state)
+{
+	expect_bad(bad_cpus, ARRAY_SIZE(bad_cpus), "--kernel k ");
+}
+
+static void bad_values_of_memory_are_refused(void **state)
+{
+	expect_bad(bad_memory, ARRAY_SIZE(bad_memory), "--kernel k ");
+}
+
+static void bad_values_of_device_are_refused(void **state)
+{
+	expect_bad(bad_devices, ARRAY_SIZE(bad_devices), "--kernel k ");
+}
+
+static void bad_values_of_serial_and_console_are_refused(void **state)
+{
+	expect_bad(bad_lines, ARRAY_SIZE(bad_lines), "--kernel k ");
+}
+
+static void what_cloud_hypervisor_has_and_torc_not_yet_is_named(void **state)
+{
+	static const char *const names[] = {
+		"disk",	    "net",     "rng",	   "api-socket", "memory-zone", "numa",
+		"platform", "fs",      "firmware", "pmem",	 "vsock",	"event-monitor",
+		"landlock", "seccomp", "vdpa",	   "balloon",	 "tpm",		"watchdog",
+	};
+
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		char line[64], object[64];
+		struct bad row = { line, object, "not supported yet", "leave it out" };
+
+		snprintf(object, sizeof(object), "option --%s", names[i]);
+		snprintf(line, sizeof(line), "--kernel k --%s path=x", names[i]);
+		expect_bad(&row, 1, "");
+		snprintf(line, sizeof(line), "--%s=path=x", names[i]);
+		expect_bad(&row, 1, "");
+	}
+}
+
+static void no_error_struct_is_needed(void **state)
+{
+	struct config c;
+
+	assert_int_equal(parse_line(&c, "--kernel k --cpus 0", NULL), -EINVAL);
+	assert_int_equal(parse_line(&c, "--kernel k", NULL), 0);
+	config_destroy(&c);
+}
+
+static void a_parse_starts_afresh_after_one_that_stopped_within_a_cluster(void **state)
+{
+	struct error err = { 0 };
+	struct config c;
+
+	assert_int_equal(parse_line(&c, "-vxvv", &err), -EINVAL);
+	c = good("--kernel k");
+	assert_int_equal(c.log.level, LOG_LEVEL_WARNING);
+	config_destroy(&c);
+}
+
+static void no_words_at_all_is_a_usage_error(void **state)
+{
+	char *argv[] = { NULL };
+	struct error err = { 0 };
+	struct config c;
+
+	assert_int_equal(config_parse(&c, 0, argv, &err), -EINVAL);
+	assert_true(err.usage);
+}
+
+static void destroy_takes_a_zeroed_config(void **state)
+{
+	struct config c = { 0 };
+
+	config_destroy(&c);
+	config_destroy(&c);
+}
+
+/* Every "--name" in the usage text gets past the check for unknown options. */
+static void the_usage_names_only_options_that_exist(void **state)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&text, &size);
+	unsigned n = 0;
+
+	config_usage(out);
+	fclose(out);
+	for (const char *c = text; (c = strstr(c, "\n  -")); n++) {
+		struct error err = { 0 };
+		struct config config;
+		char line[64] = "";
+
+		c += 3;
+		/* "-h, --help" */
+		if (c[1] != '-' && c[2] == ',')
+			c += 4;
+		snprintf(line, sizeof(line), "%.*s", (int)strcspn(c, " \n"), c);
+		if (!parse_line(&config, line, &err))
+			config_destroy(&config);
+		assert_null(strstr(err.reason, "unknown"));
+		assert_null(strstr(err.reason, "not supported"));
+	}
+	assert_int_equal(n, 13);
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(defaults_are_cloud_hypervisors_except_for_the_console),
+		cmocka_unit_test(the_howto_line_without_its_disk_is_taken),
+		cmocka_unit_test(cmdline_values_and_occurrences_are_joined_by_a_blank),
+		cmocka_unit_test(cpus_take_a_number_or_keys),
+		cmocka_unit_test(sizes_take_each_suffix),
+		cmocka_unit_test(thp_is_a_switch),
+		cmocka_unit_test(serial_and_console_modes),
+		cmocka_unit_test(devices_follow_one_option_or_several),
+		cmocka_unit_test(default_ids_pass_over_those_that_were_given),
+		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
+		cmocka_unit_test(v_counts),
+		cmocka_unit_test(log_options),
+		cmocka_unit_test(help_and_version_need_nothing_else),
+		cmocka_unit_test(misplaced_and_unknown_options_are_refused),
+		cmocka_unit_test(bad_values_of_cpus_are_refused),
+		cmocka_unit_test(bad_values_of_memory_are_refused),
+		cmocka_unit_test(bad_values_of_device_are_refused),
+		cmocka_unit_test(bad_values_of_serial_and_console_are_refused),
+		cmocka_unit_test(what_cloud_hypervisor_has_and_torc_not_yet_is_named),
+		cmocka_unit_test(no_error_struct_is_needed),
+		cmocka_unit_test(a_parse_starts_afresh_after_one_that_stopped_within_a_cluster),
+		cmocka_unit_test(no_words_at_all_is_a_usage_error),
+		cmocka_unit_test(destroy_takes_a_zeroed_config),
+		cmocka_unit_test(the_usage_names_only_options_that_exist),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

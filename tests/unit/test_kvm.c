@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What core/kvm computes without a VM: APIC ids and CPUID leaves, the GSI routing table, guest memory. The ioctls
+ * that these parts make are replaced by the functions below.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/base/bits.h"
+#include "core/kvm/cpuid.h"
+#include "core/kvm/guest_mem.h"
+#include "core/kvm/irq.h"
+#include "core/kvm/kvm_ioctl.h"
+#include "core/kvm/layout.h"
+
+static struct {
+	unsigned nr_routing_calls;
+	unsigned nr_routes;
+	struct kvm_irq_routing_entry route[64];
+	int result;
+} kvm;
+
+int kvm_check_extension(int fd, unsigned cap)
+{
+	(void)fd;
+	assert_int_equal(cap, KVM_CAP_IRQ_ROUTING);
+	return 64;
+}
+
+int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *routing)
+{
+	kvm.nr_routing_calls++;
+	kvm.nr_routes = routing->nr;
+	memcpy(kvm.route, routing->entries, routing->nr * sizeof(kvm.route[0]));
+	return kvm.result;
+}
+
+int kvm_irqfd(int vm, const struct kvm_irqfd *irqfd)
+{
+	return 0;
+}
+
+int kvm_irq_line(int vm, unsigned gsi, unsigned level)
+{
+	return 0;
+}
+
+int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid2 *cpuid)
+{
+	static const struct kvm_cpuid_entry2 entries[] = {
+		{ .function = 0, .eax = 0x1f, .ebx = 0x68747541 /* AuthenticAMD */ },
+		{ .function = 1, .ebx = 0xdeadbeef, .edx = 0 },
+		{ .function = 4, .index = 0, .eax = 0x121 },
+		{ .function = 4, .index = 3, .eax = 0x163 },
+		{ .function = 0xb, .index = 0, .eax = 7 },
+		{ .function = 0x1f, .index = 0, .eax = 7 },
+		{ .function = 0x80000008, .eax = 0x3028, .ecx = 0xffff },
+		{ .function = 0x8000001e },
+	};
+
+	if (cpuid->nent < ARRAY_SIZE(entries))
+		return -E2BIG;
+	memcpy(cpuid->entries, entries, sizeof(entries));
+	cpuid->nent = ARRAY_SIZE(entries);
+	return 0;
+}
+
+static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *cpuid, uint32_t function,
+					   uint32_t index)
+{
+	for (uint32_t i = 0; i < cpuid->nent; i++) {
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	}
+	fail_msg("leaf 0x%x.%u is missing", function, index);
+	return NULL;
+}
+
+static void apic_ids_pack_the_topology(void **state)
+{
+	static const struct cpuid_topology flat = { 1, 255, 1, 1 };
+	static const struct cpuid_topology odd = { 2, 3, 1, 2 }; /* cores take two bits for three */
+
+	assert_int_equal(cpuid_apic_id(&flat, 0), 0);
+	assert_int_equal(cpuid_apic_id(&flat, 254), 254);
+	assert_int_equal(cpuid_apic_id(&odd, 1), 1);
+	assert_int_equal(cpuid_apic_id(&odd, 5), 5);
+	assert_int_equal(cpuid_apic_id(&odd, 6), 8);
+	assert_int_equal(cpuid_apic_id(&odd, 11), 13);
+}
+
+static void leaves_describe_the_topology(void **state)
+{
+	static const struct cpuid_topology t = { 2, 4, 1, 2 };
+	struct kvm_cpuid2 *cpuid;
+	const struct kvm_cpuid_entry2 *e;
+
+	assert_int_equal(cpuid_supported(-1, &cpuid, NULL), 0);
+	assert_int_equal(cpuid_phys_bits(cpuid), 0x28);
+	cpuid_set_vcpu(cpuid, &t, 11); /* package 1, core 1, thread 1: APIC id 11 */
+	e = leaf(cpuid, 1, 0);
+	assert_int_equal(e->ebx >> 24, 11);
+	assert_int_equal(e->ebx >> 16 & 0xff, 8);
+	assert_int_equal(e->ebx & 0xffff, 0xbeef);
+	assert_true(e->edx & 1U << 28);
+	assert_true(e->ecx & 1U << 24);
+	e = leaf(cpuid, 0xb, 0);
+	assert_int_equal(e->eax, 1);
+	assert_int_equal(e->ebx, 2);
+	assert_int_equal(e->ecx, 1 << 8);
+	assert_int_equal(e->edx, 11);
+	e = leaf(cpuid, 0xb, 1);
+	assert_int_equal(e->eax, 3);
+	assert_int_equal(e->ebx, 8);
+	assert_int_equal(e->ecx, 2 << 8 | 1);
+	e = leaf(cpuid, 0xb, 2);
+	assert_int_equal(e->ebx, 0);
+	assert_int_equal(leaf(cpuid, 0x1f, 2)->ebx, 8);
+	assert_int_equal(leaf(cpuid, 0x1f, 3)->ebx, 0);
+	/* L1 is shared by a core's two threads, L3 by the die's eight. */
+	assert_int_equal(leaf(cpuid, 4, 0)->eax >> 14 & 0xfff, 1);
+	assert_int_equal(leaf(cpuid, 4, 3)->eax >> 14 & 0xfff, 7);
+	assert_int_equal(leaf(cpuid, 4, 0)->eax >> 26, 3);
+	e = leaf(cpuid, 0x80000008, 0);
+	assert_int_equal(e->ecx & 0xff, 7);
+	assert_int_equal(e->ecx >> 12 & 0xf, 3);
+	assert_int_equal(leaf(cpuid, 0x8000001e, 0)->eax, 11);
+	/* The same table serves the next vCPU. */
+	cpuid_set_vcpu(cpuid, &t, 0);
+	assert_int_equal(leaf(cpuid, 1, 0)->ebx >> 24, 0);
+	assert_int_equal(leaf(cpuid, 0xb, 1)->edx, 0);
+	free(cpuid);
+}
+
+static void one_cpu_is_no_hyperthread(void **state)
+{
+	static const struct cpuid_topology t = { 1, 1, 1, 1 };
+	struct kvm_cpuid2 *cpuid;
+
+	assert_int_equal(cpuid_supported(-1, &cpuid, NULL), 0);
+	cpuid_set_vcpu(cpuid, &t, 0);
+	assert_false(leaf(cpuid, 1, 0)->edx & 1U << 28);
+	assert_int_equal(leaf(cpuid, 0xb, 0)->ebx, 1);
+	free(cpuid);
+}
+
+static int irq_setup(void **state)
+{
+	struct irq_table *irq = calloc(1, sizeof(*irq));
+
+	memset(&kvm, 0, sizeof(kvm));
+	assert_int_equal(irq_table_init(irq, 3, NULL), 0);
+	*state = irq;
+	return 0;
+}
+
+static int irq_teardown(void **state)
+{
+	irq_table_destroy(*state);
+	free(*state);
+	return 0;
+}
+
+static const struct kvm_irq_routing_entry *route(int gsi)
+{
+	for (unsigned i = 0; i < kvm.nr_routes; i++) {
+		if (kvm.route[i].gsi == (uint32_t)gsi)
+			return &kvm.route[i];
+	}
+	return NULL;
+}
+
+static void many_routes_are_one_commit(void **state)
+{
+	struct irq_table *irq = *state;
+	int gsi[16];
+
+	for (int i = 0; i < 16; i++) {
+		gsi[i] = irq_alloc(irq);
+		assert_true(gsi[i] >= LAYOUT_GSI_IOAPIC_PINS);
+		assert_true(irq_set_msi(irq, gsi[i], 0xfee00000 + (uint64_t)i, (uint32_t)i));
+	}
+	assert_false(irq_committed(irq));
+	assert_int_equal(irq_commit(irq), 0);
+	assert_true(irq_committed(irq));
+	assert_int_equal(kvm.nr_routing_calls, 1);
+	assert_int_equal(kvm.nr_routes, LAYOUT_GSI_IOAPIC_PINS + 16);
+	assert_int_equal(route(gsi[7])->u.msi.data, 7);
+	assert_int_equal(route(3)->type, KVM_IRQ_ROUTING_IRQCHIP);
+	/* Nothing changed, so there is nothing to commit. */
+	assert_false(irq_set_msi(irq, gsi[7], 0xfee00007, 7));
+	assert_int_equal(irq_commit(irq), 0);
+	assert_int_equal(kvm.nr_routing_calls, 1);
+}
+
+static void a_freed_gsi_loses_its_route(void **state)
+{
+	struct irq_table *irq = *state;
+	int a = irq_alloc(irq), b = irq_alloc(irq), c = irq_alloc(irq);
+
+	irq_set_msi(irq, a, 1, 1);
+	irq_set_msi(irq, b, 2, 2);
+	irq_set_msi(irq, c, 3, 3);
+	irq_free(irq, a);
+	assert_int_equal(irq_commit(irq), 0);
+	assert_null(route(a));
+	assert_int_equal(route(b)->u.msi.data, 2);
+	assert_int_equal(route(c)->u.msi.data, 3);
+	/* What moved into the freed place is still found. */
+	assert_true(irq_set_msi(irq, c, 3, 4));
+	assert_int_equal(irq_commit(irq), 0);
+	assert_int_equal(route(c)->u.msi.data, 4);
+	assert_int_equal(kvm.nr_routes, LAYOUT_GSI_IOAPIC_PINS + 2);
+	assert_int_equal(irq_alloc(irq), a);
+}
+
+static void gsis_run_out(void **state)
+{
+	struct irq_table *irq = *state;
+
+	for (int i = LAYOUT_GSI_IOAPIC_PINS; i < 64; i++)
+		assert_int_equal(irq_alloc(irq), i);
+	assert_int_equal(irq_alloc(irq), -ENOSPC);
+}
+
+static void a_failed_commit_stays_outstanding(void **state)
+{
+	struct irq_table *irq = *state;
+
+	irq_set_msi(irq, irq_alloc(irq), 1, 1);
+	kvm.result = -ENOMEM;
+	assert_int_equal(irq_commit(irq), -ENOMEM);
+	assert_false(irq_committed(irq));
+	kvm.result = 0;
+	assert_int_equal(irq_commit(irq), 0);
+	assert_true(irq_committed(irq));
+}
+
+static void memory_has_a_gap_below_4_gib(void **state)
+{
+	struct guest_mem_config config = { .size = 5 * GIB };
+	struct guest_mem mem;
+
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
+	assert_int_equal(mem.nr_regions, 2);
+	assert_int_equal(mem.region[0].size, GUEST_LOW_END);
+	assert_int_equal(mem.region[1].gpa.v, GUEST_HIGH_START);
+	assert_int_equal(mem.region[1].size, 2 * GIB);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal((uintptr_t)mem.region[i].va % GIB, mem.region[i].gpa.v % GIB);
+	assert_non_null(guest_mem_ptr(&mem, (gpa_t){ GUEST_LOW_END - 1 }, 1));
+	assert_null(guest_mem_ptr(&mem, (gpa_t){ GUEST_LOW_END - 1 }, 2));
+	assert_null(guest_mem_ptr(&mem, (gpa_t){ GUEST_LOW_END }, 1));
+	assert_ptr_equal(guest_mem_ptr(&mem, (gpa_t){ GUEST_HIGH_START + 8 }, 1),
+			 (char *)mem.region[1].va + 8);
+	assert_null(guest_mem_ptr(&mem, (gpa_t){ UINT64_MAX }, 2));
+	assert_null(guest_mem_ptr(&mem, (gpa_t){ 0 }, UINT64_MAX));
+	guest_mem_destroy(&mem);
+}
+
+static void memory_is_populated_or_the_wait_given_up(void **state)
+{
+	struct guest_mem_config config = { .size = 64 * MIB, .thp = true };
+	struct guest_mem mem;
+	bool cancel = false;
+
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
+	assert_int_equal(guest_mem_populate(&mem, &cancel, NULL), 0);
+	cancel = true;
+	assert_int_equal(guest_mem_populate(&mem, &cancel, NULL), -ECANCELED);
+	guest_mem_destroy(&mem);
+	config.size = 12345;
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), -EINVAL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(apic_ids_pack_the_topology),
+		cmocka_unit_test(leaves_describe_the_topology),
+		cmocka_unit_test(one_cpu_is_no_hyperthread),
+		cmocka_unit_test_setup_teardown(many_routes_are_one_commit, irq_setup,
+						irq_teardown),
+		cmocka_unit_test_setup_teardown(a_freed_gsi_loses_its_route, irq_setup,
+						irq_teardown),
+		cmocka_unit_test_setup_teardown(gsis_run_out, irq_setup, irq_teardown),
+		cmocka_unit_test_setup_teardown(a_failed_commit_stays_outstanding, irq_setup,
+						irq_teardown),
+		cmocka_unit_test(memory_has_a_gap_below_4_gib),
+		cmocka_unit_test(memory_is_populated_or_the_wait_given_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

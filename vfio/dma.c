@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "vfio/dma.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/base/thread.h"
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int map(struct vfio_dma *dma)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < dma->mem->nr_regions && !r; i++) {
+		const struct guest_region *region = &dma->mem->region[i];
+		iova_t iova = { region->gpa.v };
+
+		r = vfio_ioas_map(dma->ioas, region->va, region->size, iova, &dma->error);
+	}
+	return r;
+}
+
+static void *dma_main(void *arg)
+{
+	struct vfio_dma *dma = arg;
+	uint64_t start = now_ns(), populated;
+	/* Pinning would populate too, but with one thread. */
+	int r = guest_mem_populate(dma->mem, &dma->cancelled, &dma->error);
+
+	populated = now_ns();
+	if (!r)
+		r = map(dma);
+	pthread_mutex_lock(&dma->lock);
+	dma->populate_ns = populated - start;
+	dma->map_ns = now_ns() - populated;
+	dma->result = r;
+	dma->done = true;
+	pthread_cond_broadcast(&dma->changed);
+	pthread_mutex_unlock(&dma->lock);
+	if (r != -ECANCELED)
+		dma->finished(dma->opaque);
+	return NULL;
+}
+
+void vfio_dma_init(struct vfio_dma *dma)
+{
+	memset(dma, 0, sizeof(*dma));
+	pthread_mutex_init(&dma->lock, NULL);
+	pthread_cond_init(&dma->changed, NULL);
+	dma->initialised = true;
+}
+
+int vfio_dma_start(struct vfio_dma *dma, const struct guest_mem *mem, struct vfio_ioas *ioas,
+		   void (*finished)(void *opaque), void *opaque, struct error *err)
+{
+	int r;
+
+	dma->mem = mem;
+	dma->ioas = ioas;
+	dma->finished = finished;
+	dma->opaque = opaque;
+	r = thread_start(&dma->thread, "dma", dma_main, dma);
+	if (r)
+		return error_set(err, r, "thread for DMA mapping");
+	dma->started = true;
+	return 0;
+}
+
+int vfio_dma_wait(struct vfio_dma *dma)
+{
+	int r;
+
+	pthread_mutex_lock(&dma->lock);
+	while (!dma->done && !dma->cancelled)
+		pthread_cond_wait(&dma->changed, &dma->lock);
+	r = dma->done ? dma->result : -ECANCELED;
+	pthread_mutex_unlock(&dma->lock);
+	return r;
+}
+
+void vfio_dma_cancel(struct vfio_dma *dma)
+{
+	if (!dma->initialised)
+		return;
+	pthread_mutex_lock(&dma->lock);
+	__atomic_store_n(&dma->cancelled, true, __ATOMIC_RELAXED);
+	pthread_cond_broadcast(&dma->changed);
+	pthread_mutex_unlock(&dma->lock);
+}
+
+void vfio_dma_stop(struct vfio_dma *dma)
+{
+	if (!dma->initialised)
+		return;
+	vfio_dma_cancel(dma);
+	if (dma->started)
+		pthread_join(dma->thread, NULL);
+	pthread_cond_destroy(&dma->changed);
+	pthread_mutex_destroy(&dma->lock);
+	dma->started = dma->initialised = false;
+}
