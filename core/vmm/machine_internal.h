@@ -88,7 +88,7 @@ struct machine {
  * @machine: running
  * @request: what
  *
- * Any thread.
+ * Any thread. The vCPUs stop; one that calls this does not enter the guest again before the request is served.
  */
 void machine_ask(struct machine *machine, enum machine_request request);
 

@@ -12,10 +12,18 @@
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL
 
+static void request_pause(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->nr_vcpus; i++)
+		vcpu_request_pause(&machine->vcpu[i]);
+}
+
 void machine_ask(struct machine *machine, enum machine_request request)
 {
 	int none = MACHINE_NONE;
 
+	/* No instruction runs after the one that resets or powers off: Linux goes on to a triple fault. */
+	request_pause(machine);
 	/* Pairs with the exchange in machine_request_work(). */
 	__atomic_compare_exchange_n(&machine->request, &none, (int)request, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
@@ -36,8 +44,7 @@ void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
 
 static void pause_all(struct machine *machine)
 {
-	for (unsigned i = 0; i < machine->nr_vcpus; i++)
-		vcpu_request_pause(&machine->vcpu[i]);
+	request_pause(machine);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_wait_paused(&machine->vcpu[i]);
 }

@@ -19,6 +19,8 @@ CODE = {
     'reset': 'b0 06 66 ba f9 0c ee eb fd',
     # mov $0x34,%al; mov $0x600,%dx; out %al,(%dx), then as above: it is off, whatever it asks for afterwards
     'off-and-reset': 'b0 34 66 ba 00 06 ee b0 06 66 ba f9 0c ee eb fd',
+    # mov $6,%al; mov $0xcf9,%dx; out %al,(%dx), then as fault: a machine that was reset does not get there
+    'reset-and-fault': 'b0 06 66 ba f9 0c ee bc 00 00 20 00 6a 00 6a 00 0f 01 1c 24 0f 0b',
 }
 ADDRESS = 0x100000
 PHYS32_ENTRY = 18
