@@ -57,7 +57,7 @@ ends() {
 		echo "ok $n - $1"
 	else
 		echo "not ok $n - $1"
-		echo "# exit status $status, not $2, or no line '$3' in its log${4+, or one '$4'}, or something on standard output:"
+		echo "# exit status $status, not $2, or no line '$3' in its log${4:+, or one $4}, or something on standard output:"
 		tail -n 20 "$tmp/log" "$tmp/out" | sed 's/^/#   /'
 		failed=1
 	fi
