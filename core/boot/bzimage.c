@@ -15,6 +15,17 @@
 #define LOADER_UNDEFINED   0xff
 #define VGA_NORMAL	   0xffff
 
+/*
+ * The same file is a PE image where the kernel has an EFI stub, and its signature follows the kernel. PE format,
+ * "MS-DOS Stub", "Optional Header Data Directories": offsets from the file's start, from "PE\0\0" for PE32+.
+ */
+#define DOS_PE_OFFSET	      0x3c
+#define PE_OPTIONAL	      24
+#define PE32_PLUS	      0x20b
+#define PE_NR_DIRECTORIES     (PE_OPTIONAL + 108)
+#define PE_CERTIFICATES	      (PE_OPTIONAL + 112 + 4 * 8) /* offset in the file, size */
+#define PE_CERTIFICATES_INDEX 4
+
 #define PTE_TABLE  0x3	/* present, writable */
 #define PTE_PAGE2  0x83 /* the same, 2 MiB page */
 #define PT_ENTRIES 512
@@ -83,11 +94,24 @@ static int check_cmdline(const struct boot *boot, const struct setup_header *h, 
 				 "takes a command line of %zu bytes, this one has %zu", max, len);
 }
 
+/* End in the file of a PE image's signatures; 0 when there are none. */
+static uint64_t signatures_end(const uint8_t *head, size_t size)
+{
+	uint64_t pe = get_le(head + DOS_PE_OFFSET, 4);
+
+	if (memcmp(head, "MZ", 2) || !range_fits(pe, PE_CERTIFICATES + 8, size) ||
+	    memcmp(head + pe, "PE\0", 4) || get_le(head + pe + PE_OPTIONAL, 2) != PE32_PLUS ||
+	    get_le(head + pe + PE_NR_DIRECTORIES, 4) <= PE_CERTIFICATES_INDEX)
+		return 0;
+	return get_le(head + pe + PE_CERTIFICATES, 4) + get_le(head + pe + PE_CERTIFICATES + 4, 4);
+}
+
 int bzimage_check(struct boot *boot, const uint8_t *head, size_t size, struct error *err)
 {
 	struct boot_bzimage *bz = &boot->bzimage;
 	struct setup_header *h = &bz->header;
 	size_t end = HEADER_JUMP_TARGET + head[HEADER_JUMP_TARGET - 1];
+	uint64_t need;
 	size_t len;
 	int r;
 
@@ -102,8 +126,11 @@ int bzimage_check(struct boot *boot, const uint8_t *head, size_t size, struct er
 		return r;
 	bz->offset = ((h->setup_sects ? h->setup_sects : 4ULL) + 1) * SECTOR;
 	bz->size = h->syssize * 16ULL;
-	if (!range_fits(bz->offset, bz->size, boot->kernel.size))
-		return truncated(boot, err, bz->offset + bz->size);
+	need = signatures_end(head, size);
+	if (need < bz->offset + bz->size)
+		need = bz->offset + bz->size;
+	if (need > boot->kernel.size)
+		return truncated(boot, err, need);
 	if (bz->size <= ENTRY64_OFFSET)
 		return boot_kernel_error(boot, err, -ENOEXEC, REMEDY_TRUNCATED,
 					 "there is no kernel in it");

@@ -230,6 +230,38 @@ static void bzimage_cut_anywhere_is_refused(void **state)
 	expect_refused(image.bytes, IMAGE - 1, -ENOEXEC, "should have 9728 bytes, it has 9727");
 }
 
+/* As a kernel with an EFI stub: a PE32+ header with a signature of 100 bytes behind the kernel. */
+static void bzimage_cut_in_its_signature_is_truncated(void **state)
+{
+	static const size_t pe = 0x40;
+	struct image image;
+	uint8_t *bytes = image.bytes;
+	struct boot boot;
+
+	image_init(&image);
+	memset(bytes, 0, 0x1f1);
+	memcpy(bytes, "MZ", 2);
+	put_le(bytes + 0x3c, 4, pe);
+	memcpy(bytes + pe, "PE\0", 4);
+	put_le(bytes + pe + 24, 2, 0x20b);
+	put_le(bytes + pe + 24 + 108, 4, 6);
+	put_le(bytes + pe + 24 + 112 + 32, 4, IMAGE);
+	put_le(bytes + pe + 24 + 112 + 36, 4, 100);
+	expect_refused(bytes, IMAGE, -ENOEXEC, "should have 9828 bytes, it has 9728");
+	/* None: too few directories, another kind of image, a header beyond the first bytes. */
+	put_le(bytes + pe + 24 + 108, 4, 4);
+	open_bytes(&boot, bytes, IMAGE);
+	boot_destroy(&boot);
+	put_le(bytes + pe + 24 + 108, 4, 5);
+	expect_refused(bytes, IMAGE, -ENOEXEC, "truncated");
+	put_le(bytes + pe + 24, 2, 0x10b);
+	open_bytes(&boot, bytes, IMAGE);
+	boot_destroy(&boot);
+	put_le(bytes + 0x3c, 4, 0xfffffff0);
+	open_bytes(&boot, bytes, IMAGE);
+	boot_destroy(&boot);
+}
+
 static void sizes_in_the_header_are_checked(void **state)
 {
 	struct image image;
@@ -585,6 +617,7 @@ int main(void)
 		cmocka_unit_test(no_setup_sectors_means_four),
 		cmocka_unit_test(address_is_aligned_for_relocatable_kernels_only),
 		cmocka_unit_test(bzimage_cut_anywhere_is_refused),
+		cmocka_unit_test(bzimage_cut_in_its_signature_is_truncated),
 		cmocka_unit_test(sizes_in_the_header_are_checked),
 		cmocka_unit_test(unsuitable_kernels_are_refused),
 		cmocka_unit_test(absurd_placements_are_refused),
