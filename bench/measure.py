@@ -50,7 +50,7 @@ RECORDED = {
 }
 HISTOGRAMS = {'kvm/kvm_exit': 'exit_reason', 'kvm/kvm_userspace_exit': 'reason,errno'}
 
-# Unmasks that are further apart belong to different bursts: torc's own limit for collecting them.
+# Unmasks that are further apart belong to different bursts: BATCH_QUIET_NS of vfio/batch.c.
 BURST_S = 0.010
 
 
@@ -81,6 +81,12 @@ def device_interrupts():
     """Interrupts of passed-through devices that the host took."""
     return sum(int(word) for line in read('/proc/interrupts').splitlines() if ' vfio-' in line
                for word in line.split()[1:] if word.isdigit())
+
+
+def cpu_list(text):
+    """The CPUs that "0-2,5" means."""
+    bounds = [[int(word) for word in part.split('-')] for part in text.strip().split(',') if part]
+    return {cpu for bound in bounds for cpu in range(bound[0], bound[-1] + 1)}
 
 
 def difference(after, before):
@@ -305,6 +311,7 @@ class Bench:
                 if 'verify' in cmdline:
                     say('fio writes and verifies in the guest')
                     guest.wait_for('TORC-FIO verify', 90)
+                self.pin(guest)
                 result['load'] = {depth: self.load(guest, depth) for depth in ('1', '32')}
             guest.finish()
             result['fio'] = {match[1]: json.loads(match[2])
@@ -346,6 +353,22 @@ class Bench:
             if 0 <= gpa - base < size and (gpa - base) % 16 == 12 and not value & 1:
                 stamps.append(stamp)
         return stamps
+
+    def pin(self, guest):
+        """
+        The vCPU on one CPU of the drive's node, the drive's interrupts on another, whichever the VMM: on one and the
+        same a guest takes an interrupt for each request, on two they share, and the host places them by chance.
+        """
+        cpus = os.sched_getaffinity(0) & cpu_list(read(f'/sys/bus/pci/devices/{self.bdf}/local_cpulist'))
+        if len(cpus) < 2:
+            return
+        vcpu, interrupts = sorted(cpus)[:2]
+        for task in glob.glob(f'/proc/{guest.process.pid}/task/*'):
+            if re.match(r'vcpu\d|CPU \d+/KVM', read(f'{task}/comm')):
+                os.sched_setaffinity(int(os.path.basename(task)), {vcpu})
+        for irq in re.findall(r'^ *(\d+):.* vfio-', read('/proc/interrupts'), re.MULTILINE):
+            with open(f'/proc/irq/{irq}/smp_affinity_list', 'w', encoding='ascii') as file:
+                file.write(str(interrupts))
 
     def load(self, guest, depth):
         """Exits while fio reads in the guest, in a window with histograms and in one without."""

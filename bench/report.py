@@ -178,6 +178,8 @@ def numbers(folder):
 
 {table(body)}
 Medians of {len(select(runs, 'torc', NVME))} guests each, in turn; in brackets the smallest and the largest.
+While fio reads, the vCPU's thread is on one CPU of the drive's node and the drive's interrupts are on another,
+whichever the VMM.
 * The ranges overlap, so no difference can be told. The slower the emulated machine is at the moment, the fewer
   requests share an interrupt, and the more exits each takes.
 

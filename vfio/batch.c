@@ -13,8 +13,8 @@
  * A burst ends when nothing changed for BATCH_QUIET_NS, and is cut at BATCH_MAX_NS: drivers that test their interrupt
  * after requesting it wait for 50 ms at least.
  */
-#define BATCH_QUIET_NS 2000000ULL
-#define BATCH_MAX_NS   10000000ULL
+#define BATCH_QUIET_NS 10000000ULL
+#define BATCH_MAX_NS   40000000ULL
 
 static uint64_t now_ns(void)
 {
