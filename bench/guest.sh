@@ -29,14 +29,15 @@ run_fio() {
 		--clat_percentiles=0 --output-format=json --output=/tmp/fio.json "$@"
 }
 
-# json NAME: fio's result in one line.
+# json NAME: fio's result in one line. It says above it when it was ended.
 json() {
-	echo "TORC-FIO $1 $(tr -d ' \n\t' </tmp/fio.json)"
+	echo "TORC-FIO $1 $(sed '/^fio: terminating/d' /tmp/fio.json | tr -d ' \n\t')"
 }
 
-# read_at DEPTH: 4 KiB random reads; two windows, of which the host traces the first.
+# read_at DEPTH: 4 KiB random reads; two windows, of which the host traces the first. fio reads until both are over,
+# however long that takes a slow machine.
 read_at() {
-	run_fio --rw=randread --bs=4k --iodepth="$1" --size="${verify:-64m}" --time_based --runtime=7 &
+	run_fio --rw=randread --bs=4k --iodepth="$1" --size="${verify:-64m}" --time_based --runtime=50 &
 	sleep 1.7
 	echo "TORC-WINDOW $1"
 	samples=''
@@ -44,7 +45,10 @@ read_at() {
 	sleep 2.5; sample
 	sleep 0.3; sample
 	sleep 1.2; sample
-	wait $! || return
+	# fio ends with 128 where a signal ends it.
+	killall fio
+	wait $!
+	[ $? -eq 128 ] || return 1
 	echo "TORC-READS $1$samples"
 	json "$1"
 }
