@@ -66,7 +66,7 @@ static void op_enable(void *opaque, unsigned vector, const struct msi_message *m
 			attach(vp, vector);
 		return;
 	}
-	vfio_batch_changed(vp->batch);
+	irq_batch_changed(vp->batch);
 }
 
 static void op_disable(void *opaque, unsigned vector)
@@ -217,8 +217,9 @@ static void arm_static(struct vfio_pci *vp)
 		log_error("%s: %u vectors: VFIO_DEVICE_SET_IRQS: %s", vp->id, nr, strerror(-r));
 }
 
-void vfio_msix_attach(struct vfio_pci *vp)
+void vfio_msix_attach(struct irq_client *client)
 {
+	struct vfio_pci *vp = container_of(client, struct vfio_pci, irq_client);
 	struct vfio_msix *msix = &vp->msix;
 
 	if (!msix->present)

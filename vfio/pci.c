@@ -123,7 +123,8 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	}
 	watch(vp, VFIO_PCI_ERR_IRQ_INDEX, &vp->err_fd, &vp->err_op, err_done);
 	watch(vp, VFIO_PCI_REQ_IRQ_INDEX, &vp->req_fd, &vp->req_op, req_done);
-	vfio_batch_add(vp->batch, vp);
+	vp->irq_client.attach = vfio_msix_attach;
+	irq_batch_add(vp->batch, &vp->irq_client);
 	*out = vp;
 	return 0;
 
@@ -141,7 +142,7 @@ void vfio_pci_free(struct vfio_pci *vp)
 {
 	if (!vp)
 		return;
-	vfio_batch_remove(vp->batch, vp);
+	irq_batch_remove(vp->batch, &vp->irq_client);
 	vfio_msix_destroy(vp);
 	unwatch(vp, &vp->req_fd, &vp->req_op);
 	unwatch(vp, &vp->err_fd, &vp->err_op);

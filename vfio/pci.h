@@ -19,8 +19,8 @@
 #include "core/kvm/vm.h"
 #include "core/pci/msix.h"
 #include "core/pci/pci.h"
+#include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
-#include "vfio/batch.h"
 #include "vfio/device.h"
 #include "vfio/dma.h"
 
@@ -72,7 +72,7 @@ struct vfio_pci {
 	struct vfio_device device;
 	char id[64];
 	struct vm *vm;
-	struct vfio_batch *batch;
+	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring; /* main */
 	struct vfio_bar bar[PCI_NR_BARS];
@@ -80,7 +80,7 @@ struct vfio_pci {
 	uint16_t command; /* of the host's device, without what the guest decides */
 	int err_fd, req_fd;
 	struct ring_op err_op, req_op;
-	struct vfio_pci *next; /* in the batch */
+	struct irq_client irq_client;
 };
 
 struct vfio_pci_config {
@@ -88,7 +88,7 @@ struct vfio_pci_config {
 	const char *id;
 	struct vm *vm;
 	struct vfio_ioas *ioas;
-	struct vfio_batch *batch;
+	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring;
 };
@@ -215,8 +215,8 @@ void vfio_msix_destroy(struct vfio_pci *vp);
 
 /**
  * vfio_msix_attach - give every wanted vector its host interrupt and attach it
- * @vp: routes are committed; by vfio_batch on the main thread
+ * @client: of a struct vfio_pci; called by its irq_batch
  */
-void vfio_msix_attach(struct vfio_pci *vp);
+void vfio_msix_attach(struct irq_client *client);
 
 #endif

@@ -282,7 +282,7 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	if (!r)
 		r = ring_init(&machine->ring, MAIN_RING_ENTRIES, err);
 	if (!r) {
-		vfio_batch_init(&machine->batch, &machine->ring, &machine->vm.irq);
+		irq_batch_init(&machine->batch, &machine->ring, &machine->vm.irq);
 		log_debug("start-up: VM and main ring created");
 		r = build(machine, cpuid, err);
 		if (!r)

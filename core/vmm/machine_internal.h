@@ -18,10 +18,10 @@
 #include "core/pci/pci.h"
 #include "core/vmm/config.h"
 #include "core/vmm/machine.h"
+#include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
-#include "vfio/batch.h"
 #include "vfio/dma.h"
 #include "vfio/host.h"
 #include "vfio/ioas.h"
@@ -67,7 +67,7 @@ struct machine {
 	struct vfio_ioas ioas;
 	struct vfio_dma dma;
 	struct ring_work dma_work;
-	struct vfio_batch batch;
+	struct irq_batch batch;
 	struct vfio_host_device *host; /* config->nr_devices of them */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES];
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* MSI-X of a passed-through device: vfio/msix.c and vfio/batch.c with core/pci/msix.c and core/kvm/irq.c as they are;
- * the kernel below them is fake. */
+/*
+ * MSI-X of a passed-through device: vfio/msix.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
+ * are; the kernel below them is fake.
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,7 +32,7 @@
 struct fixture {
 	struct ring ring;
 	struct vm vm;
-	struct vfio_batch batch;
+	struct irq_batch batch;
 	struct vfio_pci vp;
 	uint16_t control;
 	bool masked[NR_VECTORS];
@@ -63,14 +65,15 @@ static int init(void **state, bool no_resize)
 	f.vm.fd = 1;
 	if (ring_init(&f.ring, 8, NULL) || irq_table_init(&f.vm.irq, f.vm.fd, NULL))
 		return -1;
-	vfio_batch_init(&f.batch, &f.ring, &f.vm.irq);
+	irq_batch_init(&f.batch, &f.ring, &f.vm.irq);
 	f.vp.vm = &f.vm;
 	f.vp.batch = &f.batch;
 	f.vp.device.region[0].size = 0x4000;
 	irq->count = NR_VECTORS;
 	irq->flags = VFIO_IRQ_INFO_EVENTFD | (no_resize ? VFIO_IRQ_INFO_NORESIZE : 0);
 	make_config(config, NR_VECTORS);
-	vfio_batch_add(&f.batch, &f.vp);
+	f.vp.irq_client.attach = vfio_msix_attach;
+	irq_batch_add(&f.batch, &f.vp.irq_client);
 	for (unsigned i = 0; i < NR_VECTORS; i++)
 		f.masked[i] = true;
 	return vfio_msix_init(&f.vp, config, sizeof(config), NULL);
@@ -90,7 +93,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	vfio_batch_remove(&f->batch, &f->vp);
+	irq_batch_remove(&f->batch, &f->vp.irq_client);
 	vfio_msix_destroy(&f->vp);
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	assert_false(fake_vfio.enabled);
@@ -466,7 +469,7 @@ static void device_without_the_capability_has_none(void **state)
 
 	assert_int_equal(vfio_msix_init(&vp, config, sizeof(config), NULL), 0);
 	assert_false(vp.msix.present);
-	vfio_msix_attach(&vp);
+	vfio_msix_attach(&vp.irq_client);
 	vfio_msix_destroy(&vp);
 }
 

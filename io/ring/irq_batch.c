@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "vfio/batch.h"
+#include "io/ring/irq_batch.h"
 
 #include <errno.h>
 #include <string.h>
@@ -7,7 +7,6 @@
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
-#include "vfio/pci.h"
 
 /*
  * A burst ends when nothing changed for BATCH_QUIET_NS, and is cut at BATCH_MAX_NS: drivers that test their interrupt
@@ -24,7 +23,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static void commit(struct vfio_batch *batch)
+static void commit(struct irq_batch *batch)
 {
 	int r = irq_commit(batch->irq);
 
@@ -37,13 +36,13 @@ static void commit(struct vfio_batch *batch)
 	}
 	batch->failing = false;
 	batch->dirty = false;
-	for (struct vfio_pci *vp = batch->devices; vp; vp = vp->next)
-		vfio_msix_attach(vp);
+	for (struct irq_client *client = batch->clients; client; client = client->next)
+		client->attach(client);
 }
 
 static void batch_work(struct ring_work *work)
 {
-	struct vfio_batch *batch = container_of(work, struct vfio_batch, work);
+	struct irq_batch *batch = container_of(work, struct irq_batch, work);
 
 	if (!batch->timer.active) {
 		commit(batch);
@@ -56,19 +55,19 @@ static void batch_work(struct ring_work *work)
 
 static void batch_timer(struct ring_op *op, int32_t res, uint32_t flags)
 {
-	struct vfio_batch *batch = container_of(op, struct vfio_batch, timer);
+	struct irq_batch *batch = container_of(op, struct irq_batch, timer);
 	uint64_t now = now_ns();
 
 	if (res == -ECANCELED || !batch->dirty)
 		return;
-	/* Pairs with the store in vfio_batch_changed(). */
+	/* Pairs with the store in irq_batch_changed(). */
 	if (now - load_acquire(&batch->changed_ns) >= BATCH_QUIET_NS ||
 	    now - batch->dirty_since_ns >= BATCH_MAX_NS)
 		commit(batch);
 	ring_timeout(batch->ring, op, BATCH_QUIET_NS);
 }
 
-void vfio_batch_init(struct vfio_batch *batch, struct ring *ring, struct irq_table *irq)
+void irq_batch_init(struct irq_batch *batch, struct ring *ring, struct irq_table *irq)
 {
 	memset(batch, 0, sizeof(*batch));
 	batch->ring = ring;
@@ -77,23 +76,23 @@ void vfio_batch_init(struct vfio_batch *batch, struct ring *ring, struct irq_tab
 	batch->timer.done = batch_timer;
 }
 
-void vfio_batch_add(struct vfio_batch *batch, struct vfio_pci *vp)
+void irq_batch_add(struct irq_batch *batch, struct irq_client *client)
 {
-	vp->next = batch->devices;
-	batch->devices = vp;
+	client->next = batch->clients;
+	batch->clients = client;
 }
 
-void vfio_batch_remove(struct vfio_batch *batch, struct vfio_pci *vp)
+void irq_batch_remove(struct irq_batch *batch, struct irq_client *client)
 {
-	for (struct vfio_pci **link = &batch->devices; *link; link = &(*link)->next) {
-		if (*link != vp)
+	for (struct irq_client **link = &batch->clients; *link; link = &(*link)->next) {
+		if (*link != client)
 			continue;
-		*link = vp->next;
+		*link = client->next;
 		return;
 	}
 }
 
-void vfio_batch_changed(struct vfio_batch *batch)
+void irq_batch_changed(struct irq_batch *batch)
 {
 	/* Pairs with the load in batch_timer(). */
 	store_release(&batch->changed_ns, now_ns());
