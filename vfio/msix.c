@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <linux/pci_regs.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,50 +19,34 @@ static int set_irqs(struct vfio_pci *vp, unsigned start, const int32_t *fds, uns
 static bool op_pending(void *opaque, unsigned vector)
 {
 	struct vfio_pci *vp = opaque;
-	struct vfio_vector *v = &vp->msix.vector[vector];
-	struct pollfd pfd = { .fd = v->fd, .events = POLLIN };
 
-	return v->fd >= 0 && !v->attached && poll(&pfd, 1, 0) == 1;
+	return irq_vector_pending(&vp->msix.vector[vector].irq);
 }
 
 static void attach(struct vfio_pci *vp, unsigned vector)
 {
-	struct vfio_vector *v = &vp->msix.vector[vector];
-	int r = irq_attach(&vp->vm->irq, v->gsi, v->fd);
+	int r = irq_vector_attach(&vp->msix.vector[vector].irq, &vp->vm->irq);
 
-	v->attached = !r;
 	if (r)
 		log_error("%s: vector %u: KVM_IRQFD: %s", vp->id, vector, strerror(-r));
-}
-
-static int take_resources(struct vfio_pci *vp, struct vfio_vector *v)
-{
-	if (v->fd < 0)
-		v->fd = fd_eventfd();
-	if (v->fd < 0)
-		return v->fd;
-	if (v->gsi < 0)
-		v->gsi = irq_alloc(&vp->vm->irq);
-	return v->gsi < 0 ? v->gsi : 0;
 }
 
 static void op_enable(void *opaque, unsigned vector, const struct msi_message *msg)
 {
 	struct vfio_pci *vp = opaque;
 	struct vfio_vector *v = &vp->msix.vector[vector];
-	int r = take_resources(vp, v);
+	int r = irq_vector_take(&v->irq, &vp->vm->irq);
 	bool changed;
 
 	if (r) {
 		log_error("%s: vector %u: no eventfd or GSI: %s", vp->id, vector, strerror(-r));
 		return;
 	}
-	changed = irq_set_msi(&vp->vm->irq, v->gsi, msg->address, msg->data);
+	changed = irq_set_msi(&vp->vm->irq, v->irq.gsi, msg->address, msg->data);
 	/* The route before the wish: vfio_msix_attach() relies on that order. */
-	v->wanted = true;
+	v->irq.wanted = true;
 	if (v->armed && !changed && irq_committed(&vp->vm->irq)) {
-		if (!v->attached)
-			attach(vp, vector);
+		attach(vp, vector);
 		return;
 	}
 	irq_batch_changed(vp->batch);
@@ -72,12 +55,10 @@ static void op_enable(void *opaque, unsigned vector, const struct msi_message *m
 static void op_disable(void *opaque, unsigned vector)
 {
 	struct vfio_pci *vp = opaque;
-	struct vfio_vector *v = &vp->msix.vector[vector];
+	struct irq_vector *v = &vp->msix.vector[vector].irq;
 
 	v->wanted = false;
-	if (v->attached)
-		irq_detach(&vp->vm->irq, v->gsi, v->fd);
-	v->attached = false;
+	irq_vector_detach(v, &vp->vm->irq);
 }
 
 /*
@@ -105,14 +86,8 @@ static void host_disable(struct vfio_pci *vp)
 	}
 	msix->host_enabled = false;
 	for (unsigned i = 0; i < msix->guest.nr_vectors; i++) {
-		struct vfio_vector *v = &msix->vector[i];
-
-		if (v->attached)
-			op_disable(vp, i);
-		fd_close(&v->fd);
-		if (v->gsi >= 0)
-			irq_free(&vp->vm->irq, v->gsi);
-		*v = (struct vfio_vector){ .fd = -1, .gsi = -1 };
+		irq_vector_release(&msix->vector[i].irq, &vp->vm->irq);
+		msix->vector[i].armed = false;
 	}
 }
 
@@ -144,9 +119,9 @@ static void arm_dynamic(struct vfio_pci *vp)
 		int r;
 
 		n = 0;
-		while (start + n < nr && n < ARRAY_SIZE(fds) && msix->vector[start + n].wanted &&
-		       !msix->vector[start + n].armed) {
-			fds[n] = msix->vector[start + n].fd;
+		while (start + n < nr && n < ARRAY_SIZE(fds) &&
+		       msix->vector[start + n].irq.wanted && !msix->vector[start + n].armed) {
+			fds[n] = msix->vector[start + n].irq.fd;
 			n++;
 		}
 		if (!n)
@@ -174,7 +149,7 @@ static int grow(struct vfio_pci *vp, unsigned nr)
 	if (!fds)
 		return -ENOMEM;
 	for (unsigned i = 0; i < nr; i++)
-		fds[i] = msix->vector[i].fd;
+		fds[i] = msix->vector[i].irq.fd;
 	vfio_device_disable_irqs(&vp->device, VFIO_PCI_MSIX_IRQ_INDEX);
 	msix->nr_set_irqs++;
 	r = set_irqs(vp, 0, fds, nr);
@@ -186,9 +161,9 @@ static int grow(struct vfio_pci *vp, unsigned nr)
 	for (unsigned i = 0; i < nr; i++) {
 		struct vfio_vector *v = &msix->vector[i];
 
-		v->armed = v->fd >= 0 && i < given;
+		v->armed = v->irq.fd >= 0 && i < given;
 		if (v->armed)
-			fd_eventfd_signal(v->fd);
+			fd_eventfd_signal(v->irq.fd);
 	}
 	msix->nr_host = given;
 	msix->host_enabled = given > 0;
@@ -203,9 +178,9 @@ static void arm_static(struct vfio_pci *vp)
 	int r = 0;
 
 	for (unsigned i = 0; i < msix->guest.nr_vectors; i++) {
-		if (msix->vector[i].fd >= 0)
+		if (msix->vector[i].irq.fd >= 0)
 			nr = i + 1;
-		missing |= msix->vector[i].wanted && !msix->vector[i].armed;
+		missing |= msix->vector[i].irq.wanted && !msix->vector[i].armed;
 	}
 	if (!missing)
 		return;
@@ -232,7 +207,7 @@ void vfio_msix_attach(struct irq_client *client)
 	for (unsigned i = 0; i < msix->guest.nr_vectors; i++) {
 		const struct vfio_vector *v = &msix->vector[i];
 
-		if (!v->wanted || !v->armed || v->attached)
+		if (!v->irq.wanted || !v->armed || v->irq.attached)
 			continue;
 		/* Its route may be newer than the commit; then the next one comes for it. */
 		if (!irq_committed(&vp->vm->irq))
@@ -280,7 +255,7 @@ int vfio_msix_init(struct vfio_pci *vp, const uint8_t *config, unsigned size, st
 	if (!msix->vector)
 		return error_set(err, -ENOMEM, "device %s: MSI-X", vp->device.host.bdf);
 	for (int i = 0; i < nr; i++)
-		msix->vector[i] = (struct vfio_vector){ .fd = -1, .gsi = -1 };
+		msix->vector[i].irq = IRQ_VECTOR_INIT;
 	r = pci_msix_init(&msix->guest, (unsigned)nr, &msix_ops, vp);
 	if (r) {
 		free(msix->vector);

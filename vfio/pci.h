@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/kvm/irq_vector.h"
 #include "core/kvm/vm.h"
 #include "core/pci/msix.h"
 #include "core/pci/pci.h"
@@ -46,11 +47,8 @@ struct vfio_bar {
 };
 
 struct vfio_vector {
-	int fd;	       /* eventfd; -1 until the guest first unmasks the vector */
-	int gsi;       /* likewise */
-	bool wanted;   /* the guest may get it */
-	bool armed;    /* VFIO signals fd */
-	bool attached; /* fd is the GSI's irqfd */
+	struct irq_vector irq; /* taken when the guest first unmasks the vector */
+	bool armed;	       /* VFIO signals its eventfd */
 };
 
 struct vfio_msix {
