@@ -26,7 +26,6 @@ static const char *const not_yet[] = {
 	"dbus-service-name",
 	"dbus-system-bus",
 	"debug-console",
-	"disk",
 	"event-monitor",
 	"firmware",
 	"fs",
@@ -243,32 +242,30 @@ static int take_words(struct parser *p, int argc, char **argv, struct error *err
 	return 0;
 }
 
-static bool id_taken(const struct config *config, const char *id)
+/* "_disk0" and so on, as Cloud Hypervisor's. */
+static int default_id(const struct config *config, const char *kind, unsigned *next, char **id,
+		      struct error *err)
 {
-	for (unsigned i = 0; i < config->nr_devices; i++) {
-		if (config->device[i].id && !strcmp(config->device[i].id, id))
-			return true;
-	}
-	return false;
+	char name[32];
+
+	if (*id)
+		return 0;
+	do {
+		snprintf(name, sizeof(name), "_%s%u", kind, (*next)++);
+	} while (config_id_owner(config, name));
+	return config_copy_string(id, name, err);
 }
 
 static int default_ids(struct config *config, struct error *err)
 {
-	unsigned next = 0;
+	unsigned device = 0, disk = 0;
+	int r = 0;
 
-	for (unsigned i = 0; i < config->nr_devices; i++) {
-		char id[32];
-
-		if (config->device[i].id)
-			continue;
-		do {
-			snprintf(id, sizeof(id), "_vfio%u", next++);
-		} while (id_taken(config, id));
-		config->device[i].id = strdup(id);
-		if (!config->device[i].id)
-			return error_set(err, -ENOMEM, "device %s", config->device[i].path);
-	}
-	return 0;
+	for (unsigned i = 0; i < config->nr_devices && !r; i++)
+		r = default_id(config, "vfio", &device, &config->device[i].id, err);
+	for (unsigned i = 0; i < config->nr_disks && !r; i++)
+		r = default_id(config, "disk", &disk, &config->disk[i].id, err);
+	return r;
 }
 
 static int finish(struct parser *p, struct error *err)
@@ -327,6 +324,11 @@ void config_destroy(struct config *config)
 	for (unsigned i = 0; i < config->nr_devices; i++) {
 		free(config->device[i].path);
 		free(config->device[i].id);
+	}
+	for (unsigned i = 0; i < config->nr_disks; i++) {
+		free(config->disk[i].path);
+		free(config->disk[i].id);
+		free(config->disk[i].serial);
 	}
 	*config = (struct config){ 0 };
 }

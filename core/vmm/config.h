@@ -18,7 +18,7 @@
 #include "io/serial/serial.h"
 
 #define CONFIG_MAX_CPUS	   255
-#define CONFIG_MAX_DEVICES 31
+#define CONFIG_MAX_DEVICES 31 /* of all kinds: one slot of the PCI bus each */
 
 struct config_topology {
 	unsigned threads_per_core;
@@ -42,6 +42,16 @@ struct config_device {
 	char *id;   /* never NULL: "_vfio0" and so on when none was given */
 };
 
+struct config_disk {
+	char *path;
+	char *id;     /* never NULL: "_disk0" and so on when none was given */
+	char *serial; /* NULL: the id */
+	bool readonly;
+	bool direct;
+	unsigned nr_queues; /* 0: one for each vCPU */
+	unsigned queue_size;
+};
+
 enum config_action {
 	CONFIG_RUN,
 	CONFIG_HELP,	/* print the usage, exit 0 */
@@ -59,6 +69,8 @@ struct config {
 	enum serial_mode console; /* SERIAL_OFF or SERIAL_NULL until there is a virtio-console */
 	unsigned nr_devices;
 	struct config_device device[CONFIG_MAX_DEVICES];
+	unsigned nr_disks;
+	struct config_disk disk[CONFIG_MAX_DEVICES];
 	struct log_config log;
 };
 

@@ -74,25 +74,14 @@ static const struct config_key_set device_keys = {
 	},
 };
 
-static int copy_string(char **to, const char *value, struct error *err)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return error_set(err, -ENOMEM, "value");
-	free(*to);
-	*to = copy;
-	return 0;
-}
-
 static int set_kernel(struct config *config, const char *value, struct error *err)
 {
-	return copy_string(&config->kernel, value, err);
+	return config_copy_string(&config->kernel, value, err);
 }
 
 static int set_initramfs(struct config *config, const char *value, struct error *err)
 {
-	return copy_string(&config->initramfs, value, err);
+	return config_copy_string(&config->initramfs, value, err);
 }
 
 static int set_cmdline(struct config *config, const char *value, struct error *err)
@@ -100,7 +89,7 @@ static int set_cmdline(struct config *config, const char *value, struct error *e
 	char *joined;
 
 	if (!*config->cmdline)
-		return copy_string(&config->cmdline, value, err);
+		return config_copy_string(&config->cmdline, value, err);
 	if (!*value)
 		return 0;
 	if (asprintf(&joined, "%s %s", config->cmdline, value) < 0)
@@ -287,7 +276,7 @@ static int set_serial(struct config *config, const char *value, struct error *er
 	if (r)
 		return r;
 	if (path) {
-		r = copy_string(&copy, path, err);
+		r = config_copy_string(&copy, path, err);
 		if (r)
 			return r;
 	}
@@ -340,18 +329,13 @@ static int check_device(const struct config *config, const struct config_pairs *
 			config_pairs_refuse(pairs, DEVICE_PATH, err, "%s is given twice", path);
 			return error_remedy(err, "name each device once");
 		}
-		if (id && other->id && !strcmp(id, other->id)) {
-			config_pairs_refuse(pairs, DEVICE_ID, err, "%s is taken by %s", id,
-					    other->path);
-			return error_remedy(err, "give each device an id of its own, or none");
-		}
 	}
-	if (config->nr_devices == CONFIG_MAX_DEVICES) {
-		error_set(err, -EINVAL, "device %s", path);
-		error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
-		return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+	if (config_id_owner(config, id)) {
+		config_pairs_refuse(pairs, DEVICE_ID, err, "%s is taken by %s", id,
+				    config_id_owner(config, id));
+		return error_remedy(err, "give each device an id of its own, or none");
 	}
-	return 0;
+	return config_check_slots(config, "device", path, err);
 }
 
 /* An id that was not given stays NULL here: which defaults are free is known when all are read. */
@@ -361,9 +345,9 @@ static int add_device(struct config *config, const struct config_pairs *pairs, s
 	int r = check_device(config, pairs, err);
 
 	if (!r)
-		r = copy_string(&device.path, pairs->value[DEVICE_PATH], err);
+		r = config_copy_string(&device.path, pairs->value[DEVICE_PATH], err);
 	if (!r && pairs->value[DEVICE_ID])
-		r = copy_string(&device.id, pairs->value[DEVICE_ID], err);
+		r = config_copy_string(&device.id, pairs->value[DEVICE_ID], err);
 	if (r) {
 		free(device.path);
 		return r;
@@ -395,7 +379,7 @@ static int set_device(struct config *config, const char *value, struct error *er
 static int set_log_file(struct config *config, const char *value, struct error *err)
 {
 	char *copy = NULL;
-	int r = copy_string(&copy, value, err);
+	int r = config_copy_string(&copy, value, err);
 
 	if (!r)
 		config->log.path = copy;
@@ -421,6 +405,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "cmdline", "\"console=ttyS0 root=/dev/nvme0n1p1\"", true, true, set_cmdline },
 	{ "cpus", "4", false, false, set_cpus },
 	{ "memory", "size=512M", false, false, set_memory },
+	{ "disk", "path=disk.raw", true, false, config_set_disk },
 	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", true, false, set_device },
 	{ "serial", "tty", false, false, set_serial },
 	{ "console", "off", false, false, set_console },

@@ -21,8 +21,49 @@ struct config_option {
 	int (*set)(struct config *config, const char *value, struct error *err);
 };
 
-#define CONFIG_NR_OPTIONS 10
+#define CONFIG_NR_OPTIONS 11
 
 extern const struct config_option config_options[CONFIG_NR_OPTIONS];
+
+/**
+ * config_copy_string - keep a value
+ * @to: the copy's place; what it held is freed
+ * @value: as typed
+ * @err: filled on failure
+ *
+ * Return: 0; -ENOMEM.
+ */
+int config_copy_string(char **to, const char *value, struct error *err);
+
+/**
+ * config_id_owner - who has an id
+ * @config: as read so far
+ * @id: may be NULL, which nobody has
+ *
+ * Return: the path of the device or disk that was given it; NULL.
+ */
+const char *config_id_owner(const struct config *config, const char *id);
+
+/**
+ * config_check_slots - whether one more device fits onto the guest's bus
+ * @config: as read so far
+ * @kind: "device" and the like, for the error
+ * @path: of the one more
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_check_slots(const struct config *config, const char *kind, const char *path,
+		       struct error *err);
+
+/**
+ * config_set_disk - a value of --disk
+ * @config: gets one disk more
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_disk(struct config *config, const char *value, struct error *err);
 
 #endif

@@ -251,6 +251,8 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	if (!r)
 		log_debug("start-up: vCPUs and rings created");
 	if (!r)
+		r = machine_add_disks(machine, err);
+	if (!r)
 		r = init_board(machine, err);
 	if (!r)
 		r = pci_bus_assign(&machine->pci, err);
@@ -303,6 +305,7 @@ static void stop_threads(struct machine *machine)
 	vfio_dma_cancel(&machine->dma);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_destroy(&machine->vcpu[i]);
+	machine_reset_disks(machine);
 	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
 		ring_thread_stop(&machine->ring_thread[i]);
 	vfio_dma_stop(&machine->dma);
@@ -316,6 +319,7 @@ void machine_free(struct machine *machine)
 	stop_threads(machine);
 	serial_destroy(&machine->serial);
 	pci_bus_destroy(&machine->pci);
+	machine_free_disks(machine);
 	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
 		vfio_pci_free(machine->device[i]);
 	vfio_ioas_destroy(&machine->ioas);

@@ -22,6 +22,7 @@
 #include "io/ring/ring.h"
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
+#include "io/virtio/blk.h"
 #include "vfio/dma.h"
 #include "vfio/host.h"
 #include "vfio/ioas.h"
@@ -70,6 +71,7 @@ struct machine {
 	struct irq_batch batch;
 	struct vfio_host_device *host; /* config->nr_devices of them */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES];
+	struct virtio_blk *disk[CONFIG_MAX_DEVICES];
 
 	sigset_t old_mask;
 	bool masked;
@@ -105,6 +107,27 @@ void machine_request_work(struct ring_work *work);
  * @why: why
  */
 void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why);
+
+/**
+ * machine_add_disks - make the virtio disks and put them on the bus
+ * @machine: the ring threads run
+ * @err: filled on failure
+ *
+ * Return: 0; -errno.
+ */
+int machine_add_disks(struct machine *machine, struct error *err);
+
+/**
+ * machine_reset_disks - let what is in flight end, forget the drivers
+ * @machine: no vCPU runs, the ring threads do
+ */
+void machine_reset_disks(struct machine *machine);
+
+/**
+ * machine_free_disks - close them
+ * @machine: disks reset and off the bus
+ */
+void machine_free_disks(struct machine *machine);
 
 /**
  * machine_start_load - begin to load the kernel into guest memory

@@ -3,7 +3,7 @@
 # Needs nothing but bash; source it, or install it as bash-completion's completions/torc.
 # shellcheck shell=bash
 
-_torc_options="--kernel --initramfs --cmdline --cpus --memory --device --serial --console
+_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --device --serial --console
 	--log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
@@ -28,7 +28,7 @@ _torc_match()
 	done
 }
 
-# _torc_pairs VALUE KEY=...: the keys that VALUE does not have yet, or the values of its last key.
+# _torc_pairs VALUE KEY=... (of $option): the keys that VALUE does not have yet, or the values of its last key.
 _torc_pairs()
 {
 	local value=$1 done='' last key keys=()
@@ -37,11 +37,15 @@ _torc_pairs()
 	last=${value##*,}
 	[[ $value == *,* ]] && done=${value%,*},
 	case $last in
-	thp=*)
-		_torc_match "${done}thp=" "${last#*=}" on off
+	thp=* | readonly=* | direct=*)
+		_torc_match "$done${last%%=*}=" "${last#*=}" on off
 		return
 		;;
 	path=*)
+		if [[ $option == --disk ]]; then
+			_torc_files "${done}path=" "${last#*=}"
+			return
+		fi
 		_torc_devices "${done}path=" "${last#*=}"
 		return
 		;;
@@ -77,6 +81,9 @@ _torc_value()
 		;;
 	--memory)
 		_torc_pairs "$2" size= thp=
+		;;
+	--disk)
+		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= id=
 		;;
 	--device)
 		_torc_pairs "$2" path= id=
@@ -122,7 +129,7 @@ _torc()
 		_torc_match '' "$word" $_torc_options
 	elif [[ $previous == "$option" ]]; then
 		_torc_value "$option" "$word"
-	elif [[ $option == --device ]]; then
+	elif [[ $option == --device || $option == --disk ]]; then
 		_torc_value "$option" "$word"
 	fi
 	# Where no value is due, or a further one is optional, an option may come.

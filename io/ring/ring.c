@@ -12,11 +12,12 @@
 
 /* Every opcode torc submits; the kernel refuses all others on its rings. */
 static const uint8_t allowed_opcodes[] = {
-	IORING_OP_POLL_ADD, IORING_OP_READ,	    IORING_OP_WRITE,
-	IORING_OP_TIMEOUT,  IORING_OP_ASYNC_CANCEL,
+	IORING_OP_POLL_ADD,  IORING_OP_READ,	IORING_OP_WRITE,
+	IORING_OP_READV,     IORING_OP_WRITEV,	IORING_OP_FSYNC,
+	IORING_OP_FALLOCATE, IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL,
 };
 
-#define NR_RESTRICTIONS (ARRAY_SIZE(allowed_opcodes) + 1)
+#define NR_RESTRICTIONS (ARRAY_SIZE(allowed_opcodes) + 2)
 
 static int ring_restrict(struct ring *ring)
 {
@@ -26,6 +27,8 @@ static int ring_restrict(struct ring *ring)
 		res[i].opcode = IORING_RESTRICTION_SQE_OP;
 		res[i].sqe_op = allowed_opcodes[i];
 	}
+	res[NR_RESTRICTIONS - 2].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+	res[NR_RESTRICTIONS - 2].sqe_flags = IOSQE_CQE_SKIP_SUCCESS;
 	/* Without one allowed registration even enabling the ring would be refused. */
 	res[NR_RESTRICTIONS - 1].opcode = IORING_RESTRICTION_REGISTER_OP;
 	res[NR_RESTRICTIONS - 1].register_op = IORING_REGISTER_ENABLE_RINGS;
@@ -116,7 +119,7 @@ static void ring_reap(struct ring *ring)
 
 		io_uring_cqe_seen(&ring->uring, cqe);
 		ring->nr_cqe++;
-		if (!op) /* a cancellation's own completion */
+		if (!op) /* a cancellation's own completion, a signal that failed */
 			continue;
 		if (!(flags & IORING_CQE_F_MORE)) {
 			op->active = false;
@@ -126,12 +129,24 @@ static void ring_reap(struct ring *ring)
 	}
 }
 
+static void run_deferred(struct ring *ring)
+{
+	struct ring_work *work;
+
+	while ((work = ring->deferred)) {
+		ring->deferred = work->next;
+		work->queued = false;
+		work->run(work);
+	}
+}
+
 static int ring_turn(struct ring *ring)
 {
 	int r = io_uring_submit_and_wait(&ring->uring, 1);
 
 	ring->nr_enter++;
 	ring_reap(ring);
+	run_deferred(ring);
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r >= 0 ? 0 : r;
 }
 
@@ -233,6 +248,15 @@ void ring_drain_posted(struct ring *ring)
 	}
 }
 
+void ring_defer(struct ring *ring, struct ring_work *work)
+{
+	if (work->queued)
+		return;
+	work->queued = true;
+	work->next = ring->deferred;
+	ring->deferred = work;
+}
+
 void ring_poll(struct ring *ring, struct ring_op *op, int fd)
 {
 	struct io_uring_sqe *sqe = ring_sqe(ring);
@@ -257,6 +281,51 @@ void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, 
 
 	io_uring_prep_write(sqe, fd, buf, size, offset);
 	ring_start(ring, sqe, op);
+}
+
+void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov, unsigned nr,
+		uint64_t offset)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_readv(sqe, fd, iov, nr, offset);
+	ring_start(ring, sqe, op);
+}
+
+void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+		 unsigned nr, uint64_t offset, int flags)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_writev2(sqe, fd, iov, nr, offset, flags);
+	ring_start(ring, sqe, op);
+}
+
+void ring_fdatasync(struct ring *ring, struct ring_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	ring_start(ring, sqe, op);
+}
+
+void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uint64_t offset,
+		    uint64_t size)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_fallocate(sqe, fd, mode, (off_t)offset, (off_t)size);
+	ring_start(ring, sqe, op);
+}
+
+void ring_signal(struct ring *ring, int fd)
+{
+	static const uint64_t one = 1;
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_write(sqe, fd, &one, sizeof(one), UINT64_MAX);
+	io_uring_sqe_set_data(sqe, NULL);
+	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }
 
 void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns)

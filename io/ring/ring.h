@@ -50,6 +50,7 @@ struct ring {
 	pthread_mutex_t post_lock;
 	struct ring_work *post_head;
 	struct ring_work *post_tail;
+	struct ring_work *deferred;
 	bool stopping;
 	unsigned nr_active; /* operations the kernel owns */
 	uint64_t nr_enter;  /* io_uring_enter calls */
@@ -94,6 +95,13 @@ void ring_stop(struct ring *ring);
 void ring_post(struct ring *ring, struct ring_work *work);
 
 /**
+ * ring_defer - run a piece of work at the end of this turn, when every completion that is there has been handled
+ * @ring: the calling thread's
+ * @work: must stay until it has run, is never posted as well; deferring it twice runs it once
+ */
+void ring_defer(struct ring *ring, struct ring_work *work);
+
+/**
  * ring_drain_posted - run what is posted now, once
  * @ring: the calling thread's
  */
@@ -130,6 +138,60 @@ void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buf, unsigne
  */
 void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, unsigned size,
 		uint64_t offset);
+
+/**
+ * ring_readv - read into several buffers
+ * @ring: the calling thread's
+ * @op: not active
+ * @fd: descriptor
+ * @iov: @nr buffers; they and the array are the kernel's until the callback
+ * @nr: at most IOV_MAX
+ * @offset: in the file
+ */
+void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov, unsigned nr,
+		uint64_t offset);
+
+/**
+ * ring_writev - write from several buffers
+ * @ring: the calling thread's
+ * @op: not active
+ * @fd: descriptor
+ * @iov: @nr buffers; they and the array are the kernel's until the callback
+ * @nr: at most IOV_MAX
+ * @offset: in the file
+ * @flags: RWF_*
+ */
+void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+		 unsigned nr, uint64_t offset, int flags);
+
+/**
+ * ring_fdatasync - make what was written to a file durable
+ * @ring: the calling thread's
+ * @op: not active
+ * @fd: descriptor
+ *
+ * Covers the writes that have completed.
+ */
+void ring_fdatasync(struct ring *ring, struct ring_op *op, int fd);
+
+/**
+ * ring_fallocate - change the allocation of a range of a file
+ * @ring: the calling thread's
+ * @op: not active
+ * @fd: descriptor
+ * @mode: as fallocate(2)
+ * @offset: of the range
+ * @size: bytes
+ */
+void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uint64_t offset,
+		    uint64_t size);
+
+/**
+ * ring_signal - add 1 to an eventfd, in the same submission as everything else of this turn
+ * @ring: the calling thread's
+ * @fd: non-blocking eventfd, open until the ring has had another turn; nobody hears of a failure
+ */
+void ring_signal(struct ring *ring, int fd);
 
 /**
  * ring_timeout - call back after a time

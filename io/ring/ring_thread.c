@@ -7,7 +7,7 @@
 #include "core/base/log.h"
 #include "core/base/thread.h"
 
-#define RING_ENTRIES 64
+#define RING_ENTRIES 256
 
 static void *ring_thread_main(void *arg)
 {

@@ -97,6 +97,12 @@ int kvm_irqfd(int vm, const struct kvm_irqfd *irqfd)
 	return 0;
 }
 
+int kvm_ioeventfd(int vm, const struct kvm_ioeventfd *ioeventfd)
+{
+	fake_kvm.nr_ioeventfds += ioeventfd->flags & KVM_IOEVENTFD_FLAG_DEASSIGN ? -1 : 1;
+	return 0;
+}
+
 int kvm_irq_line(int vm, unsigned gsi, unsigned level)
 {
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * KVM's interrupt routing without KVM: what core/kvm/irq.c needs of core/kvm/kvm_ioctl.h, as plain state.
+ * KVM's interrupt routing and doorbells without KVM: what core/kvm/irq.c and devices need of core/kvm/kvm_ioctl.h, as plain state.
  *
  * An irqfd whose eventfd was signalled is delivered when a test says so, by the route that was committed last.
  * One thread.
@@ -20,6 +20,7 @@ struct fake_kvm {
 	unsigned nr_attach, nr_detach; /* KVM_IRQFD calls that succeeded */
 	unsigned nr_unrouted;	       /* attached without a committed route */
 	unsigned nr_routes;	       /* to messages, in force */
+	int nr_ioeventfds;	       /* assigned */
 	bool refuse_routing;	       /* KVM_SET_GSI_ROUTING fails */
 };
 

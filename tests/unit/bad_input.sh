@@ -115,7 +115,7 @@ usage 'no vCPU' 'option --cpus: key boot' 'too few' 'from 1 to 255' --kernel "$b
 usage 'too many vCPUs' 'option --cpus: key boot' 'too many' 'from 1 to 255' --kernel "$bz" --cpus 256
 
 # Options and keys of Cloud Hypervisor that torc does not have yet.
-for option in disk net fs api-socket firmware numa rng; do
+for option in net fs api-socket firmware numa rng; do
 	usage "--$option" "option --$option" 'not supported yet' 'leave it out' --kernel "$bz" --$option path=/tmp
 done
 
@@ -218,6 +218,18 @@ refused 'initramfs is a directory' 1 "initramfs $tmp" 'Is a directory' 'path of 
 	"$torc" --kernel "$bz" --initramfs "$tmp"
 refused 'initramfs empty' 1 "initramfs $tmp/empty" 'the file is empty' 'leave the option out' \
 	"$torc" --kernel "$bz" --initramfs "$tmp/empty"
+# disk NAME REASON REMEDY VALUE
+disk() {
+	refused "$1" 1 "disk ${4%%,*}" "$2" "$3" "$torc" --kernel "$bz" --disk "path=$4"
+}
+disk 'disk missing' 'No such file' 'check the path' "$tmp/absent"
+disk 'disk is a directory' 'Is a directory' '' "$tmp"
+disk 'disk is a FIFO' 'neither a regular file nor a block device' 'give a raw image' "$tmp/fifo"
+disk 'disk is a character device' 'neither a regular file nor a block device' 'give a raw image' /dev/zero
+disk 'disk empty' 'smaller than a block of 512 bytes' 'make it larger' "$tmp/empty"
+truncate -s 1M "$tmp/image"
+refused 'disk twice' 1 "disk $tmp/image" 'in use' 'readonly=on all may share' \
+	"$torc" --kernel "$bz" --disk "path=$tmp/image" "path=$tmp/image"
 long=$(head -c 2048 /dev/zero | tr '\0' x)
 refused 'command line too long for a bzImage' 1 "kernel $bz" 'a command line of 2047 bytes, this one has 2048' \
 	'shorten --cmdline' "$torc" --kernel "$bz" --cmdline "$long"

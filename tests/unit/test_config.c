@@ -68,17 +68,21 @@ static void defaults_are_cloud_hypervisors_except_for_the_console(void **state)
 	config_destroy(&c);
 }
 
-static void the_howto_line_without_its_disk_is_taken(void **state)
+static void the_howto_line_is_taken(void **state)
 {
-	struct config c = good("--kernel /root/vmlinux --console off --serial tty --cmdline "
-			       "console=ttyS0~root=/dev/vda1~rw --cpus 4 --memory size=512M "
-			       "--device path=" DEV "/");
+	struct config c = good(
+		"--kernel /root/vmlinux --disk path=focal-server.raw --console off --serial tty --cmdline "
+		"console=ttyS0~root=/dev/vda1~rw --cpus 4 --memory size=512M "
+		"--device path=" DEV "/");
 
 	assert_string_equal(c.cmdline, "console=ttyS0 root=/dev/vda1 rw");
 	assert_int_equal(c.cpus.boot, 4);
 	assert_int_equal(c.nr_devices, 1);
 	assert_string_equal(c.device[0].path, DEV "/");
 	assert_string_equal(c.device[0].id, "_vfio0");
+	assert_int_equal(c.nr_disks, 1);
+	assert_string_equal(c.disk[0].path, "focal-server.raw");
+	assert_string_equal(c.disk[0].id, "_disk0");
 	config_destroy(&c);
 }
 
@@ -188,6 +192,28 @@ static void default_ids_pass_over_those_that_were_given(void **state)
 	config_destroy(&c);
 }
 
+static void disks_are_read(void **state)
+{
+	struct config c =
+		good("--kernel k --disk path=/a path=/b,readonly=on,direct=on,num_queues=3,"
+		     "queue_size=256,serial=s,id=_disk0 --disk path=/c,id=x");
+
+	assert_int_equal(c.nr_disks, 3);
+	assert_string_equal(c.disk[0].path, "/a");
+	assert_string_equal(c.disk[0].id, "_disk1");
+	assert_null(c.disk[0].serial);
+	assert_false(c.disk[0].readonly || c.disk[0].direct);
+	assert_int_equal(c.disk[0].nr_queues, 0);
+	assert_int_equal(c.disk[0].queue_size, 128);
+	assert_true(c.disk[1].readonly && c.disk[1].direct);
+	assert_int_equal(c.disk[1].nr_queues, 3);
+	assert_int_equal(c.disk[1].queue_size, 256);
+	assert_string_equal(c.disk[1].serial, "s");
+	assert_string_equal(c.disk[1].id, "_disk0");
+	assert_string_equal(c.disk[2].id, "x");
+	config_destroy(&c);
+}
+
 static void as_many_devices_as_slots_and_no_more(void **state)
 {
 	char line[1024] = "--kernel k --device";
@@ -199,7 +225,7 @@ static void as_many_devices_as_slots_and_no_more(void **state)
 	c = good(line);
 	assert_int_equal(c.nr_devices, CONFIG_MAX_DEVICES);
 	config_destroy(&c);
-	strcat(line, " path=/x");
+	strcat(line, " --disk path=/x");
 	assert_int_equal(parse_line(&c, line, &err), -EINVAL);
 	assert_non_null(strstr(err.reason, "more than 31 devices"));
 }
@@ -356,6 +382,27 @@ static const struct bad bad_memory[] = {
 	{ "--memory 1G 2G", "option --memory", "takes one value", "" },
 };
 
+static const struct bad bad_disks[] = {
+	{ "--disk disk.raw", "option --disk: value disk.raw", "not a key=value pair",
+	  "path=disk.raw" },
+	{ "--disk readonly=on", "option --disk: key path", "missing", "path=disk.raw" },
+	{ "--disk path=", "key path", "has no value", "" },
+	{ "--disk path=/a,readonly=maybe", "key readonly", "neither on nor off", "" },
+	{ "--disk path=/a,direct=1", "key direct", "neither on nor off", "" },
+	{ "--disk path=/a,num_queues=0", "key num_queues", "too few", "from 1 to 256" },
+	{ "--disk path=/a,num_queues=257", "key num_queues", "too many", "" },
+	{ "--disk path=/a,queue_size=100", "key queue_size", "100 is no power of two",
+	  "up to 1024" },
+	{ "--disk path=/a,queue_size=1", "key queue_size", "less than 2", "" },
+	{ "--disk path=/a,queue_size=2048", "key queue_size", "too many", "" },
+	{ "--disk path=/a,serial=123456789012345678901", "key serial", "more than 20", "shorten" },
+	{ "--disk path=/a,id=x path=/b,id=x", "key id", "x is taken by /a", "of its own" },
+	{ "--device path=/a,id=x --disk path=/b,id=x", "key id", "x is taken by /a", "" },
+	{ "--disk path=/a,id=x --device path=/b,id=x", "key id", "x is taken by /a", "" },
+	{ "--disk path=/a,queue_affinity=[0@[1]]", "key queue_affinity", "not supported yet", "" },
+	{ "--disk pth=/a", "key pth", "unknown", "did you mean path?" },
+};
+
 static const struct bad bad_devices[] = {
 	{ "--device " DEV, "option --device: value " DEV, "not a key=value pair", "path=" DEV },
 	{ "--device 0000:01:00.0", "option --device: value 0000:01:00.0", "not a key=value",
@@ -427,6 +474,7 @@ static void bad_values_of_memory_are_refused(void **state)
 
 static void bad_values_of_device_are_refused(void **state)
 {
+	expect_bad(bad_disks, ARRAY_SIZE(bad_disks), "--kernel k ");
 	expect_bad(bad_devices, ARRAY_SIZE(bad_devices), "--kernel k ");
 }
 
@@ -438,9 +486,9 @@ static void bad_values_of_serial_and_console_are_refused(void **state)
 static void what_cloud_hypervisor_has_and_torc_not_yet_is_named(void **state)
 {
 	static const char *const names[] = {
-		"disk",	    "net",     "rng",	   "api-socket", "memory-zone", "numa",
-		"platform", "fs",      "firmware", "pmem",	 "vsock",	"event-monitor",
-		"landlock", "seccomp", "vdpa",	   "balloon",	 "tpm",		"watchdog",
+		"net",	   "rng",      "api-socket", "memory-zone", "numa",	     "platform",
+		"fs",	   "firmware", "pmem",	     "vsock",	    "event-monitor", "landlock",
+		"seccomp", "vdpa",     "balloon",    "tpm",	    "watchdog",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -518,7 +566,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 13);
+	assert_int_equal(n, 14);
 	free(text);
 }
 
@@ -526,7 +574,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(defaults_are_cloud_hypervisors_except_for_the_console),
-		cmocka_unit_test(the_howto_line_without_its_disk_is_taken),
+		cmocka_unit_test(the_howto_line_is_taken),
 		cmocka_unit_test(cmdline_values_and_occurrences_are_joined_by_a_blank),
 		cmocka_unit_test(cpus_take_a_number_or_keys),
 		cmocka_unit_test(sizes_take_each_suffix),
@@ -534,6 +582,7 @@ int main(void)
 		cmocka_unit_test(serial_and_console_modes),
 		cmocka_unit_test(devices_follow_one_option_or_several),
 		cmocka_unit_test(default_ids_pass_over_those_that_were_given),
+		cmocka_unit_test(disks_are_read),
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
 		cmocka_unit_test(v_counts),
 		cmocka_unit_test(log_options),

@@ -24,8 +24,8 @@ dmesg)
 	echo DMESG-END
 	;;
 verify-*)
-	for drive in /dev/nvme?n1; do
-		verify "${script#verify-}" "$drive" || exit
+	for drive in /dev/nvme?n1 /dev/vd?; do
+		[ ! -b "$drive" ] || verify "${script#verify-}" "$drive" || exit
 	done
 	;;
 # Runs lines from the serial port, each in this shell; see ask() in lib.sh.

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/vmm/config_option.h"
+#include "core/vmm/config_value.h"
+#include "io/virtio/blk.h"
+
+enum {
+	DISK_PATH,
+	DISK_READONLY,
+	DISK_DIRECT,
+	DISK_NUM_QUEUES,
+	DISK_QUEUE_SIZE,
+	DISK_SERIAL,
+	DISK_ID
+};
+
+static const struct config_key_set disk_keys = {
+	.key = {
+		[DISK_PATH] = { "path", false },
+		[DISK_READONLY] = { "readonly", false },
+		[DISK_DIRECT] = { "direct", false },
+		[DISK_NUM_QUEUES] = { "num_queues", false },
+		[DISK_QUEUE_SIZE] = { "queue_size", false },
+		[DISK_SERIAL] = { "serial", false },
+		[DISK_ID] = { "id", false },
+		{ "queue_affinity", true },
+		{ "image_type", true },
+		{ "iommu", true },
+		{ "pci_segment", true },
+		{ "vhost_user", true },
+	},
+};
+
+int config_copy_string(char **to, const char *value, struct error *err)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return error_set(err, -ENOMEM, "value");
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+const char *config_id_owner(const struct config *config, const char *id)
+{
+	for (unsigned i = 0; id && i < config->nr_devices; i++) {
+		if (config->device[i].id && !strcmp(config->device[i].id, id))
+			return config->device[i].path;
+	}
+	for (unsigned i = 0; id && i < config->nr_disks; i++) {
+		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
+			return config->disk[i].path;
+	}
+	return NULL;
+}
+
+int config_check_slots(const struct config *config, const char *kind, const char *path,
+		       struct error *err)
+{
+	if (config->nr_devices + config->nr_disks < CONFIG_MAX_DEVICES)
+		return 0;
+	error_set(err, -EINVAL, "%s %s", kind, path);
+	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
+	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+}
+
+static int check_disk(const struct config *config, const struct config_pairs *pairs,
+		      struct error *err)
+{
+	const char *path = pairs->value[DISK_PATH], *id = pairs->value[DISK_ID];
+	const char *serial = pairs->value[DISK_SERIAL];
+
+	if (!path) {
+		error_set(err, -EINVAL, "key path");
+		error_reason(err, "missing");
+		return error_remedy(err, "name the image or block device: path=disk.raw");
+	}
+	if (config_id_owner(config, id)) {
+		config_pairs_refuse(pairs, DISK_ID, err, "%s is taken by %s", id,
+				    config_id_owner(config, id));
+		return error_remedy(err, "give each disk an id of its own, or none");
+	}
+	if (serial && strlen(serial) > VIRTIO_BLK_SERIAL_SIZE) {
+		config_pairs_refuse(pairs, DISK_SERIAL, err, "%s has more than %u characters",
+				    serial, VIRTIO_BLK_SERIAL_SIZE);
+		return error_remedy(err, "shorten it");
+	}
+	return config_check_slots(config, "disk", path, err);
+}
+
+static int read_numbers(const struct config_pairs *pairs, struct config_disk *disk,
+			struct error *err)
+{
+	int r = config_pairs_toggle(pairs, DISK_READONLY, &disk->readonly, err);
+
+	if (!r)
+		r = config_pairs_toggle(pairs, DISK_DIRECT, &disk->direct, err);
+	if (!r)
+		r = config_pairs_unsigned(pairs, DISK_NUM_QUEUES, VIRTIO_BLK_MAX_QUEUES,
+					  &disk->nr_queues, err);
+	if (!r)
+		r = config_pairs_unsigned(pairs, DISK_QUEUE_SIZE, VIRTIO_BLK_MAX_SIZE,
+					  &disk->queue_size, err);
+	if (r || (is_pow2(disk->queue_size) && disk->queue_size > 1))
+		return r;
+	config_pairs_refuse(pairs, DISK_QUEUE_SIZE, err, "%u is no power of two, or less than 2",
+			    disk->queue_size);
+	return error_remedy(err, "use 2, 4, 8 and so on up to %u", VIRTIO_BLK_MAX_SIZE);
+}
+
+static int add_disk(struct config *config, const struct config_pairs *pairs, struct error *err)
+{
+	struct config_disk disk = { .queue_size = VIRTIO_BLK_DEFAULT_SIZE };
+	int r = check_disk(config, pairs, err);
+
+	if (!r)
+		r = read_numbers(pairs, &disk, err);
+	if (!r)
+		r = config_copy_string(&disk.path, pairs->value[DISK_PATH], err);
+	if (!r && pairs->value[DISK_ID])
+		r = config_copy_string(&disk.id, pairs->value[DISK_ID], err);
+	if (!r && pairs->value[DISK_SERIAL])
+		r = config_copy_string(&disk.serial, pairs->value[DISK_SERIAL], err);
+	if (r) {
+		free(disk.path);
+		free(disk.id);
+		free(disk.serial);
+		return r;
+	}
+	config->disk[config->nr_disks++] = disk;
+	return 0;
+}
+
+int config_set_disk(struct config *config, const char *value, struct error *err)
+{
+	struct config_pairs pairs;
+	int r;
+
+	if (!strchr(value, '=')) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "not a key=value pair");
+		return error_remedy(err, "write path=%s", value);
+	}
+	r = config_pairs_parse(&pairs, value, &disk_keys, err);
+	if (r)
+		return r;
+	r = add_disk(config, &pairs, err);
+	config_pairs_destroy(&pairs);
+	return r;
+}

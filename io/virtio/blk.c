@@ -1,0 +1,523 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/virtio/blk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/falloc.h>
+#include <linux/fs.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_ids.h>
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "io/virtio/blk_file.h"
+#include "io/virtio/device.h"
+#include "io/virtio/pci.h"
+
+#define SECTOR	   512
+#define CLASS_DISK 0x018000 /* mass storage, other */
+
+/* Data buffers of a request; the header and the status have one each. */
+#define MAX_SEGMENTS 126
+#define MAX_BUFFERS  (MAX_SEGMENTS + 2)
+
+#define MAX_DISCARD_SECTORS  0x200000 /* 1 GiB */
+#define MAX_DISCARD_SEGMENTS 1
+
+struct blk_queue;
+
+struct blk_request {
+	struct ring_op op;
+	struct blk_queue *queue;
+	uint16_t head;
+	uint32_t type;
+	uint8_t *status;
+	uint32_t in_len;    /* of the whole chain, the status included */
+	uint64_t offset;    /* in the file, of what is still to do */
+	uint64_t todo;	    /* bytes */
+	unsigned first, nr; /* what is still to do of iov */
+	int mode;	    /* of fallocate(2) */
+	struct iovec iov[MAX_SEGMENTS];
+	/* Buffers that are not aligned for direct I/O go through one that is. */
+	void *bounce;
+	struct iovec *user; /* the buffers meanwhile, nr_user of them */
+	unsigned nr_user;
+};
+
+struct blk_queue {
+	struct virtio_blk *blk;
+	struct blk_request *request; /* one per head */
+};
+
+struct virtio_blk {
+	struct virtio_device dev;
+	struct virtio_pci pci;
+	struct virtio_blk_config config; /* as the driver reads it */
+	struct blk_file file;
+	char serial[VIRTIO_BLK_SERIAL_SIZE];
+	struct blk_queue *queue;
+	bool failed; /* an error of the file was logged; atomic */
+};
+
+static struct virtio_blk *blk_of(const struct virtio_queue *queue)
+{
+	return container_of(queue->dev, struct virtio_blk, dev);
+}
+
+static uint64_t iov_size(const struct iovec *iov, unsigned nr)
+{
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < nr; i++)
+		size += iov[i].iov_len;
+	return size;
+}
+
+/* Between buffers and a flat copy of them, as much as both have. */
+static void iov_copy(const struct iovec *iov, unsigned nr, void *flat, uint64_t size, bool gather)
+{
+	uint8_t *p = flat;
+
+	for (unsigned i = 0; i < nr && size; i++) {
+		uint64_t n = iov[i].iov_len < size ? iov[i].iov_len : size;
+
+		if (gather)
+			memcpy(p, iov[i].iov_base, n);
+		else
+			memcpy(iov[i].iov_base, p, n);
+		p += n;
+		size -= n;
+	}
+}
+
+/* Drop @n bytes from the front; all of them are there. */
+static void iov_advance(struct iovec *iov, unsigned *first, unsigned *nr, uint64_t n)
+{
+	while (n) {
+		struct iovec *v = &iov[*first];
+
+		if (v->iov_len > n) {
+			v->iov_base = (uint8_t *)v->iov_base + n;
+			v->iov_len -= n;
+			return;
+		}
+		n -= v->iov_len;
+		++*first;
+		--*nr;
+	}
+}
+
+static void finish(struct virtio_queue *queue, struct blk_request *req, uint8_t status)
+{
+	if (req->bounce) {
+		if (status == VIRTIO_BLK_S_OK && req->type == VIRTIO_BLK_T_IN && !queue->stopping)
+			iov_copy(req->user, req->nr_user, req->bounce,
+				 iov_size(req->user, req->nr_user), false);
+		free(req->bounce);
+		free(req->user);
+		req->bounce = NULL;
+		req->user = NULL;
+	}
+	WRITE_ONCE(*req->status, status);
+	/* What was written begins at the first buffer; after an error only the status is. */
+	virtio_queue_done(queue, req->head,
+			  status == VIRTIO_BLK_S_OK || req->in_len == 1 ? req->in_len : 0);
+}
+
+static void log_failure(struct virtio_blk *blk, const struct blk_request *req, int r)
+{
+	static const char *const names[] = { "read", "write" };
+
+	if (__atomic_exchange_n(&blk->failed, true, __ATOMIC_RELAXED))
+		return;
+	log_warning(
+		"%s: %s of %llu bytes at %llu: %s; the guest got an I/O error, as it will for others",
+		blk->dev.id, req->type < 2 ? names[req->type] : "request",
+		(unsigned long long)req->todo, (unsigned long long)req->offset,
+		r ? strerror(-r) : "the file ends before");
+}
+
+static struct virtio_queue *queue_of(const struct blk_request *req)
+{
+	struct virtio_blk *blk = req->queue->blk;
+
+	return &blk->dev.queue[req->queue - blk->queue];
+}
+
+static void submit(struct virtio_queue *queue, struct blk_request *req)
+{
+	struct virtio_blk *blk = blk_of(queue);
+	int fd = blk->file.fd;
+	bool through = !(blk->dev.driver_features >> VIRTIO_BLK_F_FLUSH & 1);
+
+	switch (req->type) {
+	case VIRTIO_BLK_T_IN:
+		ring_readv(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset);
+		break;
+	case VIRTIO_BLK_T_OUT:
+		/* A driver that cannot flush takes a finished write for a durable one: 5.2.6.2. */
+		ring_writev(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset,
+			    through ? RWF_DSYNC : 0);
+		break;
+	case VIRTIO_BLK_T_FLUSH:
+		ring_fdatasync(queue->ring, &req->op, fd);
+		break;
+	default:
+		ring_fallocate(queue->ring, &req->op, fd, req->mode, req->offset, req->todo);
+	}
+}
+
+/* Whether the request is to be submitted again: for its rest, or in another way. */
+static bool goes_on(struct blk_request *req, int32_t res)
+{
+	bool is_data = req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_OUT;
+
+	if (res == -EINTR || res == -EAGAIN)
+		return true;
+	/* Some filesystems can punch holes only; zeroes are read from those as well. */
+	if (res == -EOPNOTSUPP && req->type == VIRTIO_BLK_T_WRITE_ZEROES &&
+	    (req->mode & FALLOC_FL_ZERO_RANGE)) {
+		req->mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
+		return true;
+	}
+	if (!is_data || res <= 0)
+		return false;
+	iov_advance(req->iov, &req->first, &req->nr, (uint64_t)res);
+	req->offset += (uint64_t)res;
+	req->todo -= (uint64_t)res;
+	return req->todo;
+}
+
+static void request_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct blk_request *req = container_of(op, struct blk_request, op);
+	struct virtio_queue *queue = queue_of(req);
+	bool is_data = req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_OUT;
+	bool failed;
+
+	if (goes_on(req, res)) {
+		submit(queue, req);
+		return;
+	}
+	failed = res < 0 || (is_data && req->todo);
+	if (failed)
+		log_failure(req->queue->blk, req, res);
+	finish(queue, req, failed ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+	virtio_queue_release(queue);
+}
+
+static void begin(struct virtio_queue *queue, struct blk_request *req)
+{
+	req->op.done = request_done;
+	virtio_queue_hold(queue);
+	submit(queue, req);
+}
+
+static bool is_aligned(const struct blk_request *req, uint64_t align)
+{
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < req->nr; i++)
+		bits |= (uintptr_t)req->iov[i].iov_base | req->iov[i].iov_len;
+	return !(bits & (align - 1));
+}
+
+static int bounce(struct blk_request *req, uint64_t align)
+{
+	size_t iov_bytes = req->nr * sizeof(*req->iov);
+	void *buffer = aligned_alloc(align, align_up(req->todo, align));
+	struct iovec *user = malloc(iov_bytes);
+
+	if (!buffer || !user) {
+		free(buffer);
+		free(user);
+		return -ENOMEM;
+	}
+	memcpy(user, req->iov, iov_bytes);
+	req->bounce = buffer;
+	req->user = user;
+	req->nr_user = req->nr;
+	if (req->type == VIRTIO_BLK_T_OUT)
+		iov_copy(user, req->nr, buffer, req->todo, true);
+	req->iov[0] = (struct iovec){ .iov_base = buffer, .iov_len = req->todo };
+	req->nr = 1;
+	return 0;
+}
+
+static void read_or_write(struct virtio_queue *queue, struct blk_request *req, uint64_t sector)
+{
+	struct virtio_blk *blk = blk_of(queue);
+	const struct blk_file *file = &blk->file;
+
+	req->todo = iov_size(req->iov, req->nr);
+	if (sector > UINT64_MAX / SECTOR || !range_fits(sector * SECTOR, req->todo, file->size) ||
+	    (sector * SECTOR | req->todo) % file->block_size ||
+	    (req->type == VIRTIO_BLK_T_OUT && file->readonly)) {
+		finish(queue, req, VIRTIO_BLK_S_IOERR);
+		return;
+	}
+	req->offset = sector * SECTOR;
+	if (!req->todo) {
+		finish(queue, req, VIRTIO_BLK_S_OK);
+		return;
+	}
+	if (!is_aligned(req, file->memory_align) && bounce(req, file->memory_align)) {
+		finish(queue, req, VIRTIO_BLK_S_IOERR);
+		return;
+	}
+	begin(queue, req);
+}
+
+static void discard_or_zero(struct virtio_queue *queue, struct blk_request *req)
+{
+	const struct blk_file *file = &blk_of(queue)->file;
+	bool zero = req->type == VIRTIO_BLK_T_WRITE_ZEROES;
+	struct virtio_blk_discard_write_zeroes range = { 0 };
+	uint64_t sectors;
+
+	if (!file->can_discard || iov_size(req->iov, req->nr) != sizeof(range)) {
+		finish(queue, req, VIRTIO_BLK_S_UNSUPP);
+		return;
+	}
+	iov_copy(req->iov, req->nr, &range, sizeof(range), true);
+	/* 5.2.6.2: reserved flags, and unmap where it has no meaning. */
+	if (range.flags & ~(zero ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0U)) {
+		finish(queue, req, VIRTIO_BLK_S_UNSUPP);
+		return;
+	}
+	sectors = range.num_sectors;
+	if (sectors > MAX_DISCARD_SECTORS || range.sector > UINT64_MAX / SECTOR ||
+	    !range_fits(range.sector * SECTOR, sectors * SECTOR, file->size)) {
+		finish(queue, req, VIRTIO_BLK_S_IOERR);
+		return;
+	}
+	if (!sectors) {
+		finish(queue, req, VIRTIO_BLK_S_OK);
+		return;
+	}
+	req->offset = range.sector * SECTOR;
+	req->todo = sectors * SECTOR;
+	req->mode = FALLOC_FL_KEEP_SIZE |
+		    (zero && !range.flags ? FALLOC_FL_ZERO_RANGE : FALLOC_FL_PUNCH_HOLE);
+	begin(queue, req);
+}
+
+static void dispatch(struct virtio_queue *queue, struct blk_request *req, uint64_t sector)
+{
+	struct virtio_blk *blk = blk_of(queue);
+
+	switch (req->type) {
+	case VIRTIO_BLK_T_IN:
+	case VIRTIO_BLK_T_OUT:
+		read_or_write(queue, req, sector);
+		break;
+	case VIRTIO_BLK_T_FLUSH:
+		begin(queue, req);
+		break;
+	case VIRTIO_BLK_T_GET_ID:
+		iov_copy(req->iov, req->nr, blk->serial, sizeof(blk->serial), false);
+		finish(queue, req, VIRTIO_BLK_S_OK);
+		break;
+	case VIRTIO_BLK_T_DISCARD:
+	case VIRTIO_BLK_T_WRITE_ZEROES:
+		discard_or_zero(queue, req);
+		break;
+	default:
+		finish(queue, req, VIRTIO_BLK_S_UNSUPP);
+	}
+}
+
+/* A header to read, data either way, a byte for the status at the end: 5.2.6. Buffers may be cut anywhere. */
+static bool parse(struct blk_request *req, const struct virtqueue_chain *chain, struct iovec *iov,
+		  uint64_t *sector)
+{
+	struct virtio_blk_outhdr header;
+	unsigned first = 0, nr = chain->nr_out;
+	struct iovec *last;
+
+	if (chain->out_len < sizeof(header) || !chain->in_len || chain->in_len > UINT32_MAX)
+		return false;
+	iov_copy(iov, nr, &header, sizeof(header), true);
+	iov_advance(iov, &first, &nr, sizeof(header));
+	last = &iov[chain->nr_out + chain->nr_in - 1];
+	last->iov_len--;
+	req->status = (uint8_t *)last->iov_base + last->iov_len;
+	req->in_len = (uint32_t)chain->in_len;
+	req->type = header.type;
+	*sector = header.sector;
+	if (req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_GET_ID) {
+		first = chain->nr_out;
+		nr = chain->nr_in - !last->iov_len;
+	}
+	if (nr > MAX_SEGMENTS)
+		return false;
+	memcpy(req->iov, iov + first, nr * sizeof(*iov));
+	req->first = 0;
+	req->nr = nr;
+	return true;
+}
+
+static void process(struct virtio_queue *queue)
+{
+	struct blk_queue *bq = &blk_of(queue)->queue[queue->index];
+	struct iovec iov[MAX_BUFFERS];
+	struct virtqueue_chain chain;
+
+	while (virtio_queue_next(queue, &chain, iov, MAX_BUFFERS)) {
+		struct blk_request *req = &bq->request[chain.head];
+		uint64_t sector;
+
+		req->head = chain.head;
+		req->queue = bq;
+		if (!parse(req, &chain, iov, &sector)) {
+			queue->vq.broken = true;
+			virtio_device_violation(queue->dev, "a request without header or status");
+			return;
+		}
+		dispatch(queue, req, sector);
+	}
+}
+
+static const struct virtio_device_ops blk_ops = { .process = process };
+
+static uint64_t features(const struct blk_file *file, unsigned nr_queues)
+{
+	uint64_t f = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX |
+		     1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_BLK_F_SEG_MAX |
+		     1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_TOPOLOGY |
+		     1ULL << VIRTIO_BLK_F_FLUSH;
+
+	if (nr_queues > 1)
+		f |= 1ULL << VIRTIO_BLK_F_MQ;
+	if (file->readonly)
+		f |= 1ULL << VIRTIO_BLK_F_RO;
+	if (file->can_discard)
+		f |= 1ULL << VIRTIO_BLK_F_DISCARD | 1ULL << VIRTIO_BLK_F_WRITE_ZEROES;
+	return f;
+}
+
+static void fill_config(struct virtio_blk *blk, const struct virtio_blk_options *options)
+{
+	const struct blk_file *file = &blk->file;
+	unsigned shift = (unsigned)__builtin_ctz(file->physical_size / file->block_size);
+	uint32_t unit = file->discard_unit / SECTOR;
+
+	blk->config = (struct virtio_blk_config){
+		.capacity = file->size / SECTOR,
+		/* A queue takes no longer chain than it has entries. */
+		.seg_max = options->queue_size > MAX_BUFFERS ? MAX_SEGMENTS
+			   : options->queue_size > 2	     ? options->queue_size - 2U
+							     : 1,
+		.blk_size = file->block_size,
+		.physical_block_exp = (uint8_t)shift,
+		.min_io_size = (uint16_t)(file->physical_size / file->block_size),
+		.opt_io_size = file->optimal_size / file->block_size,
+		.num_queues = (uint16_t)options->nr_queues,
+		.max_discard_sectors = MAX_DISCARD_SECTORS,
+		.max_discard_seg = MAX_DISCARD_SEGMENTS,
+		.discard_sector_alignment = unit,
+		.max_write_zeroes_sectors = MAX_DISCARD_SECTORS,
+		.max_write_zeroes_seg = MAX_DISCARD_SEGMENTS,
+		.write_zeroes_may_unmap = 1,
+	};
+}
+
+static int alloc_queues(struct virtio_blk *blk, const struct virtio_blk_options *options)
+{
+	int r = virtio_device_init(&blk->dev, options->nr_queues, options->queue_size);
+
+	if (r)
+		return r;
+	blk->queue = calloc(options->nr_queues, sizeof(*blk->queue));
+	if (!blk->queue)
+		return -ENOMEM;
+	for (unsigned i = 0; i < options->nr_queues; i++) {
+		blk->queue[i].blk = blk;
+		blk->queue[i].request = calloc(options->queue_size, sizeof(struct blk_request));
+		if (!blk->queue[i].request)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_blk **out,
+		      struct error *err)
+{
+	const struct virtio_pci_config pci = {
+		.type = VIRTIO_ID_BLOCK,
+		.class_code = CLASS_DISK,
+		.vm = options->vm,
+		.batch = options->batch,
+	};
+	const char *serial = options->serial ? options->serial : options->id;
+	struct virtio_blk *blk = calloc(1, sizeof(*blk));
+	int r;
+
+	if (!blk)
+		return error_set(err, -ENOMEM, "disk %s", options->path);
+	r = blk_file_open(&blk->file, options->path, options->readonly, options->direct, err);
+	if (r)
+		goto fail;
+	/* Need not end in 0: 5.2.6. */
+	memcpy(blk->serial, serial, strnlen(serial, sizeof(blk->serial)));
+	fill_config(blk, options);
+	blk->dev.ops = &blk_ops;
+	blk->dev.id = options->id;
+	blk->dev.mem = options->mem;
+	blk->dev.features = features(&blk->file, options->nr_queues);
+	blk->dev.config = &blk->config;
+	blk->dev.config_size = sizeof(blk->config);
+	r = alloc_queues(blk, options);
+	if (r) {
+		error_set(err, r, "disk %s: queues", options->path);
+		goto fail;
+	}
+	r = virtio_pci_init(&blk->pci, &blk->dev, &pci, err);
+	if (r)
+		goto fail;
+	*out = blk;
+	return 0;
+fail:
+	virtio_blk_free(blk);
+	return r;
+}
+
+void virtio_blk_free(struct virtio_blk *blk)
+{
+	if (!blk)
+		return;
+	virtio_pci_destroy(&blk->pci);
+	for (unsigned i = 0; blk->queue && i < blk->dev.nr_queues; i++)
+		free(blk->queue[i].request);
+	free(blk->queue);
+	virtio_device_destroy(&blk->dev);
+	blk_file_close(&blk->file);
+	free(blk);
+}
+
+void virtio_blk_set_ring(struct virtio_blk *blk, unsigned queue, struct ring *ring)
+{
+	blk->dev.queue[queue].ring = ring;
+}
+
+struct pci_device *virtio_blk_pci(struct virtio_blk *blk)
+{
+	return &blk->pci.pci;
+}
+
+void virtio_blk_reset(struct virtio_blk *blk)
+{
+	virtio_pci_reset(&blk->pci);
+}
+
+void virtio_blk_describe(const struct virtio_blk *blk)
+{
+	const struct blk_file *file = &blk->file;
+
+	log_info("disk %s: %llu MiB in blocks of %u, guest 0000:00:%02x.0, %u queues%s%s%s",
+		 blk->dev.id, (unsigned long long)(file->size / MIB), file->block_size,
+		 blk->pci.pci.slot, blk->dev.nr_queues, file->readonly ? ", read-only" : "",
+		 file->direct ? ", direct I/O" : "", file->can_discard ? ", discard" : "");
+}

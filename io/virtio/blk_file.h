@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Block file: what a virtio disk's sectors are kept in, a raw image file or a block device.
+ *
+ * The main thread opens and closes it; rings use its descriptor and constants.
+ */
+#ifndef IO_VIRTIO_BLK_FILE_H
+#define IO_VIRTIO_BLK_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+struct blk_file {
+	int fd;
+	bool readonly;
+	bool direct;
+	bool is_device;
+	bool can_discard;
+	uint64_t size;		/* bytes, a multiple of block_size */
+	uint32_t block_size;	/* the smallest unit of access: 512 or more */
+	uint32_t physical_size; /* of the medium's own sectors, at least block_size */
+	uint32_t optimal_size;	/* of an access; 0: not known */
+	uint32_t discard_unit;	/* bytes */
+	uint32_t memory_align;	/* of buffers; 1 unless direct */
+};
+
+/**
+ * blk_file_open - open and lock it
+ * @file: untouched on failure
+ * @path: a regular file or a block device
+ * @readonly: do not write to it; several may do that at a time
+ * @direct: bypass the page cache (O_DIRECT)
+ * @err: filled on failure
+ *
+ * A size that is no multiple of the block size is rounded down, as the rest cannot be reached.
+ * Return: 0; -EBUSY locked by another; -EINVAL neither file nor block device, or smaller than a block; -errno.
+ */
+int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct,
+		  struct error *err);
+
+/**
+ * blk_file_close - close it; nothing is in flight
+ * @file: open or zeroed
+ */
+void blk_file_close(struct blk_file *file);
+
+#endif

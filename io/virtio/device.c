@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/virtio/device.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/fd.h"
+#include "core/base/log.h"
+
+/* What the driver may set; 2.1. */
+#define STATUS_DRIVER                                                                       \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK | \
+	 VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_FAILED)
+
+static void process(struct virtio_queue *queue)
+{
+	if (!queue->started || queue->stopping || queue->vq.broken)
+		return;
+	virtqueue_suppress_kicks(&queue->vq);
+	queue->dev->ops->process(queue);
+}
+
+/* The end of a turn: one look at what the driver added meanwhile, one publication, at most one interrupt. */
+static void flush(struct ring_work *work)
+{
+	struct virtio_queue *queue = container_of(work, struct virtio_queue, flush_work);
+	int fd;
+
+	if (!queue->started || queue->stopping)
+		return;
+	if (virtqueue_publish(&queue->vq)) {
+		fd = queue->dev->transport->queue_interrupt(queue->dev, queue);
+		if (fd >= 0)
+			ring_signal(queue->ring, fd);
+	}
+}
+
+static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct virtio_queue *queue = container_of(op, struct virtio_queue, kick_op);
+
+	process(queue);
+	if (op->active)
+		return;
+	if (queue->stopping)
+		virtio_queue_release(queue);
+	else
+		ring_poll(queue->ring, op, queue->kick_fd);
+}
+
+static void start(struct ring_work *work)
+{
+	struct virtio_queue *queue = container_of(work, struct virtio_queue, start_work);
+	struct virtio_device *dev = queue->dev;
+	int r = virtqueue_start(&queue->vq, dev->mem, &queue->config, dev->driver_features);
+
+	queue->started = true;
+	queue->stopping = false;
+	virtio_queue_hold(queue);
+	if (r)
+		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
+							  : "a queue lies where it may not");
+	ring_poll(queue->ring, &queue->kick_op, queue->kick_fd);
+	/* Chains may be there already. */
+	if (!r)
+		process(queue);
+}
+
+static void stop(struct ring_work *work)
+{
+	struct virtio_queue *queue = container_of(work, struct virtio_queue, stop_work);
+
+	/* An earlier stop may have finished it. */
+	if (!queue->started || queue->stopping)
+		return;
+	queue->stopping = true;
+	if (queue->dev->ops->cancel)
+		queue->dev->ops->cancel(queue);
+	ring_cancel(queue->ring, &queue->kick_op);
+}
+
+/* Device locked. */
+static void finish_reset(struct virtio_device *dev)
+{
+	for (unsigned i = 0; i < dev->nr_queues; i++) {
+		struct virtio_queue *queue = &dev->queue[i];
+
+		queue->config = (struct virtqueue_config){ .size = queue->max_size };
+		queue->enabled = false;
+		WRITE_ONCE(queue->vector, VIRTIO_NO_VECTOR);
+	}
+	dev->driver_features = 0;
+	dev->status = 0;
+	dev->resetting = false;
+	if (dev->transport->reset)
+		dev->transport->reset(dev);
+	pthread_cond_broadcast(&dev->stopped);
+}
+
+/* Device locked. */
+static void begin_reset(struct virtio_device *dev)
+{
+	if (dev->resetting)
+		return;
+	dev->resetting = true;
+	if (!dev->nr_running) {
+		finish_reset(dev);
+		return;
+	}
+	for (unsigned i = 0; i < dev->nr_queues; i++) {
+		if (dev->queue[i].enabled)
+			ring_post(dev->queue[i].ring, &dev->queue[i].stop_work);
+	}
+}
+
+int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t queue_size)
+{
+	dev->queue = calloc(nr_queues, sizeof(*dev->queue));
+	if (!dev->queue)
+		return -ENOMEM;
+	pthread_mutex_init(&dev->lock, NULL);
+	pthread_cond_init(&dev->stopped, NULL);
+	for (; dev->nr_queues < nr_queues; dev->nr_queues++) {
+		struct virtio_queue *queue = &dev->queue[dev->nr_queues];
+
+		*queue = (struct virtio_queue){
+			.dev = dev,
+			.index = dev->nr_queues,
+			.max_size = queue_size,
+			.config.size = queue_size,
+			.vector = VIRTIO_NO_VECTOR,
+			.kick_fd = fd_eventfd(),
+			.kick_op.done = kick_done,
+			.start_work.run = start,
+			.stop_work.run = stop,
+			.flush_work.run = flush,
+		};
+		if (queue->kick_fd < 0) {
+			int r = queue->kick_fd;
+
+			virtio_device_destroy(dev);
+			return r;
+		}
+	}
+	return 0;
+}
+
+void virtio_device_destroy(struct virtio_device *dev)
+{
+	if (!dev->queue)
+		return;
+	for (unsigned i = 0; i < dev->nr_queues; i++)
+		fd_close(&dev->queue[i].kick_fd);
+	pthread_cond_destroy(&dev->stopped);
+	pthread_mutex_destroy(&dev->lock);
+	free(dev->queue);
+	dev->queue = NULL;
+	dev->nr_queues = 0;
+}
+
+/* 3.1.1, steps 5 and 6: the driver reads back whether its choice was taken. */
+static bool features_are_acceptable(const struct virtio_device *dev)
+{
+	return !(dev->driver_features & ~dev->features) &&
+	       dev->driver_features >> VIRTIO_F_VERSION_1 & 1;
+}
+
+/* Device locked. */
+static void run_queues(struct virtio_device *dev)
+{
+	if (dev->ops->activate)
+		dev->ops->activate(dev);
+	for (unsigned i = 0; i < dev->nr_queues; i++) {
+		if (!dev->queue[i].enabled)
+			continue;
+		dev->nr_running++;
+		ring_post(dev->queue[i].ring, &dev->queue[i].start_work);
+	}
+}
+
+void virtio_device_set_status(struct virtio_device *dev, uint8_t status)
+{
+	uint8_t added = (uint8_t)(status & STATUS_DRIVER & ~dev->status);
+
+	if (!status) {
+		begin_reset(dev);
+		return;
+	}
+	if (dev->resetting)
+		return;
+	if ((added & VIRTIO_CONFIG_S_FEATURES_OK) && !features_are_acceptable(dev))
+		added &= (uint8_t)~VIRTIO_CONFIG_S_FEATURES_OK;
+	/* Without FEATURES_OK the device is not to be driven: 3.1.1. */
+	if (!((dev->status | added) & VIRTIO_CONFIG_S_FEATURES_OK))
+		added &= (uint8_t)~VIRTIO_CONFIG_S_DRIVER_OK;
+	dev->status |= added;
+	if (added & VIRTIO_CONFIG_S_DRIVER_OK)
+		run_queues(dev);
+}
+
+void virtio_device_reset(struct virtio_device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	begin_reset(dev);
+	while (dev->resetting)
+		pthread_cond_wait(&dev->stopped, &dev->lock);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+void virtio_device_violation(struct virtio_device *dev, const char *what)
+{
+	pthread_mutex_lock(&dev->lock);
+	if (!(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
+		log_warning(
+			"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
+			dev->id, what);
+		dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+		if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
+			dev->transport->config_interrupt(dev);
+	}
+	pthread_mutex_unlock(&dev->lock);
+}
+
+bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain, struct iovec *iov,
+		       unsigned max)
+{
+	struct virtqueue *vq = &queue->vq;
+	int r = virtqueue_pop(vq, chain, iov, max);
+
+	while (!r && virtqueue_request_kick(vq))
+		r = virtqueue_pop(vq, chain, iov, max);
+	if (r < 0)
+		virtio_device_violation(queue->dev, r == -EFAULT  ? "a buffer is not in RAM"
+						    : r == -E2BIG ? "a chain has too many buffers"
+								  : "a chain is malformed");
+	return r > 0;
+}
+
+void virtio_queue_done(struct virtio_queue *queue, uint16_t head, uint32_t len)
+{
+	if (queue->stopping)
+		return;
+	virtqueue_push(&queue->vq, head, len);
+	ring_defer(queue->ring, &queue->flush_work);
+}
+
+void virtio_queue_hold(struct virtio_queue *queue)
+{
+	queue->nr_busy++;
+}
+
+void virtio_queue_release(struct virtio_queue *queue)
+{
+	struct virtio_device *dev = queue->dev;
+
+	if (--queue->nr_busy || !queue->stopping)
+		return;
+	virtqueue_stop(&queue->vq);
+	queue->started = false;
+	queue->stopping = false;
+	pthread_mutex_lock(&dev->lock);
+	if (!--dev->nr_running && dev->resetting)
+		finish_reset(dev);
+	pthread_mutex_unlock(&dev->lock);
+}

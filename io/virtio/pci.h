@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Virtio over PCI: the modern transport (Virtio 1.2, 4.1), for every type of device.
+ *
+ * One 64-bit BAR holds all structures: common configuration, ISR, the type's configuration, a doorbell per queue, and
+ * the MSI-X table and pending bits. A doorbell is an ioeventfd, so ringing it costs the guest an exit to KVM but none to
+ * torc. Vector v of a queue is an eventfd that is its GSI's irqfd; the ring writes to it.
+ *
+ * vCPU threads access the BAR and configuration space; the device's lock serialises them.
+ */
+#ifndef IO_VIRTIO_PCI_H
+#define IO_VIRTIO_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+#include "core/kvm/irq_vector.h"
+#include "core/kvm/vm.h"
+#include "core/pci/msix.h"
+#include "core/pci/pci.h"
+#include "io/ring/irq_batch.h"
+#include "io/virtio/device.h"
+
+struct virtio_pci {
+	struct pci_device pci;
+	struct virtio_device *dev;
+	struct vm *vm;
+	struct irq_batch *batch;
+	struct irq_client irq_client;
+	struct pci_msix msix;
+	struct irq_vector *vector; /* one for the configuration, one per queue */
+	unsigned nr_vectors;
+	unsigned msix_cap, cfg_cap; /* offsets in configuration space */
+	bool mapped;
+	uint64_t bar_addr; /* while mapped */
+
+	/* Registers of the common configuration that are not the device's; its lock. */
+	uint32_t device_feature_select, driver_feature_select;
+	uint16_t queue_select;
+	uint16_t config_vector;
+	uint8_t isr;
+};
+
+struct virtio_pci_config {
+	uint16_t type;	     /* VIRTIO_ID_* */
+	uint32_t class_code; /* 24 bits */
+	struct vm *vm;
+	struct irq_batch *batch;
+};
+
+/**
+ * virtio_pci_init - the PCI function of a device
+ * @vp: embedded; stays in place
+ * @dev: initialised; outlives @vp, which becomes its transport
+ * @config: what it is and belongs to
+ * @err: filled on failure
+ *
+ * The caller puts vp->pci on a bus. Main thread. Return: 0; -ENOMEM; -errno.
+ */
+int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
+		    const struct virtio_pci_config *config, struct error *err);
+
+/**
+ * virtio_pci_destroy - free it
+ * @vp: off the bus, its device reset; or zeroed
+ */
+void virtio_pci_destroy(struct virtio_pci *vp);
+
+/**
+ * virtio_pci_reset - as after power-on, for a guest's reset
+ * @vp: no vCPU runs; its BAR is unmapped, its rings run
+ */
+void virtio_pci_reset(struct virtio_pci *vp);
+
+#endif

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/fake/virtio_driver.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+
+#include "core/base/bits.h"
+
+#define BAR_ADDR    0xc0000000ULL
+#define QUEUE_AT(i) (0x10000ULL * ((i) + 1))
+#define AVAIL_AT    0x4000
+#define USED_AT	    0x8000
+
+#define COMMON(field) (DRIVER_COMMON + offsetof(struct virtio_pci_common_cfg, field))
+
+#define STATUS_START (VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER)
+
+int driver_init(struct driver *d)
+{
+	const struct guest_mem_config mem = { .size = DRIVER_MEMORY };
+
+	memset(d, 0, sizeof(*d));
+	d->vm.fd = 1;
+	if (guest_mem_init(&d->mem, &mem, NULL) || iobus_init(&d->vm.mmio, "mmio") ||
+	    irq_table_init(&d->vm.irq, d->vm.fd, NULL) || ring_init(&d->ring, 8, NULL) ||
+	    ring_thread_start(&d->ring_thread, 0, NULL) || ring_thread_wait(&d->ring_thread, NULL))
+		return -1;
+	irq_batch_init(&d->batch, &d->ring, &d->vm.irq);
+	iobus_register_reader(&d->vm.mmio, &d->reader);
+	return 0;
+}
+
+void driver_destroy(struct driver *d)
+{
+	ring_thread_stop(&d->ring_thread);
+	ring_destroy(&d->ring);
+	irq_table_destroy(&d->vm.irq);
+	iobus_destroy(&d->vm.mmio);
+	guest_mem_destroy(&d->mem);
+}
+
+void driver_attach(struct driver *d, struct pci_device *pci)
+{
+	d->pci = pci;
+	if (pci->ops->bar_map(pci, 0, BAR_ADDR))
+		abort();
+}
+
+uint64_t driver_read(struct driver *d, uint64_t offset, unsigned size)
+{
+	return iobus_read(&d->vm.mmio, &d->reader, BAR_ADDR + offset, size);
+}
+
+void driver_write(struct driver *d, uint64_t offset, unsigned size, uint64_t value)
+{
+	iobus_write(&d->vm.mmio, &d->reader, BAR_ADDR + offset, size, value);
+}
+
+void driver_reset(struct driver *d)
+{
+	driver_write(d, COMMON(device_status), 1, 0);
+	while (driver_read(d, COMMON(device_status), 1))
+		usleep(100);
+}
+
+static void start_queue(struct driver *d, unsigned i)
+{
+	struct driver_queue *q = &d->queue[i];
+	uint64_t at = QUEUE_AT(i);
+
+	*q = (struct driver_queue){
+		.desc = driver_ptr(d, at),
+		.avail = driver_ptr(d, at + AVAIL_AT),
+		.used = driver_ptr(d, at + USED_AT),
+	};
+	memset(q->desc, 0, 0x10000);
+	driver_write(d, COMMON(queue_select), 2, i);
+	driver_write(d, COMMON(queue_size), 2, DRIVER_QUEUE_SIZE);
+	driver_write(d, COMMON(queue_desc_lo), 4, at);
+	driver_write(d, COMMON(queue_avail_lo), 8, at + AVAIL_AT);
+	driver_write(d, COMMON(queue_used_lo), 8, at + USED_AT);
+	driver_write(d, COMMON(queue_enable), 2, 1);
+}
+
+void driver_start(struct driver *d, uint64_t features, unsigned nr_queues)
+{
+	features |= 1ULL << VIRTIO_F_VERSION_1;
+	driver_reset(d);
+	driver_write(d, COMMON(device_status), 1, STATUS_START);
+	for (unsigned i = 0; i < 2; i++) {
+		driver_write(d, COMMON(guest_feature_select), 4, i);
+		driver_write(d, COMMON(guest_feature), 4, features >> 32 * i & 0xffffffff);
+	}
+	driver_write(d, COMMON(device_status), 1, STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK);
+	for (unsigned i = 0; i < nr_queues; i++)
+		start_queue(d, i);
+	driver_write(d, COMMON(device_status), 1,
+		     STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+uint16_t driver_add(struct driver *d, unsigned queue, const struct driver_buffer *buffers,
+		    unsigned nr)
+{
+	struct driver_queue *q = &d->queue[queue];
+	uint16_t head = q->next_desc, idx = q->avail->idx;
+
+	for (unsigned i = 0; i < nr; i++) {
+		struct vring_desc *desc = &q->desc[(head + i) % DRIVER_QUEUE_SIZE];
+		unsigned flags = (buffers[i].writable ? VRING_DESC_F_WRITE : 0U) |
+				 (i + 1 < nr ? VRING_DESC_F_NEXT : 0U);
+
+		*desc = (struct vring_desc){ buffers[i].addr, buffers[i].len, (uint16_t)flags,
+					     (uint16_t)((head + i + 1) % DRIVER_QUEUE_SIZE) };
+	}
+	q->next_desc = (uint16_t)((head + nr) % DRIVER_QUEUE_SIZE);
+	q->avail->ring[idx % DRIVER_QUEUE_SIZE] = head;
+	/* Pairs with virtqueue_pop(). */
+	store_release(&q->avail->idx, (uint16_t)(idx + 1));
+	return head;
+}
+
+void driver_kick(struct driver *d, unsigned queue)
+{
+	driver_write(d, DRIVER_NOTIFY + 4 * queue, 2, queue);
+}
+
+bool driver_wait(struct driver *d, unsigned queue, struct vring_used_elem *elem)
+{
+	struct driver_queue *q = &d->queue[queue];
+
+	for (unsigned i = 0; i < 50000; i++) {
+		/* Pairs with virtqueue_publish(). */
+		if (load_acquire(&q->used->idx) != q->next_used) {
+			*elem = q->used->ring[q->next_used++ % DRIVER_QUEUE_SIZE];
+			return true;
+		}
+		usleep(100);
+	}
+	return false;
+}
+
+void *driver_ptr(const struct driver *d, uint64_t addr)
+{
+	return guest_mem_ptr(&d->mem, (gpa_t){ addr }, 1);
+}

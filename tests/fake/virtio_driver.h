@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * A virtio driver for tests: plays the guest of one device over its PCI transport, with one thread.
+ *
+ * It has guest memory, a VM without KVM (tests/fake/kvm_ioctl.h), one ring thread and queues of DRIVER_QUEUE_SIZE at
+ * fixed places. Buffers are taken from guest memory by address; everything from DRIVER_DATA on is the test's.
+ */
+#ifndef TESTS_FAKE_VIRTIO_DRIVER_H
+#define TESTS_FAKE_VIRTIO_DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/kvm/vm.h"
+#include "core/pci/pci.h"
+#include "io/ring/irq_batch.h"
+#include "io/ring/ring_thread.h"
+#include "io/virtio/queue.h"
+
+#define DRIVER_QUEUE_SIZE 64
+#define DRIVER_MAX_QUEUES 4
+#define DRIVER_MEMORY	  (32 * MIB)
+#define DRIVER_DATA	  (1 * MIB)
+
+/** Offsets in the BAR, as the capabilities give them. */
+#define DRIVER_COMMON 0x0000
+#define DRIVER_CONFIG 0x2000
+#define DRIVER_NOTIFY 0x3000
+
+struct driver_queue {
+	struct vring_desc *desc;
+	struct vring_avail *avail;
+	struct vring_used *used;
+	uint16_t next_desc; /* of the next chain */
+	uint16_t next_used; /* to look at */
+};
+
+struct driver {
+	struct vm vm;
+	struct guest_mem mem;
+	struct ring ring; /* the main thread's, for the batch */
+	struct irq_batch batch;
+	struct ring_thread ring_thread;
+	struct iobus_reader reader;
+	struct pci_device *pci;
+	struct driver_queue queue[DRIVER_MAX_QUEUES];
+};
+
+/** A buffer of a chain. */
+struct driver_buffer {
+	uint64_t addr;
+	uint32_t len;
+	bool writable;
+};
+
+/**
+ * driver_init - everything but the device
+ * @d: embedded
+ *
+ * Return: 0; -1.
+ */
+int driver_init(struct driver *d);
+
+/**
+ * driver_destroy - free it
+ * @d: its device is gone
+ */
+void driver_destroy(struct driver *d);
+
+/**
+ * driver_attach - give it a device, whose BAR is mapped
+ * @d: initialised
+ * @pci: made with its vm, mem and batch; its queues have its ring
+ */
+void driver_attach(struct driver *d, struct pci_device *pci);
+
+/**
+ * driver_read - read a register
+ * @d: attached
+ * @offset: in the BAR
+ * @size: 1, 2, 4 or 8
+ *
+ * Return: the value.
+ */
+uint64_t driver_read(struct driver *d, uint64_t offset, unsigned size);
+
+/**
+ * driver_write - write a register
+ * @d: attached
+ * @offset: in the BAR
+ * @size: 1, 2, 4 or 8
+ * @value: the value
+ */
+void driver_write(struct driver *d, uint64_t offset, unsigned size, uint64_t value);
+
+/**
+ * driver_reset - reset the device and wait until its status says so
+ * @d: attached
+ */
+void driver_reset(struct driver *d);
+
+/**
+ * driver_start - reset, negotiate, set the queues up, DRIVER_OK
+ * @d: attached
+ * @features: to accept of those offered, without VIRTIO_F_VERSION_1, which always is
+ * @nr_queues: to enable
+ */
+void driver_start(struct driver *d, uint64_t features, unsigned nr_queues);
+
+/**
+ * driver_add - make a chain available
+ * @d: started
+ * @queue: number
+ * @buffers: of the chain
+ * @nr: how many
+ *
+ * Return: its head.
+ */
+uint16_t driver_add(struct driver *d, unsigned queue, const struct driver_buffer *buffers,
+		    unsigned nr);
+
+/**
+ * driver_kick - ring the doorbell
+ * @d: started
+ * @queue: number
+ */
+void driver_kick(struct driver *d, unsigned queue);
+
+/**
+ * driver_wait - wait for the next used element
+ * @d: started
+ * @queue: number
+ * @elem: receives it
+ *
+ * Return: false when none came for 5 s.
+ */
+bool driver_wait(struct driver *d, unsigned queue, struct vring_used_elem *elem);
+
+/**
+ * driver_ptr - host address of guest memory
+ * @d: initialised
+ * @addr: guest address
+ *
+ * Return: the address.
+ */
+void *driver_ptr(const struct driver *d, uint64_t addr);
+
+#endif

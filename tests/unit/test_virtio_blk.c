@@ -1,0 +1,516 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A virtio disk from its registers to its file, with the real rings; only KVM is not there. */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_pci.h>
+
+#include "core/base/bits.h"
+#include "io/virtio/blk.h"
+#include "tests/fake/kvm_ioctl.h"
+#include "tests/fake/virtio_driver.h"
+
+#define SECTORS	  2048
+#define HEADER	  DRIVER_DATA
+#define STATUS	  (DRIVER_DATA + 0x100)
+#define BUFFER	  (DRIVER_DATA + 0x10000)
+#define FLUSH	  (1ULL << VIRTIO_BLK_F_FLUSH)
+#define EVENT_IDX (1ULL << VIRTIO_RING_F_EVENT_IDX)
+
+#define COMMON(field) (DRIVER_COMMON + offsetof(struct virtio_pci_common_cfg, field))
+
+struct fixture {
+	struct driver driver;
+	struct virtio_blk *blk;
+	char path[64];
+	int fd; /* of the image, beside the disk's */
+};
+
+static uint8_t byte_at(uint64_t offset)
+{
+	return (uint8_t)(offset * 7 + offset / 512);
+}
+
+static void make_image(struct fixture *f)
+{
+	uint8_t *bytes = malloc(SECTORS * 512);
+
+	snprintf(f->path, sizeof(f->path), "%s/torc-blk.XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	f->fd = mkstemp(f->path);
+	assert_true(f->fd >= 0);
+	for (uint64_t i = 0; i < SECTORS * 512; i++)
+		bytes[i] = byte_at(i);
+	assert_int_equal(pwrite(f->fd, bytes, SECTORS * 512, 0), SECTORS * 512);
+	free(bytes);
+}
+
+static int create(struct fixture *f, bool readonly, bool direct, struct error *err)
+{
+	const struct virtio_blk_options options = {
+		.id = "_disk0",
+		.path = f->path,
+		.serial = "a serial number of 20",
+		.readonly = readonly,
+		.direct = direct,
+		.nr_queues = 2,
+		.queue_size = DRIVER_QUEUE_SIZE,
+		.vm = &f->driver.vm,
+		.mem = &f->driver.mem,
+		.batch = &f->driver.batch,
+	};
+
+	return virtio_blk_create(&options, &f->blk, err);
+}
+
+static int open_disk(void **state, bool readonly, bool direct)
+{
+	static struct fixture f;
+
+	memset(&f, 0, sizeof(f));
+	*state = &f;
+	fake_kvm_reset();
+	if (driver_init(&f.driver))
+		return -1;
+	make_image(&f);
+	if (create(&f, readonly, direct, NULL))
+		return -1;
+	virtio_blk_set_ring(f.blk, 0, &f.driver.ring_thread.ring);
+	virtio_blk_set_ring(f.blk, 1, &f.driver.ring_thread.ring);
+	driver_attach(&f.driver, virtio_blk_pci(f.blk));
+	return 0;
+}
+
+static int setup(void **state)
+{
+	return open_disk(state, false, false);
+}
+
+static int setup_readonly(void **state)
+{
+	return open_disk(state, true, false);
+}
+
+static int setup_direct(void **state)
+{
+	return open_disk(state, false, true);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	if (f->blk) {
+		virtio_blk_reset(f->blk);
+		virtio_blk_free(f->blk);
+	}
+	driver_destroy(&f->driver);
+	close(f->fd);
+	unlink(f->path);
+	return 0;
+}
+
+/* A request in three buffers and its status; @len bytes at BUFFER. */
+static unsigned request(struct fixture *f, uint32_t type, uint64_t sector, uint32_t len)
+{
+	struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER);
+	uint8_t *status = driver_ptr(&f->driver, STATUS);
+	bool in = type == VIRTIO_BLK_T_IN || type == VIRTIO_BLK_T_GET_ID;
+	const struct driver_buffer buffers[] = {
+		{ HEADER, sizeof(*header), false },
+		{ BUFFER, len, in },
+		{ STATUS, 1, true },
+	};
+	struct vring_used_elem elem;
+
+	*header = (struct virtio_blk_outhdr){ .type = type, .sector = sector };
+	*status = 0xff;
+	driver_add(&f->driver, 0, buffers, 3);
+	driver_kick(&f->driver, 0);
+	assert_true(driver_wait(&f->driver, 0, &elem));
+	if (!*status)
+		assert_int_equal(elem.len, in ? len + 1 : 1);
+	return *status;
+}
+
+static uint8_t *buffer(struct fixture *f)
+{
+	return driver_ptr(&f->driver, BUFFER);
+}
+
+static void reads_give_what_the_file_has(void **state)
+{
+	struct fixture *f = *state;
+
+	driver_start(&f->driver, FLUSH | EVENT_IDX, 2);
+	for (uint64_t sector = 0; sector < SECTORS; sector += 97) {
+		memset(buffer(f), 0, 1024);
+		assert_int_equal(request(f, VIRTIO_BLK_T_IN, sector, 512), VIRTIO_BLK_S_OK);
+		for (unsigned i = 0; i < 512; i++)
+			assert_int_equal(buffer(f)[i], byte_at(sector * 512 + i));
+		assert_int_equal(buffer(f)[512], 0);
+	}
+}
+
+static void writes_reach_the_file(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t got[1024];
+
+	for (unsigned flush = 0; flush < 2; flush++) {
+		driver_start(&f->driver, flush ? FLUSH : 0, 2);
+		memset(buffer(f), 0xa0 + (int)flush, 1024);
+		assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 5, 1024), VIRTIO_BLK_S_OK);
+		assert_int_equal(request(f, VIRTIO_BLK_T_FLUSH, 0, 0), VIRTIO_BLK_S_OK);
+		assert_int_equal(pread(f->fd, got, 1024, 5 * 512), 1024);
+		assert_memory_equal(got, buffer(f), 1024);
+	}
+	assert_int_equal(pread(f->fd, got, 1, 7 * 512), 1);
+	assert_int_equal(got[0], byte_at(7 * 512));
+}
+
+static void buffers_may_be_cut_anywhere(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER);
+	const struct driver_buffer buffers[] = {
+		{ HEADER, 3, false },	     { HEADER + 3, 13, false },	 { BUFFER, 100, true },
+		{ BUFFER + 100, 400, true }, { BUFFER + 500, 13, true }, /* 12 and the status */
+	};
+	struct vring_used_elem elem;
+
+	driver_start(&f->driver, FLUSH, 2);
+	*header = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_IN, .sector = 9 };
+	buffer(f)[512] = 0xff;
+	driver_add(&f->driver, 0, buffers, 5);
+	driver_kick(&f->driver, 0);
+	assert_true(driver_wait(&f->driver, 0, &elem));
+	assert_int_equal(elem.len, 513);
+	assert_int_equal(buffer(f)[512], VIRTIO_BLK_S_OK);
+	for (unsigned i = 0; i < 512; i++)
+		assert_int_equal(buffer(f)[i], byte_at(9 * 512 + i));
+}
+
+static void bad_requests_are_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	driver_start(&f->driver, FLUSH, 2);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, SECTORS, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, SECTORS - 1, 1024), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, UINT64_MAX, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, UINT64_MAX / 512 + 1, 512),
+			 VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 0, 511), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, 77, 0, 512), VIRTIO_BLK_S_UNSUPP);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, SECTORS - 1, 512), VIRTIO_BLK_S_OK);
+}
+
+static void readonly_disk_takes_no_write(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t got;
+
+	driver_start(&f->driver, FLUSH, 2);
+	memset(buffer(f), 0xaa, 512);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 0, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(pread(f->fd, &got, 1, 1), 1);
+	assert_int_equal(got, byte_at(1));
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_OK);
+}
+
+static void serial_number_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	driver_start(&f->driver, FLUSH, 2);
+	assert_int_equal(request(f, VIRTIO_BLK_T_GET_ID, 0, 20), VIRTIO_BLK_S_OK);
+	assert_memory_equal(buffer(f), "a serial number of 2", 20);
+}
+
+static void discarded_sectors_read_zero(void **state)
+{
+	static const uint32_t types[] = { VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES };
+	struct fixture *f = *state;
+	struct virtio_blk_discard_write_zeroes *range = (void *)buffer(f);
+	uint8_t got[512] = { 1 }, zero[512] = { 0 };
+
+	driver_start(&f->driver, FLUSH, 2);
+	for (unsigned i = 0; i < 2; i++) {
+		*range = (struct virtio_blk_discard_write_zeroes){ .sector = 16 + 16 * i,
+								   .num_sectors = 8 };
+		assert_int_equal(request(f, types[i], 0, sizeof(*range)), VIRTIO_BLK_S_OK);
+		assert_int_equal(pread(f->fd, got, 512, (off_t)(16 + 16 * i + 7) * 512), 512);
+		assert_memory_equal(got, zero, 512);
+		range->num_sectors = 0x400000;
+		assert_int_equal(request(f, types[i], 0, sizeof(*range)), VIRTIO_BLK_S_IOERR);
+		range->num_sectors = 8;
+		range->flags = 2;
+		assert_int_equal(request(f, types[i], 0, sizeof(*range)), VIRTIO_BLK_S_UNSUPP);
+	}
+}
+
+static void file_cut_short_is_an_io_error(void **state)
+{
+	struct fixture *f = *state;
+
+	driver_start(&f->driver, FLUSH, 2);
+	assert_int_equal(ftruncate(f->fd, 100 * 512 + 256), 0);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 100, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 200, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 99, 512), VIRTIO_BLK_S_OK);
+}
+
+static void direct_io_takes_any_buffer(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER);
+	const struct driver_buffer in[] = {
+		{ HEADER, 16, false },
+		{ BUFFER + 1, 4095, true },
+		{ BUFFER + 8192 + 3, 1, true },
+		{ STATUS, 1, true },
+	};
+	struct vring_used_elem elem;
+
+	driver_start(&f->driver, FLUSH, 2);
+	*header = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_IN, .sector = 8 };
+	driver_add(&f->driver, 0, in, 4);
+	driver_kick(&f->driver, 0);
+	assert_true(driver_wait(&f->driver, 0, &elem));
+	assert_int_equal(*(uint8_t *)driver_ptr(&f->driver, STATUS), VIRTIO_BLK_S_OK);
+	for (unsigned i = 0; i < 4095; i++)
+		assert_int_equal(buffer(f)[1 + i], byte_at(4096 + i));
+	assert_int_equal(buffer(f)[8192 + 3], byte_at(8191));
+}
+
+static unsigned status(struct fixture *f)
+{
+	return (unsigned)driver_read(&f->driver, COMMON(device_status), 1);
+}
+
+static void malformed_request_asks_for_a_reset(void **state)
+{
+	struct fixture *f = *state;
+	const struct driver_buffer bad[][2] = {
+		{ { HEADER, 15, false }, { STATUS, 1, true } },	  /* half a header */
+		{ { HEADER, 16, false }, { BUFFER, 1, false } },  /* no status */
+		{ { HEADER, 16, false }, { 64 * MIB, 1, true } }, /* not RAM */
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		driver_start(&f->driver, FLUSH, 2);
+		driver_add(&f->driver, 0, bad[i], 2);
+		driver_kick(&f->driver, 0);
+		for (unsigned n = 0; n < 50000 && !(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET); n++)
+			usleep(100);
+		assert_true(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET);
+		/* The reset makes it well. */
+		driver_start(&f->driver, FLUSH, 2);
+		assert_int_equal(request(f, VIRTIO_BLK_T_IN, 1, 512), VIRTIO_BLK_S_OK);
+	}
+}
+
+static void resets_under_load_lose_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER);
+	const struct driver_buffer buffers[] = {
+		{ HEADER, sizeof(*header), false },
+		{ BUFFER, 65536, true },
+		{ STATUS, 1, true },
+	};
+
+	*header = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_IN, .sector = 0 };
+	for (unsigned i = 0; i < 200; i++) {
+		uint16_t used;
+
+		driver_start(&f->driver, FLUSH | EVENT_IDX, 2);
+		for (unsigned n = 0; n < 20; n++)
+			driver_add(&f->driver, i % 2, buffers, 3);
+		driver_kick(&f->driver, i % 2);
+		usleep(i % 5 * 20);
+		driver_reset(&f->driver);
+		/* After a reset the device keeps its hands off the driver's memory. */
+		used = f->driver.queue[i % 2].used->idx;
+		assert_true(used <= 20);
+		memset(buffer(f), 0x5a, 65536);
+		assert_int_equal(f->driver.queue[i % 2].used->idx, used);
+		for (unsigned n = 0; n < 65536; n++)
+			assert_int_equal(buffer(f)[n], 0x5a);
+	}
+	driver_start(&f->driver, FLUSH, 2);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 3, 512), VIRTIO_BLK_S_OK);
+}
+
+static void many_requests_each_finish_once(void **state)
+{
+	struct fixture *f = *state;
+	unsigned done = 0, added = 0;
+
+	driver_start(&f->driver, FLUSH | EVENT_IDX, 2);
+	for (unsigned i = 0; i < 20; i++) {
+		struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER + 32 * i);
+
+		*header = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_IN, .sector = 8 * i };
+	}
+	while (done < 5000) {
+		struct vring_used_elem elem;
+
+		while (added < 5000 && added - done < 20) {
+			unsigned i = added++ % 20;
+			const struct driver_buffer buffers[] = {
+				{ HEADER + 32 * i, 16, false },
+				{ BUFFER + 4096 * i, 4096, true },
+				{ STATUS + 512 + i, 1, true },
+			};
+
+			driver_add(&f->driver, 1, buffers, 3);
+		}
+		driver_kick(&f->driver, 1);
+		assert_true(driver_wait(&f->driver, 1, &elem));
+		assert_int_equal(elem.len, 4097);
+		done++;
+	}
+	assert_int_equal(f->driver.queue[1].used->idx, 5000);
+}
+
+static void features_are_negotiated(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned begin = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+
+	/* Without VERSION_1, and with what is not offered, FEATURES_OK does not stick. */
+	for (unsigned i = 0; i < 2; i++) {
+		driver_reset(&f->driver);
+		driver_write(&f->driver, COMMON(device_status), 1, begin);
+		driver_write(&f->driver, COMMON(guest_feature), 4, i ? 1U << 31 : FLUSH);
+		driver_write(&f->driver, COMMON(guest_feature_select), 4, 1);
+		driver_write(&f->driver, COMMON(guest_feature), 4, i);
+		driver_write(&f->driver, COMMON(device_status), 1,
+			     begin | VIRTIO_CONFIG_S_FEATURES_OK);
+		assert_int_equal(status(f), begin);
+		/* Nor does DRIVER_OK without it. */
+		driver_write(&f->driver, COMMON(device_status), 1,
+			     begin | VIRTIO_CONFIG_S_DRIVER_OK);
+		assert_int_equal(status(f), begin);
+	}
+}
+
+static void registers_are_frozen_in_use(void **state)
+{
+	struct fixture *f = *state;
+
+	driver_start(&f->driver, FLUSH, 2);
+	driver_write(&f->driver, COMMON(queue_select), 2, 0);
+	driver_write(&f->driver, COMMON(queue_desc_lo), 4, 0x100000);
+	driver_write(&f->driver, COMMON(queue_size), 2, 2);
+	driver_write(&f->driver, COMMON(queue_enable), 2, 0);
+	driver_write(&f->driver, COMMON(guest_feature_select), 4, 0);
+	driver_write(&f->driver, COMMON(guest_feature), 4, 0);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_desc_lo), 4), 0x10000);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_size), 2), DRIVER_QUEUE_SIZE);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_enable), 2), 1);
+	assert_int_equal(driver_read(&f->driver, COMMON(guest_feature), 4), FLUSH);
+	/* A queue that is not there has no size and takes nothing. */
+	driver_write(&f->driver, COMMON(queue_select), 2, 2);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_size), 2), 0);
+	driver_write(&f->driver, COMMON(queue_enable), 2, 1);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_enable), 2), 0);
+	/* After the reset all is as at first. */
+	driver_reset(&f->driver);
+	driver_write(&f->driver, COMMON(queue_select), 2, 0);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_enable), 2), 0);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_desc_lo), 4), 0);
+	assert_int_equal(driver_read(&f->driver, COMMON(num_queues), 2), 2);
+}
+
+static void image_in_use_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_blk *first = f->blk;
+	struct error err = { 0 };
+
+	assert_int_equal(create(f, false, false, &err), -EBUSY);
+	assert_non_null(strstr(err.reason, "in use"));
+	assert_int_equal(create(f, true, false, &err), -EBUSY);
+	f->blk = first;
+}
+
+static void read_only_images_are_shared(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_blk *first = f->blk;
+
+	assert_int_equal(create(f, true, false, NULL), 0);
+	virtio_blk_free(f->blk);
+	assert_int_equal(create(f, false, false, NULL), -EBUSY);
+	f->blk = first;
+}
+
+static void what_is_no_disk_is_refused(void **state)
+{
+	static const struct {
+		const char *path;
+		int code;
+		const char *reason;
+	} bad[] = {
+		{ "/nonexistent/disk", -ENOENT, "No such file" },
+		{ "/dev/null", -EINVAL, "neither a regular file nor" },
+		{ "/tmp", -EISDIR, "directory" },
+	};
+	struct fixture *f = *state;
+	struct virtio_blk *first = f->blk;
+	char path[sizeof(f->path)];
+
+	memcpy(path, f->path, sizeof(path));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct error err = { 0 };
+
+		snprintf(f->path, sizeof(f->path), "%s", bad[i].path);
+		assert_int_equal(create(f, false, false, &err), bad[i].code);
+		assert_non_null(strstr(err.reason, bad[i].reason));
+	}
+	memcpy(f->path, path, sizeof(path));
+	f->blk = first;
+}
+
+#define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_AS(how, name) cmocka_unit_test_setup_teardown(name, setup_##how, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(reads_give_what_the_file_has),
+		TEST(writes_reach_the_file),
+		TEST(buffers_may_be_cut_anywhere),
+		TEST(bad_requests_are_refused),
+		TEST_AS(readonly, readonly_disk_takes_no_write),
+		TEST(serial_number_is_told),
+		TEST(discarded_sectors_read_zero),
+		TEST(file_cut_short_is_an_io_error),
+		TEST_AS(direct, direct_io_takes_any_buffer),
+		TEST_AS(direct, reads_give_what_the_file_has),
+		TEST(malformed_request_asks_for_a_reset),
+		TEST(resets_under_load_lose_nothing),
+		TEST(many_requests_each_finish_once),
+		TEST(features_are_negotiated),
+		TEST(registers_are_frozen_in_use),
+		TEST(image_in_use_is_refused),
+		TEST_AS(readonly, read_only_images_are_shared),
+		TEST(what_is_no_disk_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
