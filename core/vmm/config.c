@@ -48,7 +48,6 @@ static const char *const not_yet[] = {
 	"pvpanic",
 	"rate-limit-group",
 	"restore",
-	"rng",
 	"seccomp",
 	"sgx-epc",
 	"tpm",
@@ -319,6 +318,7 @@ void config_destroy(struct config *config)
 	free(config->kernel);
 	free(config->initramfs);
 	free(config->cmdline);
+	free(config->rng);
 	free((void *)(uintptr_t)config->serial.path);
 	free((void *)(uintptr_t)config->log.path);
 	for (unsigned i = 0; i < config->nr_devices; i++) {

@@ -71,6 +71,7 @@ struct config {
 	struct config_device device[CONFIG_MAX_DEVICES];
 	unsigned nr_disks;
 	struct config_disk disk[CONFIG_MAX_DEVICES];
+	char *rng; /* path of the entropy source; NULL: no such device */
 	struct log_config log;
 };
 

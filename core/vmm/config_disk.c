@@ -62,7 +62,7 @@ const char *config_id_owner(const struct config *config, const char *id)
 int config_check_slots(const struct config *config, const char *kind, const char *path,
 		       struct error *err)
 {
-	if (config->nr_devices + config->nr_disks < CONFIG_MAX_DEVICES)
+	if (config->nr_devices + config->nr_disks + !!config->rng < CONFIG_MAX_DEVICES)
 		return 0;
 	error_set(err, -EINVAL, "%s %s", kind, path);
 	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);

@@ -376,6 +376,37 @@ static int set_device(struct config *config, const char *value, struct error *er
 	return r;
 }
 
+enum {
+	RNG_SRC
+};
+
+static const struct config_key_set rng_keys = {
+	.key = {
+		[RNG_SRC] = { "src", false },
+		{ "iommu", true },
+	},
+};
+
+static int set_rng(struct config *config, const char *value, struct error *err)
+{
+	struct config_pairs pairs;
+	int r = config_pairs_parse(&pairs, value, &rng_keys, err);
+
+	if (r)
+		return r;
+	if (!pairs.value[RNG_SRC]) {
+		r = error_set(err, -EINVAL, "key src");
+		error_reason(err, "missing");
+		error_remedy(err, "name the source: src=/dev/urandom");
+	}
+	if (!r)
+		r = config_check_slots(config, "rng", pairs.value[RNG_SRC], err);
+	if (!r)
+		r = config_copy_string(&config->rng, pairs.value[RNG_SRC], err);
+	config_pairs_destroy(&pairs);
+	return r;
+}
+
 static int set_log_file(struct config *config, const char *value, struct error *err)
 {
 	char *copy = NULL;
@@ -406,6 +437,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "cpus", "4", false, false, set_cpus },
 	{ "memory", "size=512M", false, false, set_memory },
 	{ "disk", "path=disk.raw", true, false, config_set_disk },
+	{ "rng", "src=/dev/urandom", false, false, set_rng },
 	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", true, false, set_device },
 	{ "serial", "tty", false, false, set_serial },
 	{ "console", "off", false, false, set_console },

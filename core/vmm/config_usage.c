@@ -20,6 +20,8 @@ static const char usage[] =
 	"                           a virtio disk: a raw image or a block device; with\n"
 	"                           direct=on past the host's page cache; N queues (default:\n"
 	"                           one for each vCPU) of 2 to 1024 entries (default 128)\n"
+	"  --rng src=PATH           an entropy device that gives the guest what PATH has, for\n"
+	"                           instance /dev/urandom\n"
 	"  --device path=DIR[,id=NAME]...\n"
 	"                           pass a PCI device through: its directory below\n"
 	"                           /sys/bus/pci/devices, bound to vfio-pci\n"

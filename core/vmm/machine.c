@@ -251,7 +251,7 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	if (!r)
 		log_debug("start-up: vCPUs and rings created");
 	if (!r)
-		r = machine_add_disks(machine, err);
+		r = machine_add_virtio(machine, err);
 	if (!r)
 		r = init_board(machine, err);
 	if (!r)
@@ -305,7 +305,7 @@ static void stop_threads(struct machine *machine)
 	vfio_dma_cancel(&machine->dma);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_destroy(&machine->vcpu[i]);
-	machine_reset_disks(machine);
+	machine_reset_virtio(machine);
 	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
 		ring_thread_stop(&machine->ring_thread[i]);
 	vfio_dma_stop(&machine->dma);
@@ -319,7 +319,7 @@ void machine_free(struct machine *machine)
 	stop_threads(machine);
 	serial_destroy(&machine->serial);
 	pci_bus_destroy(&machine->pci);
-	machine_free_disks(machine);
+	machine_free_virtio(machine);
 	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
 		vfio_pci_free(machine->device[i]);
 	vfio_ioas_destroy(&machine->ioas);

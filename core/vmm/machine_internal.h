@@ -23,6 +23,7 @@
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
 #include "io/virtio/blk.h"
+#include "io/virtio/rng.h"
 #include "vfio/dma.h"
 #include "vfio/host.h"
 #include "vfio/ioas.h"
@@ -72,6 +73,7 @@ struct machine {
 	struct vfio_host_device *host; /* config->nr_devices of them */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES];
 	struct virtio_blk *disk[CONFIG_MAX_DEVICES];
+	struct virtio_rng *rng;
 
 	sigset_t old_mask;
 	bool masked;
@@ -109,25 +111,25 @@ void machine_request_work(struct ring_work *work);
 void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why);
 
 /**
- * machine_add_disks - make the virtio disks and put them on the bus
+ * machine_add_virtio - make the virtio devices and put them on the bus
  * @machine: the ring threads run
  * @err: filled on failure
  *
  * Return: 0; -errno.
  */
-int machine_add_disks(struct machine *machine, struct error *err);
+int machine_add_virtio(struct machine *machine, struct error *err);
 
 /**
- * machine_reset_disks - let what is in flight end, forget the drivers
+ * machine_reset_virtio - let what is in flight end, forget the drivers
  * @machine: no vCPU runs, the ring threads do
  */
-void machine_reset_disks(struct machine *machine);
+void machine_reset_virtio(struct machine *machine);
 
 /**
- * machine_free_disks - close them
- * @machine: disks reset and off the bus
+ * machine_free_virtio - close them
+ * @machine: devices reset and off the bus
  */
-void machine_free_disks(struct machine *machine);
+void machine_free_virtio(struct machine *machine);
 
 /**
  * machine_start_load - begin to load the kernel into guest memory

@@ -64,7 +64,7 @@ static int reset(struct machine *machine)
 	pci_bus_reset(&machine->pci);
 	for (unsigned i = 0; i < machine->config->nr_devices; i++)
 		vfio_pci_reset(machine->device[i]);
-	machine_reset_disks(machine);
+	machine_reset_virtio(machine);
 	serial_reset(&machine->serial);
 	for (unsigned i = 0; i < MACHINE_NR_IRQCHIPS; i++) {
 		r = kvm_set_irqchip(machine->vm.fd, &machine->irqchip[i]);

@@ -3,7 +3,7 @@
 # Needs nothing but bash; source it, or install it as bash-completion's completions/torc.
 # shellcheck shell=bash
 
-_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --device --serial --console
+_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --rng --device --serial --console
 	--log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
@@ -84,6 +84,13 @@ _torc_value()
 		;;
 	--disk)
 		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= id=
+		;;
+	--rng)
+		if [[ $2 == src=* ]]; then
+			_torc_files src= "${2#src=}"
+		else
+			_torc_match '' "$2" src=
+		fi
 		;;
 	--device)
 		_torc_pairs "$2" path= id=

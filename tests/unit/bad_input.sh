@@ -115,7 +115,7 @@ usage 'no vCPU' 'option --cpus: key boot' 'too few' 'from 1 to 255' --kernel "$b
 usage 'too many vCPUs' 'option --cpus: key boot' 'too many' 'from 1 to 255' --kernel "$bz" --cpus 256
 
 # Options and keys of Cloud Hypervisor that torc does not have yet.
-for option in net fs api-socket firmware numa rng; do
+for option in net fs api-socket firmware numa; do
 	usage "--$option" "option --$option" 'not supported yet' 'leave it out' --kernel "$bz" --$option path=/tmp
 done
 
@@ -230,6 +230,10 @@ disk 'disk empty' 'smaller than a block of 512 bytes' 'make it larger' "$tmp/emp
 truncate -s 1M "$tmp/image"
 refused 'disk twice' 1 "disk $tmp/image" 'in use' 'readonly=on all may share' \
 	"$torc" --kernel "$bz" --disk "path=$tmp/image" "path=$tmp/image"
+refused 'entropy source missing' 1 "entropy source $tmp/absent" 'No such file' 'check the path' \
+	"$torc" --kernel "$bz" --rng "src=$tmp/absent"
+refused 'entropy source is a directory' 1 "entropy source $tmp" 'neither a regular file' 'give /dev/urandom' \
+	"$torc" --kernel "$bz" --rng "src=$tmp"
 long=$(head -c 2048 /dev/zero | tr '\0' x)
 refused 'command line too long for a bzImage' 1 "kernel $bz" 'a command line of 2047 bytes, this one has 2048' \
 	'shorten --cmdline' "$torc" --kernel "$bz" --cmdline "$long"

@@ -403,6 +403,13 @@ static const struct bad bad_disks[] = {
 	{ "--disk pth=/a", "key pth", "unknown", "did you mean path?" },
 };
 
+static const struct bad bad_rngs[] = {
+	{ "--rng /dev/urandom", "key /dev/urandom", "unknown", "it takes src=" },
+	{ "--rng src=", "key src", "has no value", "src=VALUE" },
+	{ "--rng src=/a,iommu=on", "key iommu", "not supported yet", "leave it out" },
+	{ "--rng src=/a src=/b", "option --rng", "takes one value", "" },
+};
+
 static const struct bad bad_devices[] = {
 	{ "--device " DEV, "option --device: value " DEV, "not a key=value pair", "path=" DEV },
 	{ "--device 0000:01:00.0", "option --device: value 0000:01:00.0", "not a key=value",
@@ -474,6 +481,7 @@ static void bad_values_of_memory_are_refused(void **state)
 
 static void bad_values_of_device_are_refused(void **state)
 {
+	expect_bad(bad_rngs, ARRAY_SIZE(bad_rngs), "--kernel k ");
 	expect_bad(bad_disks, ARRAY_SIZE(bad_disks), "--kernel k ");
 	expect_bad(bad_devices, ARRAY_SIZE(bad_devices), "--kernel k ");
 }
@@ -486,9 +494,9 @@ static void bad_values_of_serial_and_console_are_refused(void **state)
 static void what_cloud_hypervisor_has_and_torc_not_yet_is_named(void **state)
 {
 	static const char *const names[] = {
-		"net",	   "rng",      "api-socket", "memory-zone", "numa",	     "platform",
-		"fs",	   "firmware", "pmem",	     "vsock",	    "event-monitor", "landlock",
-		"seccomp", "vdpa",     "balloon",    "tpm",	    "watchdog",
+		"net",	    "api-socket", "memory-zone", "numa",	  "platform", "fs",
+		"firmware", "pmem",	  "vsock",	 "event-monitor", "landlock", "seccomp",
+		"vdpa",	    "balloon",	  "tpm",	 "watchdog",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -566,7 +574,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 14);
+	assert_int_equal(n, 15);
 	free(text);
 }
 

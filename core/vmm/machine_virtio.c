@@ -34,25 +34,45 @@ static int add_disk(struct machine *machine, unsigned i, struct error *err)
 	return 0;
 }
 
-int machine_add_disks(struct machine *machine, struct error *err)
+static int add_rng(struct machine *machine, struct error *err)
+{
+	const struct virtio_rng_options options = {
+		.id = "__rng",
+		.source = machine->config->rng,
+		.vm = &machine->vm,
+		.mem = &machine->mem,
+		.batch = &machine->batch,
+		.ring = &machine->ring_thread[0].ring,
+	};
+	int r = virtio_rng_create(&options, &machine->rng, err);
+
+	return r ? r : pci_bus_add(&machine->pci, virtio_rng_pci(machine->rng), -1, err);
+}
+
+int machine_add_virtio(struct machine *machine, struct error *err)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < machine->config->nr_disks && !r; i++)
 		r = add_disk(machine, i, err);
+	if (!r && machine->config->rng)
+		r = add_rng(machine, err);
 	return r;
 }
 
-void machine_reset_disks(struct machine *machine)
+void machine_reset_virtio(struct machine *machine)
 {
+	if (machine->rng)
+		virtio_rng_reset(machine->rng);
 	for (unsigned i = 0; i < machine->config->nr_disks; i++) {
 		if (machine->disk[i])
 			virtio_blk_reset(machine->disk[i]);
 	}
 }
 
-void machine_free_disks(struct machine *machine)
+void machine_free_virtio(struct machine *machine)
 {
+	virtio_rng_free(machine->rng);
 	for (unsigned i = 0; i < machine->config->nr_disks; i++)
 		virtio_blk_free(machine->disk[i]);
 }
