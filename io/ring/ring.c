@@ -17,21 +17,27 @@ static const uint8_t allowed_opcodes[] = {
 	IORING_OP_FALLOCATE, IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL,
 };
 
-#define NR_RESTRICTIONS (ARRAY_SIZE(allowed_opcodes) + 2)
+/* Registrations are allowed one by one; without any even enabling the ring would be refused. */
+static const uint8_t allowed_registrations[] = { IORING_REGISTER_ENABLE_RINGS,
+						 IORING_REGISTER_FILES_UPDATE };
+
+#define NR_RESTRICTIONS (ARRAY_SIZE(allowed_opcodes) + ARRAY_SIZE(allowed_registrations) + 1)
 
 static int ring_restrict(struct ring *ring)
 {
 	struct io_uring_restriction res[NR_RESTRICTIONS] = { 0 };
+	unsigned n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(allowed_opcodes); i++) {
-		res[i].opcode = IORING_RESTRICTION_SQE_OP;
-		res[i].sqe_op = allowed_opcodes[i];
+		res[n].opcode = IORING_RESTRICTION_SQE_OP;
+		res[n++].sqe_op = allowed_opcodes[i];
 	}
-	res[NR_RESTRICTIONS - 2].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-	res[NR_RESTRICTIONS - 2].sqe_flags = IOSQE_CQE_SKIP_SUCCESS;
-	/* Without one allowed registration even enabling the ring would be refused. */
-	res[NR_RESTRICTIONS - 1].opcode = IORING_RESTRICTION_REGISTER_OP;
-	res[NR_RESTRICTIONS - 1].register_op = IORING_REGISTER_ENABLE_RINGS;
+	for (size_t i = 0; i < ARRAY_SIZE(allowed_registrations); i++) {
+		res[n].opcode = IORING_RESTRICTION_REGISTER_OP;
+		res[n++].register_op = allowed_registrations[i];
+	}
+	res[n].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
+	res[n].sqe_flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_FIXED_FILE;
 	/* liburing 2.3 does not export its wrappers of these two. */
 	return io_uring_register((unsigned)ring->uring.ring_fd, IORING_REGISTER_RESTRICTIONS, res,
 				 NR_RESTRICTIONS);
@@ -86,6 +92,9 @@ int ring_init(struct ring *ring, unsigned entries, struct error *err)
 		ring_setup_error(r, err);
 		goto close_fd;
 	}
+	/* Without a table descriptors are looked up one by one. */
+	if (!io_uring_register_files_sparse(&ring->uring, RING_MAX_FILES))
+		ring->file = calloc(RING_MAX_FILES, sizeof(*ring->file));
 	r = ring_restrict(ring);
 	if (!r)
 		r = io_uring_register((unsigned)ring->uring.ring_fd, IORING_REGISTER_ENABLE_RINGS,
@@ -101,6 +110,7 @@ int ring_init(struct ring *ring, unsigned entries, struct error *err)
 
 exit_uring:
 	io_uring_queue_exit(&ring->uring);
+	free(ring->file);
 close_fd:
 	fd_close(&ring->post_fd);
 	memset(ring, 0, sizeof(*ring));
@@ -180,6 +190,68 @@ static struct io_uring_sqe *ring_sqe(struct ring *ring)
 	return sqe;
 }
 
+/* The slot of a registered descriptor, plus one; 0 for others. */
+static unsigned slot_of(const struct ring *ring, int fd)
+{
+	return fd >= 0 && (unsigned)fd < ring->nr_fds ? ring->slot_of_fd[fd] : 0;
+}
+
+static void use_registered(struct ring *ring, struct io_uring_sqe *sqe)
+{
+	unsigned slot = slot_of(ring, sqe->fd);
+
+	if (!slot)
+		return;
+	sqe->fd = (int)slot - 1;
+	sqe->flags |= IOSQE_FIXED_FILE;
+}
+
+static int grow_slots(struct ring *ring, unsigned nr)
+{
+	uint16_t *slots = realloc(ring->slot_of_fd, nr * sizeof(*slots));
+
+	if (!slots)
+		return -ENOMEM;
+	memset(slots + ring->nr_fds, 0, (nr - ring->nr_fds) * sizeof(*slots));
+	ring->slot_of_fd = slots;
+	ring->nr_fds = nr;
+	return 0;
+}
+
+void ring_register_file(struct ring *ring, int fd)
+{
+	unsigned slot = slot_of(ring, fd);
+
+	if (slot) {
+		ring->file[slot - 1].nr_users++;
+		return;
+	}
+	if (!ring->file || fd < 0 ||
+	    ((unsigned)fd >= ring->nr_fds && grow_slots(ring, (unsigned)fd + 32)))
+		return;
+	while (slot < RING_MAX_FILES && ring->file[slot].nr_users)
+		slot++;
+	if (slot == RING_MAX_FILES ||
+	    io_uring_register_files_update(&ring->uring, slot, &fd, 1) != 1)
+		return;
+	ring->file[slot] = (struct ring_file){ fd, 1 };
+	ring->slot_of_fd[fd] = (uint16_t)(slot + 1);
+}
+
+void ring_unregister_file(struct ring *ring, int fd)
+{
+	unsigned slot = slot_of(ring, fd);
+	int none = -1;
+
+	if (!slot || --ring->file[slot - 1].nr_users)
+		return;
+	/* SQEs that were queued before name it still. */
+	io_uring_submit(&ring->uring);
+	ring->nr_enter++;
+	io_uring_register_files_update(&ring->uring, slot - 1, &none, 1);
+	ring->slot_of_fd[fd] = 0;
+}
+
 static void ring_start(struct ring *ring, struct io_uring_sqe *sqe, struct ring_op *op)
 {
 	io_uring_sqe_set_data(sqe, op);
@@ -201,6 +273,8 @@ void ring_destroy(struct ring *ring)
 			break;
 	}
 	io_uring_queue_exit(&ring->uring);
+	free(ring->file);
+	free(ring->slot_of_fd);
 	fd_close(&ring->post_fd);
 	pthread_mutex_destroy(&ring->post_lock);
 	memset(ring, 0, sizeof(*ring));
@@ -262,6 +336,7 @@ void ring_poll(struct ring *ring, struct ring_op *op, int fd)
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -271,6 +346,7 @@ void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buf, unsigne
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_read(sqe, fd, buf, size, offset);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -280,6 +356,7 @@ void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, 
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_write(sqe, fd, buf, size, offset);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -289,6 +366,7 @@ void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iove
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_readv(sqe, fd, iov, nr, offset);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -298,6 +376,7 @@ void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iov
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_writev2(sqe, fd, iov, nr, offset, flags);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -306,6 +385,7 @@ void ring_fdatasync(struct ring *ring, struct ring_op *op, int fd)
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -315,6 +395,7 @@ void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uin
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_fallocate(sqe, fd, mode, (off_t)offset, (off_t)size);
+	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 
@@ -324,6 +405,7 @@ void ring_signal(struct ring *ring, int fd)
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_write(sqe, fd, &one, sizeof(one), UINT64_MAX);
+	use_registered(ring, sqe);
 	io_uring_sqe_set_data(sqe, NULL);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 }

@@ -43,6 +43,13 @@ struct ring_work {
 	bool queued; /* under ring->post_lock */
 };
 
+#define RING_MAX_FILES 256 /* registered with one ring */
+
+struct ring_file {
+	int fd;
+	unsigned nr_users; /* 0: free */
+};
+
 struct ring {
 	struct io_uring uring;
 	struct ring_op wakeup; /* multishot poll of post_fd */
@@ -51,6 +58,9 @@ struct ring {
 	struct ring_work *post_head;
 	struct ring_work *post_tail;
 	struct ring_work *deferred;
+	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
+	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
+	unsigned nr_fds;
 	bool stopping;
 	unsigned nr_active; /* operations the kernel owns */
 	uint64_t nr_enter;  /* io_uring_enter calls */
@@ -106,6 +116,23 @@ void ring_defer(struct ring *ring, struct ring_work *work);
  * @ring: the calling thread's
  */
 void ring_drain_posted(struct ring *ring);
+
+/**
+ * ring_register_file - spare the kernel the look-up of a descriptor in every operation on it
+ * @ring: the calling thread's
+ * @fd: stays open until ring_unregister_file()
+ *
+ * Operations name the descriptor as before; where it cannot be registered it is looked up. One that several need is
+ * registered until the last of them has taken it back.
+ */
+void ring_register_file(struct ring *ring, int fd);
+
+/**
+ * ring_unregister_file - take a registration back
+ * @ring: the calling thread's
+ * @fd: registered, or not
+ */
+void ring_unregister_file(struct ring *ring, int fd);
 
 /**
  * ring_poll - wait for a descriptor to become readable, again and again (multishot, edge-triggered)

@@ -380,7 +380,21 @@ static void process(struct virtio_queue *queue)
 	}
 }
 
-static const struct virtio_device_ops blk_ops = { .process = process };
+static void queue_start(struct virtio_queue *queue)
+{
+	ring_register_file(queue->ring, blk_of(queue)->file.fd);
+}
+
+static void queue_stopped(struct virtio_queue *queue)
+{
+	ring_unregister_file(queue->ring, blk_of(queue)->file.fd);
+}
+
+static const struct virtio_device_ops blk_ops = {
+	.process = process,
+	.start = queue_start,
+	.stopped = queue_stopped,
+};
 
 static uint64_t features(const struct blk_file *file, unsigned nr_queues)
 {

@@ -26,15 +26,11 @@ static void process(struct virtio_queue *queue)
 static void flush(struct ring_work *work)
 {
 	struct virtio_queue *queue = container_of(work, struct virtio_queue, flush_work);
-	int fd;
 
 	if (!queue->started || queue->stopping)
 		return;
-	if (virtqueue_publish(&queue->vq)) {
-		fd = queue->dev->transport->queue_interrupt(queue->dev, queue);
-		if (fd >= 0)
-			ring_signal(queue->ring, fd);
-	}
+	if (virtqueue_publish(&queue->vq) && queue->interrupt_fd >= 0)
+		ring_signal(queue->ring, queue->interrupt_fd);
 }
 
 static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)
@@ -59,6 +55,11 @@ static void start(struct ring_work *work)
 	queue->started = true;
 	queue->stopping = false;
 	virtio_queue_hold(queue);
+	ring_register_file(queue->ring, queue->kick_fd);
+	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
+	ring_register_file(queue->ring, queue->interrupt_fd);
+	if (dev->ops->start)
+		dev->ops->start(queue);
 	if (r)
 		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
 							  : "a queue lies where it may not");
@@ -257,6 +258,10 @@ void virtio_queue_release(struct virtio_queue *queue)
 
 	if (--queue->nr_busy || !queue->stopping)
 		return;
+	if (dev->ops->stopped)
+		dev->ops->stopped(queue);
+	ring_unregister_file(queue->ring, queue->interrupt_fd);
+	ring_unregister_file(queue->ring, queue->kick_fd);
 	virtqueue_stop(&queue->vq);
 	queue->started = false;
 	queue->stopping = false;

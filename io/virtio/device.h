@@ -33,6 +33,9 @@ struct virtio_queue;
 struct virtio_device_ops {
 	/* Serve the chains that are available. Ring thread. */
 	void (*process)(struct virtio_queue *queue);
+	/* A queue begins, or has ended. Ring thread; may be NULL. */
+	void (*start)(struct virtio_queue *queue);
+	void (*stopped)(struct virtio_queue *queue);
 	/* Have what is in flight end soon. Ring thread; may be NULL. */
 	void (*cancel)(struct virtio_queue *queue);
 	/* The driver wrote to the device's configuration; device locked. May be NULL: it is read-only. */
@@ -44,7 +47,7 @@ struct virtio_device_ops {
 
 /** How a device reaches its driver. */
 struct virtio_transport_ops {
-	/* The eventfd whose signal is the interrupt of a queue; negative: none. Ring thread. */
+	/* The eventfd whose signal is the interrupt of a queue, fixed while it runs; negative: none. */
 	int (*queue_interrupt)(struct virtio_device *dev, const struct virtio_queue *queue);
 	/* Tell the driver that the configuration or the status changed; device locked. */
 	void (*config_interrupt)(struct virtio_device *dev);
@@ -65,7 +68,8 @@ struct virtio_queue {
 
 	/* The ring's thread. */
 	struct virtqueue vq;
-	int kick_fd; /* eventfd; whoever rings the doorbell writes to it */
+	int kick_fd;	  /* eventfd; whoever rings the doorbell writes to it */
+	int interrupt_fd; /* eventfd; its signal is the interrupt; negative: none */
 	struct ring_op kick_op;
 	struct ring_work start_work, stop_work;
 	struct ring_work flush_work; /* deferred to the end of the ring's turn */

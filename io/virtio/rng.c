@@ -86,7 +86,7 @@ static int open_source(struct virtio_rng *rng, const char *path, struct error *e
 {
 	struct stat st;
 
-	rng->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	rng->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (rng->fd < 0) {
 		error_set(err, -errno, "entropy source %s", path);
 		return error_remedy(err, "check the path; /dev/urandom is always there");
