@@ -139,20 +139,25 @@ static void ring_reap(struct ring *ring)
 	}
 }
 
+/* What they defer in turn is for the next turn, which then does not wait. */
 static void run_deferred(struct ring *ring)
 {
-	struct ring_work *work;
+	struct ring_work *work = ring->deferred;
 
-	while ((work = ring->deferred)) {
-		ring->deferred = work->next;
+	ring->deferred = NULL;
+	while (work) {
+		struct ring_work *next = work->next;
+
 		work->queued = false;
 		work->run(work);
+		work = next;
 	}
 }
 
 static int ring_turn(struct ring *ring)
 {
-	int r = io_uring_submit_and_wait(&ring->uring, 1);
+	int r = ring->deferred ? io_uring_submit_and_get_events(&ring->uring)
+			       : io_uring_submit_and_wait(&ring->uring, 1);
 
 	ring->nr_enter++;
 	ring_reap(ring);

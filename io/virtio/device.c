@@ -22,7 +22,7 @@ static void process(struct virtio_queue *queue)
 	queue->dev->ops->process(queue);
 }
 
-/* The end of a turn: one look at what the driver added meanwhile, one publication, at most one interrupt. */
+/* The end of a turn: one publication, at most one interrupt, one look at what the driver added meanwhile. */
 static void flush(struct ring_work *work)
 {
 	struct virtio_queue *queue = container_of(work, struct virtio_queue, flush_work);
@@ -31,6 +31,7 @@ static void flush(struct ring_work *work)
 		return;
 	if (virtqueue_publish(&queue->vq) && queue->interrupt_fd >= 0)
 		ring_signal(queue->ring, queue->interrupt_fd);
+	process(queue);
 }
 
 static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)

@@ -79,7 +79,10 @@ static void start_queue(struct driver *d, unsigned i)
 	};
 	memset(q->desc, 0, 0x10000);
 	driver_write(d, COMMON(queue_select), 2, i);
-	driver_write(d, COMMON(queue_size), 2, DRIVER_QUEUE_SIZE);
+	q->size = (uint16_t)driver_read(d, COMMON(queue_size), 2);
+	if (q->size > DRIVER_QUEUE_SIZE)
+		q->size = DRIVER_QUEUE_SIZE;
+	driver_write(d, COMMON(queue_size), 2, q->size);
 	driver_write(d, COMMON(queue_desc_lo), 4, at);
 	driver_write(d, COMMON(queue_avail_lo), 8, at + AVAIL_AT);
 	driver_write(d, COMMON(queue_used_lo), 8, at + USED_AT);
@@ -109,15 +112,15 @@ uint16_t driver_add(struct driver *d, unsigned queue, const struct driver_buffer
 	uint16_t head = q->next_desc, idx = q->avail->idx;
 
 	for (unsigned i = 0; i < nr; i++) {
-		struct vring_desc *desc = &q->desc[(head + i) % DRIVER_QUEUE_SIZE];
+		struct vring_desc *desc = &q->desc[(head + i) % q->size];
 		unsigned flags = (buffers[i].writable ? VRING_DESC_F_WRITE : 0U) |
 				 (i + 1 < nr ? VRING_DESC_F_NEXT : 0U);
 
 		*desc = (struct vring_desc){ buffers[i].addr, buffers[i].len, (uint16_t)flags,
-					     (uint16_t)((head + i + 1) % DRIVER_QUEUE_SIZE) };
+					     (uint16_t)((head + i + 1) % q->size) };
 	}
-	q->next_desc = (uint16_t)((head + nr) % DRIVER_QUEUE_SIZE);
-	q->avail->ring[idx % DRIVER_QUEUE_SIZE] = head;
+	q->next_desc = (uint16_t)((head + nr) % q->size);
+	q->avail->ring[idx % q->size] = head;
 	/* Pairs with virtqueue_pop(). */
 	store_release(&q->avail->idx, (uint16_t)(idx + 1));
 	return head;
@@ -135,7 +138,7 @@ bool driver_wait(struct driver *d, unsigned queue, struct vring_used_elem *elem)
 	for (unsigned i = 0; i < 50000; i++) {
 		/* Pairs with virtqueue_publish(). */
 		if (load_acquire(&q->used->idx) != q->next_used) {
-			*elem = q->used->ring[q->next_used++ % DRIVER_QUEUE_SIZE];
+			*elem = q->used->ring[q->next_used++ % q->size];
 			return true;
 		}
 		usleep(100);

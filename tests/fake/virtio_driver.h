@@ -17,7 +17,7 @@
 #include "io/ring/ring_thread.h"
 #include "io/virtio/queue.h"
 
-#define DRIVER_QUEUE_SIZE 64
+#define DRIVER_QUEUE_SIZE 128 /* or what the device has, if less */
 #define DRIVER_MAX_QUEUES 4
 #define DRIVER_MEMORY	  (32 * MIB)
 #define DRIVER_DATA	  (1 * MIB)
@@ -31,6 +31,7 @@ struct driver_queue {
 	struct vring_desc *desc;
 	struct vring_avail *avail;
 	struct vring_used *used;
+	uint16_t size;
 	uint16_t next_desc; /* of the next chain */
 	uint16_t next_used; /* to look at */
 };

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Bench: Google Benchmark for C. A benchmark is a row of bench_table, which its program defines; runner.cc hands them
+ * to the library. The functions are called by the benchmark's own thread.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct bench_state; /* the library's */
+
+struct bench {
+	const char *name; /* NULL ends the table */
+	/* Set up, then work while bench_next() says so, then clean up. */
+	void (*run)(struct bench_state *state, int64_t arg);
+	int64_t args[4]; /* one run for each; 0 ends them */
+};
+
+extern const struct bench bench_table[];
+
+/**
+ * bench_next - whether to do one more iteration; what comes before the first call is not timed
+ * @state: as run() got it
+ *
+ * Return: false when it has been enough.
+ */
+bool bench_next(struct bench_state *state);
+
+/**
+ * bench_counter - report a number beside the time
+ * @state: as run() got it
+ * @name: of the column
+ * @value: in all; divided by the iterations where @per_iteration
+ * @per_iteration: whether to
+ */
+void bench_counter(struct bench_state *state, const char *name, double value, bool per_iteration);
+
+/**
+ * bench_items - say how many things the iterations did, for a rate
+ * @state: as run() got it
+ * @items: of all iterations
+ */
+void bench_items(struct bench_state *state, int64_t items);
+
+/**
+ * bench_fail - report that it cannot run
+ * @state: as run() got it; bench_next() was not called
+ * @why: for the report
+ */
+void bench_fail(struct bench_state *state, const char *why);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

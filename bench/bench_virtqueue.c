@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Requests per second from virtqueue to ring to virtqueue, with a thread that plays the guest: it keeps as many requests
+ * in flight as the argument says and looks for used ones all the time. "ring" is torc as it is; "epoll" serves the same
+ * queue by epoll_wait() and preadv(). A null backend has every request done at once; the file is read past the page
+ * cache, 4 KiB at random places. One core each for guest and server: cpu_ns is the server's time per request, enters its
+ * system calls for waiting and submitting.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/virtio_blk.h>
+#include <linux/virtio_config.h>
+
+#include "bench/bench.h"
+#include "core/base/bits.h"
+#include "core/base/fd.h"
+#include "io/virtio/blk.h"
+#include "io/virtio/device.h"
+#include "io/virtio/pci.h"
+#include "tests/fake/kvm_ioctl.h"
+#include "tests/fake/virtio_driver.h"
+
+#define FILE_SIZE   (64 * MIB)
+#define BLOCK	    4096
+#define MAX_DEPTH   32
+#define EVENT_IDX   (1ULL << VIRTIO_RING_F_EVENT_IDX)
+#define HEADERS	    DRIVER_DATA
+#define STATUSES    (DRIVER_DATA + 0x1000)
+#define BUFFERS	    (DRIVER_DATA + 0x10000)
+#define BUFFERS_MAX 3 /* of a request */
+
+/* A device that does nothing, at once. */
+struct null_device {
+	struct virtio_device dev;
+	struct virtio_pci pci;
+};
+
+/* The same queue, served the way that torc does not. */
+struct epoll_server {
+	struct virtqueue vq;
+	int kick_fd, call_fd, stop_fd, file_fd;
+	pthread_t thread;
+	uint64_t nr_waits;
+};
+
+struct guest {
+	struct driver driver;
+	unsigned depth;
+	uint64_t random;
+	int kick_fd; /* of the epoll server; -1: ring the device's doorbell */
+};
+
+static uint64_t thread_ns(pthread_t thread)
+{
+	struct timespec ts;
+	clockid_t clock;
+
+	if (pthread_getcpuclockid(thread, &clock) || clock_gettime(clock, &ts))
+		return 0;
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static int make_file(void)
+{
+	char path[] = "/var/tmp/torc-bench.XXXXXX";
+	int fd = mkstemp(path);
+	void *block = malloc(MIB);
+
+	memset(block, 0x5a, MIB);
+	for (unsigned i = 0; i < FILE_SIZE / MIB; i++) {
+		if (fd < 0 || write(fd, block, MIB) != (ssize_t)MIB)
+			abort();
+	}
+	free(block);
+	fsync(fd);
+	unlink(path);
+	return fd;
+}
+
+static void *server_ptr(struct guest *guest, uint64_t addr)
+{
+	return driver_ptr(&guest->driver, addr);
+}
+
+/* Request @i: header, 4 KiB, status, in descriptors of its own. */
+static void describe(struct guest *guest, unsigned i)
+{
+	struct vring_desc *desc = &guest->driver.queue[0].desc[BUFFERS_MAX * i];
+	uint16_t first = (uint16_t)(BUFFERS_MAX * i);
+
+	desc[0] = (struct vring_desc){ HEADERS + 16 * i, 16, VRING_DESC_F_NEXT,
+				       (uint16_t)(first + 1) };
+	desc[1] = (struct vring_desc){ BUFFERS + BLOCK * i, BLOCK,
+				       VRING_DESC_F_NEXT | VRING_DESC_F_WRITE,
+				       (uint16_t)(first + 2) };
+	desc[2] = (struct vring_desc){ STATUSES + i, 1, VRING_DESC_F_WRITE, 0 };
+}
+
+static void add(struct guest *guest, unsigned head)
+{
+	struct driver_queue *q = &guest->driver.queue[0];
+	struct virtio_blk_outhdr *header = server_ptr(guest, HEADERS + 16 * (head / BUFFERS_MAX));
+	uint16_t idx = q->avail->idx;
+
+	guest->random = guest->random * 6364136223846793005ULL + 1442695040888963407ULL;
+	header->type = VIRTIO_BLK_T_IN;
+	header->sector = (guest->random >> 33) % (FILE_SIZE / BLOCK) * (BLOCK / 512);
+	q->avail->ring[idx % q->size] = (uint16_t)head;
+	/* Pairs with virtqueue_pop(). */
+	store_release(&q->avail->idx, (uint16_t)(idx + 1));
+}
+
+/* As Linux: only if the device asked to be told of one of those that are new. */
+static void kick(struct guest *guest, uint16_t old)
+{
+	struct driver_queue *q = &guest->driver.queue[0];
+	uint16_t event;
+
+	/* Pairs with virtqueue_request_kick(). */
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	event = READ_ONCE(*(uint16_t *)(void *)&q->used->ring[q->size]);
+	if (!vring_need_event(event, q->avail->idx, old))
+		return;
+	if (guest->kick_fd >= 0)
+		fd_eventfd_signal(guest->kick_fd);
+	else
+		driver_kick(&guest->driver, 0);
+}
+
+/* Give back what is used, add as many again; how many. */
+static unsigned turn(struct guest *guest)
+{
+	struct driver_queue *q = &guest->driver.queue[0];
+	/* Pairs with virtqueue_publish(). */
+	uint16_t used = load_acquire(&q->used->idx), old = q->avail->idx;
+	unsigned n = 0;
+
+	for (; q->next_used != used; n++)
+		add(guest, q->used->ring[q->next_used++ % q->size].id);
+	if (!n)
+		return 0;
+	/* An interrupt for the next one. */
+	WRITE_ONCE(q->avail->ring[q->size], q->next_used);
+	kick(guest, old);
+	return n;
+}
+
+static void load(struct guest *guest, struct bench_state *state, pthread_t server,
+		 const uint64_t *nr_waits)
+{
+	uint64_t done = 0, cpu, waits;
+	uint16_t old = guest->driver.queue[0].avail->idx;
+
+	for (unsigned i = 0; i < guest->depth; i++) {
+		describe(guest, i);
+		add(guest, BUFFERS_MAX * i);
+	}
+	kick(guest, old);
+	cpu = thread_ns(server);
+	waits = READ_ONCE(*nr_waits);
+	/* A batch of requests an iteration, so that the library's clock does not count. */
+	while (bench_next(state)) {
+		for (unsigned n = 0; n < 256;)
+			n += turn(guest);
+		done += 256;
+	}
+	cpu = thread_ns(server) - cpu;
+	waits = READ_ONCE(*nr_waits) - waits;
+	bench_items(state, (int64_t)done);
+	bench_counter(state, "cpu_ns", done ? (double)cpu / (double)done : 0, false);
+	bench_counter(state, "waits", done ? (double)waits / (double)done : 0, false);
+}
+
+static void guest_init(struct guest *guest, int64_t depth)
+{
+	memset(guest, 0, sizeof(*guest));
+	guest->depth = (unsigned)depth;
+	guest->kick_fd = -1;
+	fake_kvm_reset();
+	if (driver_init(&guest->driver))
+		abort();
+}
+
+static void null_process(struct virtio_queue *queue)
+{
+	struct virtqueue_chain chain;
+	struct iovec iov[8];
+
+	while (virtio_queue_next(queue, &chain, iov, 8))
+		virtio_queue_done(queue, chain.head, 1);
+}
+
+static const struct virtio_device_ops null_ops = { .process = null_process };
+
+static void ring_null(struct bench_state *state, int64_t depth)
+{
+	static struct guest guest;
+	struct null_device null = { .dev = {
+					    .ops = &null_ops,
+					    .id = "null",
+					    .mem = &guest.driver.mem,
+					    .features = 1ULL << VIRTIO_F_VERSION_1 | EVENT_IDX,
+				    } };
+	struct virtio_pci_config pci = { .type = 2, .class_code = 0x018000 };
+
+	guest_init(&guest, depth);
+	pci.vm = &guest.driver.vm;
+	pci.batch = &guest.driver.batch;
+	if (virtio_device_init(&null.dev, 1, DRIVER_QUEUE_SIZE) ||
+	    virtio_pci_init(&null.pci, &null.dev, &pci, NULL))
+		abort();
+	null.dev.queue->ring = &guest.driver.ring_thread.ring;
+	driver_attach(&guest.driver, &null.pci.pci);
+	driver_start(&guest.driver, EVENT_IDX, 1);
+	load(&guest, state, guest.driver.ring_thread.thread,
+	     &guest.driver.ring_thread.ring.nr_enter);
+	virtio_pci_reset(&null.pci);
+	virtio_pci_destroy(&null.pci);
+	virtio_device_destroy(&null.dev);
+	driver_destroy(&guest.driver);
+}
+
+static void ring_file(struct bench_state *state, int64_t depth)
+{
+	static struct guest guest;
+	int fd = make_file();
+	char path[64];
+	struct virtio_blk_options options = {
+		.id = "disk",
+		.path = path,
+		.direct = true,
+		.nr_queues = 1,
+		.queue_size = DRIVER_QUEUE_SIZE,
+		.vm = &guest.driver.vm,
+		.mem = &guest.driver.mem,
+		.batch = &guest.driver.batch,
+	};
+	struct virtio_blk *blk;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	guest_init(&guest, depth);
+	if (virtio_blk_create(&options, &blk, NULL))
+		abort();
+	virtio_blk_set_ring(blk, 0, &guest.driver.ring_thread.ring);
+	driver_attach(&guest.driver, virtio_blk_pci(blk));
+	driver_start(&guest.driver, EVENT_IDX | 1ULL << VIRTIO_BLK_F_FLUSH, 1);
+	load(&guest, state, guest.driver.ring_thread.thread,
+	     &guest.driver.ring_thread.ring.nr_enter);
+	virtio_blk_reset(blk);
+	virtio_blk_free(blk);
+	driver_destroy(&guest.driver);
+	close(fd);
+}
+
+static void epoll_request(struct epoll_server *server)
+{
+	struct virtqueue_chain chain;
+	struct iovec iov[8];
+
+	while (virtqueue_pop(&server->vq, &chain, iov, 8) > 0) {
+		const struct virtio_blk_outhdr *header = iov[0].iov_base;
+		uint32_t len = 1;
+
+		if (server->file_fd >= 0) {
+			ssize_t n =
+				preadv(server->file_fd, &iov[1], 1, (off_t)header->sector * 512);
+
+			*(uint8_t *)iov[2].iov_base = n == BLOCK ? 0 : 1;
+			len = BLOCK + 1;
+		}
+		virtqueue_push(&server->vq, chain.head, len);
+	}
+}
+
+static void *epoll_main(void *arg)
+{
+	struct epoll_server *server = arg;
+	struct epoll_event event = { .events = EPOLLIN, .data.fd = server->kick_fd };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, server->kick_fd, &event);
+	event.data.fd = server->stop_fd;
+	epoll_ctl(epoll, EPOLL_CTL_ADD, server->stop_fd, &event);
+	for (;;) {
+		uint64_t count;
+
+		do {
+			epoll_request(server);
+			if (virtqueue_publish(&server->vq))
+				fd_eventfd_signal(server->call_fd);
+		} while (virtqueue_request_kick(&server->vq));
+		server->nr_waits++;
+		if (epoll_wait(epoll, &event, 1, -1) < 1 || event.data.fd == server->stop_fd)
+			break;
+		if (read(server->kick_fd, &count, sizeof(count)) < 0 && errno != EAGAIN)
+			break;
+	}
+	close(epoll);
+	return NULL;
+}
+
+static void run_epoll(struct bench_state *state, int64_t depth, bool file)
+{
+	static struct guest guest;
+	struct epoll_server server = { .kick_fd = fd_eventfd(),
+				       .call_fd = fd_eventfd(),
+				       .stop_fd = fd_eventfd(),
+				       .file_fd = -1 };
+	const struct virtqueue_config config = {
+		DRIVER_QUEUE_SIZE, { 0x10000 }, { 0x14000 }, { 0x18000 }
+	};
+	int fd = file ? make_file() : -1;
+	char path[64];
+
+	guest_init(&guest, depth);
+	guest.kick_fd = server.kick_fd;
+	guest.driver.queue[0] = (struct driver_queue){
+		.desc = server_ptr(&guest, config.desc.v),
+		.avail = server_ptr(&guest, config.avail.v),
+		.used = server_ptr(&guest, config.used.v),
+		.size = DRIVER_QUEUE_SIZE,
+	};
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (file)
+		server.file_fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
+	if (virtqueue_start(&server.vq, &guest.driver.mem, &config, EVENT_IDX) ||
+	    (file && server.file_fd < 0) ||
+	    pthread_create(&server.thread, NULL, epoll_main, &server))
+		abort();
+	load(&guest, state, server.thread, &server.nr_waits);
+	fd_eventfd_signal(server.stop_fd);
+	pthread_join(server.thread, NULL);
+	virtqueue_stop(&server.vq);
+	driver_destroy(&guest.driver);
+	fd_close(&server.kick_fd);
+	fd_close(&server.call_fd);
+	fd_close(&server.stop_fd);
+	fd_close(&server.file_fd);
+	fd_close(&fd);
+}
+
+static void epoll_null(struct bench_state *state, int64_t depth)
+{
+	run_epoll(state, depth, false);
+}
+
+static void epoll_file(struct bench_state *state, int64_t depth)
+{
+	run_epoll(state, depth, true);
+}
+
+const struct bench bench_table[] = {
+	{ "ring/null", ring_null, { 1, 32 } },
+	{ "epoll/null", epoll_null, { 1, 32 } },
+	{ "ring/file", ring_file, { 1, 32 } },
+	{ "epoll/file", epoll_file, { 1, 32 } },
+	{ 0 },
+};

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <benchmark/benchmark.h>
+
+#include "bench/bench.h"
+
+struct bench_state {
+	benchmark::State *state;
+};
+
+bool bench_next(struct bench_state *state)
+{
+	return state->state->KeepRunning();
+}
+
+void bench_counter(struct bench_state *state, const char *name, double value, bool per_iteration)
+{
+	state->state->counters[name] =
+		benchmark::Counter(value, per_iteration ? benchmark::Counter::kAvgIterations
+							: benchmark::Counter::kDefaults);
+}
+
+void bench_items(struct bench_state *state, int64_t items)
+{
+	state->state->SetItemsProcessed(items);
+}
+
+void bench_fail(struct bench_state *state, const char *why)
+{
+	state->state->SkipWithError(why);
+}
+
+int main(int argc, char **argv)
+{
+	benchmark::Initialize(&argc, argv);
+	if (benchmark::ReportUnrecognizedArguments(argc, argv))
+		return 2;
+	for (const struct bench *bench = bench_table; bench->name; bench++) {
+		auto *b =
+			benchmark::RegisterBenchmark(bench->name, [bench](benchmark::State &state) {
+				struct bench_state wrapped = { &state };
+
+				bench->run(&wrapped, state.range(0));
+			});
+
+		for (int64_t arg : bench->args) {
+			if (arg)
+				b->Arg(arg);
+		}
+		b->UseRealTime();
+	}
+	benchmark::RunSpecifiedBenchmarks();
+	return 0;
+}
