@@ -43,6 +43,17 @@ struct ring_work {
 	bool queued; /* under ring->post_lock */
 };
 
+/**
+ * Something that the ring's thread looks at by itself: before it waits, and while it polls. Embedded.
+ */
+struct ring_poller {
+	/* Look, and do what there is to do. Return: whether there was something. */
+	bool (*poll)(struct ring_poller *poller);
+	/* The ring is about to wait: from now on a completion has to announce what comes. Return: as poll(). */
+	bool (*rest)(struct ring_poller *poller);
+	struct ring_poller *next;
+};
+
 #define RING_MAX_FILES 256 /* registered with one ring */
 
 struct ring_file {
@@ -58,6 +69,8 @@ struct ring {
 	struct ring_work *post_head;
 	struct ring_work *post_tail;
 	struct ring_work *deferred;
+	struct ring_poller *pollers;
+	uint64_t poll_cycles;	/* of the TSC: how long to poll before waiting */
 	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;
@@ -116,6 +129,20 @@ void ring_defer(struct ring *ring, struct ring_work *work);
  * @ring: the calling thread's
  */
 void ring_drain_posted(struct ring *ring);
+
+/**
+ * ring_add_poller - have the ring look at something
+ * @ring: the calling thread's
+ * @poller: stays until ring_remove_poller()
+ */
+void ring_add_poller(struct ring *ring, struct ring_poller *poller);
+
+/**
+ * ring_remove_poller - no longer
+ * @ring: the calling thread's; not from poll() or rest()
+ * @poller: added, or not
+ */
+void ring_remove_poller(struct ring *ring, struct ring_poller *poller);
 
 /**
  * ring_register_file - spare the kernel the look-up of a descriptor in every operation on it

@@ -18,7 +18,9 @@ static void process(struct virtio_queue *queue)
 {
 	if (!queue->started || queue->stopping || queue->vq.broken)
 		return;
-	virtqueue_suppress_kicks(&queue->vq);
+	if (queue->resting)
+		virtqueue_suppress_kicks(&queue->vq);
+	queue->resting = false;
 	queue->dev->ops->process(queue);
 }
 
@@ -32,6 +34,29 @@ static void flush(struct ring_work *work)
 	if (virtqueue_publish(&queue->vq) && queue->interrupt_fd >= 0)
 		ring_signal(queue->ring, queue->interrupt_fd);
 	process(queue);
+}
+
+static bool poll_queue(struct ring_poller *poller)
+{
+	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
+
+	uint16_t before = queue->vq.next_avail;
+
+	if (queue->stopping || !queue->vq.size || !virtqueue_has_chains(&queue->vq))
+		return false;
+	process(queue);
+	/* A device that takes one at a time may leave them for later. */
+	return queue->vq.next_avail != before;
+}
+
+static bool rest_queue(struct ring_poller *poller)
+{
+	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
+
+	if (queue->resting || queue->stopping || !queue->vq.size)
+		return false;
+	queue->resting = true;
+	return virtqueue_request_kick(&queue->vq) && poll_queue(poller);
 }
 
 static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)
@@ -64,6 +89,8 @@ static void start(struct ring_work *work)
 	if (r)
 		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
 							  : "a queue lies where it may not");
+	queue->resting = false;
+	ring_add_poller(queue->ring, &queue->poller);
 	ring_poll(queue->ring, &queue->kick_op, queue->kick_fd);
 	/* Chains may be there already. */
 	if (!r)
@@ -138,6 +165,7 @@ int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t q
 			.start_work.run = start,
 			.stop_work.run = stop,
 			.flush_work.run = flush,
+			.poller = { .poll = poll_queue, .rest = rest_queue },
 		};
 		if (queue->kick_fd < 0) {
 			int r = queue->kick_fd;
@@ -228,11 +256,8 @@ void virtio_device_violation(struct virtio_device *dev, const char *what)
 bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain, struct iovec *iov,
 		       unsigned max)
 {
-	struct virtqueue *vq = &queue->vq;
-	int r = virtqueue_pop(vq, chain, iov, max);
+	int r = virtqueue_pop(&queue->vq, chain, iov, max);
 
-	while (!r && virtqueue_request_kick(vq))
-		r = virtqueue_pop(vq, chain, iov, max);
 	if (r < 0)
 		virtio_device_violation(queue->dev, r == -EFAULT  ? "a buffer is not in RAM"
 						    : r == -E2BIG ? "a chain has too many buffers"
@@ -259,6 +284,7 @@ void virtio_queue_release(struct virtio_queue *queue)
 
 	if (--queue->nr_busy || !queue->stopping)
 		return;
+	ring_remove_poller(queue->ring, &queue->poller);
 	if (dev->ops->stopped)
 		dev->ops->stopped(queue);
 	ring_unregister_file(queue->ring, queue->interrupt_fd);

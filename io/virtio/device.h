@@ -73,6 +73,8 @@ struct virtio_queue {
 	struct ring_op kick_op;
 	struct ring_work start_work, stop_work;
 	struct ring_work flush_work; /* deferred to the end of the ring's turn */
+	struct ring_poller poller;
+	bool resting; /* the driver was asked for a kick */
 	bool started, stopping;
 	unsigned nr_busy; /* requests whose operations are in flight */
 };
@@ -148,7 +150,7 @@ void virtio_device_violation(struct virtio_device *dev, const char *what);
  * @iov: as virtqueue_pop()
  * @max: as virtqueue_pop()
  *
- * For process(): asks the driver for a kick when there is none left, and deals with violations.
+ * For process(): deals with violations.
  * Return: whether there was one.
  */
 bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain, struct iovec *iov,

@@ -183,6 +183,11 @@ int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain, struct io
 	return 1;
 }
 
+bool virtqueue_has_chains(const struct virtqueue *vq)
+{
+	return !vq->broken && READ_ONCE(vq->avail->idx) != vq->next_avail;
+}
+
 void virtqueue_push(struct virtqueue *vq, uint16_t head, uint32_t len)
 {
 	struct vring_used_elem *elem = &vq->used->ring[vq->next_used & (vq->size - 1U)];

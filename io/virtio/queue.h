@@ -89,6 +89,14 @@ int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain, struct io
 		  unsigned max);
 
 /**
+ * virtqueue_has_chains - whether there is something to pop
+ * @vq: the caller's
+ *
+ * Return: true when there is; never for a broken queue.
+ */
+bool virtqueue_has_chains(const struct virtqueue *vq);
+
+/**
  * virtqueue_push - give a chain back, not yet visible to the driver
  * @vq: the caller's
  * @head: of a popped chain
