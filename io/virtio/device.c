@@ -39,7 +39,6 @@ static void flush(struct ring_work *work)
 static bool poll_queue(struct ring_poller *poller)
 {
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
-
 	uint16_t before = queue->vq.next_avail;
 
 	if (queue->stopping || !queue->vq.size || !virtqueue_has_chains(&queue->vq))
@@ -86,15 +85,17 @@ static void start(struct ring_work *work)
 	ring_register_file(queue->ring, queue->interrupt_fd);
 	if (dev->ops->start)
 		dev->ops->start(queue);
-	if (r)
+	if (r) {
+		/* There is nothing behind its pointers. */
+		queue->vq.broken = true;
 		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
 							  : "a queue lies where it may not");
+	}
 	queue->resting = false;
 	ring_add_poller(queue->ring, &queue->poller);
 	ring_poll(queue->ring, &queue->kick_op, queue->kick_fd);
 	/* Chains may be there already. */
-	if (!r)
-		process(queue);
+	process(queue);
 }
 
 static void stop(struct ring_work *work)

@@ -158,13 +158,13 @@ static int broken(struct virtqueue *vq, int r)
 int virtqueue_pop(struct virtqueue *vq, struct virtqueue_chain *chain, struct iovec *iov,
 		  unsigned max)
 {
-	/* Pairs with the driver's barrier between writing the ring entry and the index. */
-	uint16_t idx = load_acquire(&vq->avail->idx);
-	uint16_t head;
+	uint16_t idx, head;
 	int r;
 
 	if (vq->broken)
 		return -EINVAL;
+	/* Pairs with the driver's barrier between writing the ring entry and the index. */
+	idx = load_acquire(&vq->avail->idx);
 	if (idx == vq->next_avail)
 		return 0;
 	if ((uint16_t)(idx - vq->next_avail) > vq->size)

@@ -322,6 +322,31 @@ static void malformed_request_asks_for_a_reset(void **state)
 	}
 }
 
+/* The driver may put a queue where there is nothing, and ring its doorbell all the same. */
+static void queue_outside_ram_asks_for_a_reset(void **state)
+{
+	struct fixture *f = *state;
+	const unsigned begin = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER;
+
+	driver_reset(&f->driver);
+	driver_write(&f->driver, COMMON(device_status), 1, begin);
+	driver_write(&f->driver, COMMON(guest_feature_select), 4, 1);
+	driver_write(&f->driver, COMMON(guest_feature), 4, 1);
+	driver_write(&f->driver, COMMON(device_status), 1, begin | VIRTIO_CONFIG_S_FEATURES_OK);
+	driver_write(&f->driver, COMMON(queue_select), 2, 0);
+	driver_write(&f->driver, COMMON(queue_desc_lo), 8, 1ULL << 40);
+	driver_write(&f->driver, COMMON(queue_enable), 2, 1);
+	driver_write(&f->driver, COMMON(device_status), 1,
+		     begin | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+	for (unsigned i = 0; i < 100; i++) {
+		driver_kick(&f->driver, 0);
+		usleep(100);
+	}
+	assert_true(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET);
+	driver_start(&f->driver, FLUSH, 2);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 1, 512), VIRTIO_BLK_S_OK);
+}
+
 static void resets_under_load_lose_nothing(void **state)
 {
 	struct fixture *f = *state;
@@ -503,6 +528,7 @@ int main(void)
 		TEST_AS(direct, direct_io_takes_any_buffer),
 		TEST_AS(direct, reads_give_what_the_file_has),
 		TEST(malformed_request_asks_for_a_reset),
+		TEST(queue_outside_ram_asks_for_a_reset),
 		TEST(resets_under_load_lose_nothing),
 		TEST(many_requests_each_finish_once),
 		TEST(features_are_negotiated),
