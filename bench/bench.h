@@ -36,10 +36,9 @@ bool bench_next(struct bench_state *state);
  * bench_counter - report a number beside the time
  * @state: as run() got it
  * @name: of the column
- * @value: in all; divided by the iterations where @per_iteration
- * @per_iteration: whether to
+ * @value: of all iterations together
  */
-void bench_counter(struct bench_state *state, const char *name, double value, bool per_iteration);
+void bench_counter(struct bench_state *state, const char *name, double value);
 
 /**
  * bench_items - say how many things the iterations did, for a rate
@@ -47,13 +46,6 @@ void bench_counter(struct bench_state *state, const char *name, double value, bo
  * @items: of all iterations
  */
 void bench_items(struct bench_state *state, int64_t items);
-
-/**
- * bench_fail - report that it cannot run
- * @state: as run() got it; bench_next() was not called
- * @why: for the report
- */
-void bench_fail(struct bench_state *state, const char *why);
 
 #ifdef __cplusplus
 }

@@ -84,11 +84,6 @@ static int make_file(void)
 	return fd;
 }
 
-static void *server_ptr(struct guest *guest, uint64_t addr)
-{
-	return driver_ptr(&guest->driver, addr);
-}
-
 /* Request @i: header, 4 KiB, status, in descriptors of its own. */
 static void describe(struct guest *guest, unsigned i)
 {
@@ -106,7 +101,8 @@ static void describe(struct guest *guest, unsigned i)
 static void add(struct guest *guest, unsigned head)
 {
 	struct driver_queue *q = &guest->driver.queue[0];
-	struct virtio_blk_outhdr *header = server_ptr(guest, HEADERS + 16 * (head / BUFFERS_MAX));
+	struct virtio_blk_outhdr *header =
+		driver_ptr(&guest->driver, HEADERS + 16 * (head / BUFFERS_MAX));
 	uint16_t idx = q->avail->idx;
 
 	guest->random = guest->random * 6364136223846793005ULL + 1442695040888963407ULL;
@@ -174,8 +170,8 @@ static void load(struct guest *guest, struct bench_state *state, pthread_t serve
 	cpu = thread_ns(server) - cpu;
 	waits = READ_ONCE(*nr_waits) - waits;
 	bench_items(state, (int64_t)done);
-	bench_counter(state, "cpu_ns", done ? (double)cpu / (double)done : 0, false);
-	bench_counter(state, "waits", done ? (double)waits / (double)done : 0, false);
+	bench_counter(state, "cpu_ns", done ? (double)cpu / (double)done : 0);
+	bench_counter(state, "waits", done ? (double)waits / (double)done : 0);
 }
 
 static void guest_init(struct guest *guest, int64_t depth)
@@ -197,34 +193,40 @@ static void null_process(struct virtio_queue *queue)
 		virtio_queue_done(queue, chain.head, 1);
 }
 
-static const struct virtio_device_ops null_ops = { .process = null_process };
+static void null_free(struct virtio_device *dev)
+{
+	free(container_of(dev, struct null_device, dev));
+}
+
+static const struct virtio_device_ops null_ops = { .process = null_process, .free = null_free };
+
+static void run_ring(struct bench_state *state, struct guest *guest, struct virtio_pci *vp)
+{
+	struct ring_thread *server = &guest->driver.ring_thread;
+
+	driver_attach(&guest->driver, vp);
+	driver_start(&guest->driver, EVENT_IDX, 1);
+	load(guest, state, server->thread, &server->ring.nr_enter);
+	driver_detach(&guest->driver);
+	driver_destroy(&guest->driver);
+}
 
 static void ring_null(struct bench_state *state, int64_t depth)
 {
 	static struct guest guest;
-	struct null_device null = { .dev = {
-					    .ops = &null_ops,
-					    .id = "null",
-					    .mem = &guest.driver.mem,
-					    .features = 1ULL << VIRTIO_F_VERSION_1 | EVENT_IDX,
-				    } };
-	struct virtio_pci_config pci = { .type = 2, .class_code = 0x018000 };
+	struct null_device *null = calloc(1, sizeof(*null));
+	struct virtio_pci_config pci = { .type = 2,
+					 .class_code = 0x018000,
+					 .host = &guest.driver.host };
 
 	guest_init(&guest, depth);
-	pci.vm = &guest.driver.vm;
-	pci.batch = &guest.driver.batch;
-	if (virtio_device_init(&null.dev, 1, DRIVER_QUEUE_SIZE) ||
-	    virtio_pci_init(&null.pci, &null.dev, &pci, NULL))
+	null->dev.ops = &null_ops;
+	null->dev.id = "null";
+	null->dev.mem = &guest.driver.mem;
+	if (virtio_device_init(&null->dev, 1, DRIVER_QUEUE_SIZE) ||
+	    virtio_pci_init(&null->pci, &null->dev, &pci, NULL))
 		abort();
-	null.dev.queue->ring = &guest.driver.ring_thread.ring;
-	driver_attach(&guest.driver, &null.pci.pci);
-	driver_start(&guest.driver, EVENT_IDX, 1);
-	load(&guest, state, guest.driver.ring_thread.thread,
-	     &guest.driver.ring_thread.ring.nr_enter);
-	virtio_pci_reset(&null.pci);
-	virtio_pci_destroy(&null.pci);
-	virtio_device_destroy(&null.dev);
-	driver_destroy(&guest.driver);
+	run_ring(state, &guest, &null->pci);
 }
 
 static void ring_file(struct bench_state *state, int64_t depth)
@@ -235,27 +237,19 @@ static void ring_file(struct bench_state *state, int64_t depth)
 	struct virtio_blk_options options = {
 		.id = "disk",
 		.path = path,
+		.readonly = true,
 		.direct = true,
 		.nr_queues = 1,
 		.queue_size = DRIVER_QUEUE_SIZE,
-		.vm = &guest.driver.vm,
-		.mem = &guest.driver.mem,
-		.batch = &guest.driver.batch,
+		.host = &guest.driver.host,
 	};
-	struct virtio_blk *blk;
+	struct virtio_pci *vp;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	guest_init(&guest, depth);
-	if (virtio_blk_create(&options, &blk, NULL))
+	if (virtio_blk_create(&options, &vp, NULL))
 		abort();
-	virtio_blk_set_ring(blk, 0, &guest.driver.ring_thread.ring);
-	driver_attach(&guest.driver, virtio_blk_pci(blk));
-	driver_start(&guest.driver, EVENT_IDX | 1ULL << VIRTIO_BLK_F_FLUSH, 1);
-	load(&guest, state, guest.driver.ring_thread.thread,
-	     &guest.driver.ring_thread.ring.nr_enter);
-	virtio_blk_reset(blk);
-	virtio_blk_free(blk);
-	driver_destroy(&guest.driver);
+	run_ring(state, &guest, vp);
 	close(fd);
 }
 
@@ -322,9 +316,9 @@ static void run_epoll(struct bench_state *state, int64_t depth, bool file)
 	guest_init(&guest, depth);
 	guest.kick_fd = server.kick_fd;
 	guest.driver.queue[0] = (struct driver_queue){
-		.desc = server_ptr(&guest, config.desc.v),
-		.avail = server_ptr(&guest, config.avail.v),
-		.used = server_ptr(&guest, config.used.v),
+		.desc = driver_ptr(&guest.driver, config.desc.v),
+		.avail = driver_ptr(&guest.driver, config.avail.v),
+		.used = driver_ptr(&guest.driver, config.used.v),
 		.size = DRIVER_QUEUE_SIZE,
 	};
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);

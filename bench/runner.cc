@@ -12,21 +12,14 @@ bool bench_next(struct bench_state *state)
 	return state->state->KeepRunning();
 }
 
-void bench_counter(struct bench_state *state, const char *name, double value, bool per_iteration)
+void bench_counter(struct bench_state *state, const char *name, double value)
 {
-	state->state->counters[name] =
-		benchmark::Counter(value, per_iteration ? benchmark::Counter::kAvgIterations
-							: benchmark::Counter::kDefaults);
+	state->state->counters[name] = value;
 }
 
 void bench_items(struct bench_state *state, int64_t items)
 {
 	state->state->SetItemsProcessed(items);
-}
-
-void bench_fail(struct bench_state *state, const char *why)
-{
-	state->state->SkipWithError(why);
 }
 
 int main(int argc, char **argv)

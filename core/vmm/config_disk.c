@@ -35,40 +35,6 @@ static const struct config_key_set disk_keys = {
 	},
 };
 
-int config_copy_string(char **to, const char *value, struct error *err)
-{
-	char *copy = strdup(value);
-
-	if (!copy)
-		return error_set(err, -ENOMEM, "value");
-	free(*to);
-	*to = copy;
-	return 0;
-}
-
-const char *config_id_owner(const struct config *config, const char *id)
-{
-	for (unsigned i = 0; id && i < config->nr_devices; i++) {
-		if (config->device[i].id && !strcmp(config->device[i].id, id))
-			return config->device[i].path;
-	}
-	for (unsigned i = 0; id && i < config->nr_disks; i++) {
-		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
-			return config->disk[i].path;
-	}
-	return NULL;
-}
-
-int config_check_slots(const struct config *config, const char *kind, const char *path,
-		       struct error *err)
-{
-	if (config->nr_devices + config->nr_disks + !!config->rng < CONFIG_MAX_DEVICES)
-		return 0;
-	error_set(err, -EINVAL, "%s %s", kind, path);
-	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
-	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
-}
-
 static int check_disk(const struct config *config, const struct config_pairs *pairs,
 		      struct error *err)
 {
@@ -106,11 +72,12 @@ static int read_numbers(const struct config_pairs *pairs, struct config_disk *di
 	if (!r)
 		r = config_pairs_unsigned(pairs, DISK_QUEUE_SIZE, VIRTIO_BLK_MAX_SIZE,
 					  &disk->queue_size, err);
-	if (r || (is_pow2(disk->queue_size) && disk->queue_size > 1))
+	if (r || (is_pow2(disk->queue_size) && disk->queue_size >= VIRTIO_BLK_MIN_SIZE))
 		return r;
-	config_pairs_refuse(pairs, DISK_QUEUE_SIZE, err, "%u is no power of two, or less than 2",
-			    disk->queue_size);
-	return error_remedy(err, "use 2, 4, 8 and so on up to %u", VIRTIO_BLK_MAX_SIZE);
+	config_pairs_refuse(pairs, DISK_QUEUE_SIZE, err, "%u is no power of two, or less than %u",
+			    disk->queue_size, VIRTIO_BLK_MIN_SIZE);
+	return error_remedy(err, "use %u, 8, 16 and so on up to %u", VIRTIO_BLK_MIN_SIZE,
+			    VIRTIO_BLK_MAX_SIZE);
 }
 
 static int add_disk(struct config *config, const struct config_pairs *pairs, struct error *err)

@@ -74,6 +74,40 @@ static const struct config_key_set device_keys = {
 	},
 };
 
+int config_copy_string(char **to, const char *value, struct error *err)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return error_set(err, -ENOMEM, "value");
+	free(*to);
+	*to = copy;
+	return 0;
+}
+
+const char *config_id_owner(const struct config *config, const char *id)
+{
+	for (unsigned i = 0; id && i < config->nr_devices; i++) {
+		if (config->device[i].id && !strcmp(config->device[i].id, id))
+			return config->device[i].path;
+	}
+	for (unsigned i = 0; id && i < config->nr_disks; i++) {
+		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
+			return config->disk[i].path;
+	}
+	return NULL;
+}
+
+int config_check_slots(const struct config *config, const char *kind, const char *path,
+		       struct error *err)
+{
+	if (config->nr_devices + config->nr_disks + !!config->rng < CONFIG_MAX_DEVICES)
+		return 0;
+	error_set(err, -EINVAL, "%s %s", kind, path);
+	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
+	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+}
+
 static int set_kernel(struct config *config, const char *value, struct error *err)
 {
 	return config_copy_string(&config->kernel, value, err);

@@ -19,7 +19,7 @@ static const char usage[] =
 	"         [,queue_size=N][,serial=TEXT][,id=NAME]...\n"
 	"                           a virtio disk: a raw image or a block device; with\n"
 	"                           direct=on past the host's page cache; N queues (default:\n"
-	"                           one for each vCPU) of 2 to 1024 entries (default 128)\n"
+	"                           one for each vCPU) of 4 to 1024 entries (default 128)\n"
 	"  --rng src=PATH           an entropy device that gives the guest what PATH has, for\n"
 	"                           instance /dev/urandom\n"
 	"  --device path=DIR[,id=NAME]...\n"

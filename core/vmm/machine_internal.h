@@ -22,8 +22,7 @@
 #include "io/ring/ring.h"
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
-#include "io/virtio/blk.h"
-#include "io/virtio/rng.h"
+#include "io/virtio/pci.h"
 #include "vfio/dma.h"
 #include "vfio/host.h"
 #include "vfio/ioas.h"
@@ -72,8 +71,9 @@ struct machine {
 	struct irq_batch batch;
 	struct vfio_host_device *host; /* config->nr_devices of them */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES];
-	struct virtio_blk *disk[CONFIG_MAX_DEVICES];
-	struct virtio_rng *rng;
+	struct virtio_host virtio_host;
+	struct virtio_pci *virtio[CONFIG_MAX_DEVICES]; /* of all types */
+	unsigned nr_virtio;
 
 	sigset_t old_mask;
 	bool masked;

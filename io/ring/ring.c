@@ -129,13 +129,16 @@ close_fd:
 static void ring_reap(struct ring *ring)
 {
 	struct io_uring_cqe *cqe;
+	unsigned head;
 
-	while (!io_uring_peek_cqe(&ring->uring, &cqe)) {
+	/* Looks at memory only: peeking would enter the kernel for task work, which the turn is to wait for. */
+	io_uring_for_each_cqe(&ring->uring, head, cqe)
+	{
 		struct ring_op *op = io_uring_cqe_get_data(cqe);
 		int32_t res = cqe->res;
 		uint32_t flags = cqe->flags;
 
-		io_uring_cqe_seen(&ring->uring, cqe);
+		io_uring_cq_advance(&ring->uring, 1);
 		ring->nr_cqe++;
 		if (!op) /* a cancellation's own completion, a signal that failed */
 			continue;

@@ -26,11 +26,9 @@
 #define MAX_DISCARD_SECTORS  0x200000 /* 1 GiB */
 #define MAX_DISCARD_SEGMENTS 1
 
-struct blk_queue;
-
 struct blk_request {
 	struct ring_op op;
-	struct blk_queue *queue;
+	struct virtio_queue *queue;
 	uint16_t head;
 	uint32_t type;
 	uint8_t *status;
@@ -46,19 +44,14 @@ struct blk_request {
 	unsigned nr_user;
 };
 
-struct blk_queue {
-	struct virtio_blk *blk;
-	struct blk_request *request; /* one per head */
-};
-
 struct virtio_blk {
 	struct virtio_device dev;
 	struct virtio_pci pci;
 	struct virtio_blk_config config; /* as the driver reads it */
 	struct blk_file file;
 	char serial[VIRTIO_BLK_SERIAL_SIZE];
-	struct blk_queue *queue;
-	bool failed; /* an error of the file was logged; atomic */
+	struct blk_request *request; /* one for each head of each queue */
+	bool failed;		     /* an error of the file was logged; atomic */
 };
 
 static struct virtio_blk *blk_of(const struct virtio_queue *queue)
@@ -139,13 +132,6 @@ static void log_failure(struct virtio_blk *blk, const struct blk_request *req, i
 		r ? strerror(-r) : "the file ends before");
 }
 
-static struct virtio_queue *queue_of(const struct blk_request *req)
-{
-	struct virtio_blk *blk = req->queue->blk;
-
-	return &blk->dev.queue[req->queue - blk->queue];
-}
-
 static void submit(struct virtio_queue *queue, struct blk_request *req)
 {
 	struct virtio_blk *blk = blk_of(queue);
@@ -193,18 +179,21 @@ static bool goes_on(struct blk_request *req, int32_t res)
 static void request_done(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	struct blk_request *req = container_of(op, struct blk_request, op);
-	struct virtio_queue *queue = queue_of(req);
+	struct virtio_queue *queue = req->queue;
 	bool is_data = req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_OUT;
-	bool failed;
+	uint8_t status = VIRTIO_BLK_S_OK;
 
 	if (goes_on(req, res)) {
 		submit(queue, req);
 		return;
 	}
-	failed = res < 0 || (is_data && req->todo);
-	if (failed)
-		log_failure(req->queue->blk, req, res);
-	finish(queue, req, failed ? VIRTIO_BLK_S_IOERR : VIRTIO_BLK_S_OK);
+	if (!is_data && res == -EOPNOTSUPP) {
+		status = VIRTIO_BLK_S_UNSUPP;
+	} else if (res < 0 || (is_data && req->todo)) {
+		log_failure(blk_of(queue), req, res);
+		status = VIRTIO_BLK_S_IOERR;
+	}
+	finish(queue, req, status);
 	virtio_queue_release(queue);
 }
 
@@ -361,16 +350,16 @@ static bool parse(struct blk_request *req, const struct virtqueue_chain *chain, 
 
 static void process(struct virtio_queue *queue)
 {
-	struct blk_queue *bq = &blk_of(queue)->queue[queue->index];
+	struct blk_request *requests = blk_of(queue)->request + queue->index * queue->max_size;
 	struct iovec iov[MAX_BUFFERS];
 	struct virtqueue_chain chain;
 
 	while (virtio_queue_next(queue, &chain, iov, MAX_BUFFERS)) {
-		struct blk_request *req = &bq->request[chain.head];
+		struct blk_request *req = &requests[chain.head];
 		uint64_t sector;
 
 		req->head = chain.head;
-		req->queue = bq;
+		req->queue = queue;
 		if (!parse(req, &chain, iov, &sector)) {
 			queue->vq.broken = true;
 			virtio_device_violation(queue->dev, "a request without header or status");
@@ -390,18 +379,26 @@ static void queue_stopped(struct virtio_queue *queue)
 	ring_unregister_file(queue->ring, blk_of(queue)->file.fd);
 }
 
+static void blk_free(struct virtio_device *dev)
+{
+	struct virtio_blk *blk = container_of(dev, struct virtio_blk, dev);
+
+	free(blk->request);
+	blk_file_close(&blk->file);
+	free(blk);
+}
+
 static const struct virtio_device_ops blk_ops = {
 	.process = process,
 	.start = queue_start,
 	.stopped = queue_stopped,
+	.free = blk_free,
 };
 
 static uint64_t features(const struct blk_file *file, unsigned nr_queues)
 {
-	uint64_t f = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX |
-		     1ULL << VIRTIO_RING_F_INDIRECT_DESC | 1ULL << VIRTIO_BLK_F_SEG_MAX |
-		     1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_TOPOLOGY |
-		     1ULL << VIRTIO_BLK_F_FLUSH;
+	uint64_t f = 1ULL << VIRTIO_BLK_F_SEG_MAX | 1ULL << VIRTIO_BLK_F_BLK_SIZE |
+		     1ULL << VIRTIO_BLK_F_TOPOLOGY | 1ULL << VIRTIO_BLK_F_FLUSH;
 
 	if (nr_queues > 1)
 		f |= 1ULL << VIRTIO_BLK_F_MQ;
@@ -422,8 +419,7 @@ static void fill_config(struct virtio_blk *blk, const struct virtio_blk_options 
 		.capacity = file->size / SECTOR,
 		/* A queue takes no longer chain than it has entries. */
 		.seg_max = options->queue_size > MAX_BUFFERS ? MAX_SEGMENTS
-			   : options->queue_size > 2	     ? options->queue_size - 2U
-							     : 1,
+							     : options->queue_size - 2U,
 		.blk_size = file->block_size,
 		.physical_block_exp = (uint8_t)shift,
 		.min_io_size = (uint16_t)(file->physical_size / file->block_size),
@@ -438,32 +434,13 @@ static void fill_config(struct virtio_blk *blk, const struct virtio_blk_options 
 	};
 }
 
-static int alloc_queues(struct virtio_blk *blk, const struct virtio_blk_options *options)
-{
-	int r = virtio_device_init(&blk->dev, options->nr_queues, options->queue_size);
-
-	if (r)
-		return r;
-	blk->queue = calloc(options->nr_queues, sizeof(*blk->queue));
-	if (!blk->queue)
-		return -ENOMEM;
-	for (unsigned i = 0; i < options->nr_queues; i++) {
-		blk->queue[i].blk = blk;
-		blk->queue[i].request = calloc(options->queue_size, sizeof(struct blk_request));
-		if (!blk->queue[i].request)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_blk **out,
+int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pci **out,
 		      struct error *err)
 {
 	const struct virtio_pci_config pci = {
 		.type = VIRTIO_ID_BLOCK,
 		.class_code = CLASS_DISK,
-		.vm = options->vm,
-		.batch = options->batch,
+		.host = options->host,
 	};
 	const char *serial = options->serial ? options->serial : options->id;
 	struct virtio_blk *blk = calloc(1, sizeof(*blk));
@@ -479,11 +456,14 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_bl
 	fill_config(blk, options);
 	blk->dev.ops = &blk_ops;
 	blk->dev.id = options->id;
-	blk->dev.mem = options->mem;
+	blk->dev.mem = options->host->mem;
 	blk->dev.features = features(&blk->file, options->nr_queues);
 	blk->dev.config = &blk->config;
 	blk->dev.config_size = sizeof(blk->config);
-	r = alloc_queues(blk, options);
+	blk->request =
+		calloc((size_t)options->nr_queues * options->queue_size, sizeof(*blk->request));
+	r = blk->request ? virtio_device_init(&blk->dev, options->nr_queues, options->queue_size)
+			 : -ENOMEM;
 	if (r) {
 		error_set(err, r, "disk %s: queues", options->path);
 		goto fail;
@@ -491,47 +471,21 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_bl
 	r = virtio_pci_init(&blk->pci, &blk->dev, &pci, err);
 	if (r)
 		goto fail;
-	*out = blk;
+	*out = &blk->pci;
 	return 0;
 fail:
-	virtio_blk_free(blk);
+	virtio_device_destroy(&blk->dev);
+	blk_free(&blk->dev);
 	return r;
 }
 
-void virtio_blk_free(struct virtio_blk *blk)
+void virtio_blk_describe(const struct virtio_pci *vp)
 {
-	if (!blk)
-		return;
-	virtio_pci_destroy(&blk->pci);
-	for (unsigned i = 0; blk->queue && i < blk->dev.nr_queues; i++)
-		free(blk->queue[i].request);
-	free(blk->queue);
-	virtio_device_destroy(&blk->dev);
-	blk_file_close(&blk->file);
-	free(blk);
-}
-
-void virtio_blk_set_ring(struct virtio_blk *blk, unsigned queue, struct ring *ring)
-{
-	blk->dev.queue[queue].ring = ring;
-}
-
-struct pci_device *virtio_blk_pci(struct virtio_blk *blk)
-{
-	return &blk->pci.pci;
-}
-
-void virtio_blk_reset(struct virtio_blk *blk)
-{
-	virtio_pci_reset(&blk->pci);
-}
-
-void virtio_blk_describe(const struct virtio_blk *blk)
-{
+	const struct virtio_blk *blk = container_of(vp, struct virtio_blk, pci);
 	const struct blk_file *file = &blk->file;
 
 	log_info("disk %s: %llu MiB in blocks of %u, guest 0000:00:%02x.0, %u queues%s%s%s",
 		 blk->dev.id, (unsigned long long)(file->size / MIB), file->block_size,
-		 blk->pci.pci.slot, blk->dev.nr_queues, file->readonly ? ", read-only" : "",
+		 vp->pci.slot, blk->dev.nr_queues, file->readonly ? ", read-only" : "",
 		 file->direct ? ", direct I/O" : "", file->can_discard ? ", discard" : "");
 }

@@ -13,18 +13,13 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
-#include "core/kvm/guest_mem.h"
-#include "core/kvm/vm.h"
-#include "core/pci/pci.h"
-#include "io/ring/irq_batch.h"
-#include "io/ring/ring.h"
+#include "io/virtio/pci.h"
 
 #define VIRTIO_BLK_SERIAL_SIZE	20
 #define VIRTIO_BLK_MAX_QUEUES	256
-#define VIRTIO_BLK_MAX_SIZE	1024 /* of a queue */
+#define VIRTIO_BLK_MIN_SIZE	4 /* of a queue: a request needs three descriptors */
+#define VIRTIO_BLK_MAX_SIZE	1024
 #define VIRTIO_BLK_DEFAULT_SIZE 128
-
-struct virtio_blk;
 
 struct virtio_blk_options {
 	const char *id; /* borrowed */
@@ -33,10 +28,8 @@ struct virtio_blk_options {
 	bool readonly;
 	bool direct;
 	unsigned nr_queues;  /* 1 to VIRTIO_BLK_MAX_QUEUES */
-	uint16_t queue_size; /* a power of two, at most VIRTIO_BLK_MAX_SIZE */
-	struct vm *vm;
-	const struct guest_mem *mem;
-	struct irq_batch *batch;
+	uint16_t queue_size; /* a power of two, VIRTIO_BLK_MIN_SIZE to VIRTIO_BLK_MAX_SIZE */
+	const struct virtio_host *host;
 };
 
 /**
@@ -45,43 +38,15 @@ struct virtio_blk_options {
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
- * Every queue is to get a ring by virtio_blk_set_ring(). Main thread. Return: 0; -errno.
+ * Every queue is to get a ring by virtio_pci_set_ring(). Main thread. Return: 0; -errno.
  */
-int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_blk **out,
+int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pci **out,
 		      struct error *err);
 
 /**
- * virtio_blk_free - close it
- * @blk: off the bus, reset; no vCPU runs. May be NULL.
- */
-void virtio_blk_free(struct virtio_blk *blk);
-
-/**
- * virtio_blk_set_ring - which ring serves a queue
- * @blk: no vCPU runs
- * @queue: its number
- * @ring: outlives the disk's use
- */
-void virtio_blk_set_ring(struct virtio_blk *blk, unsigned queue, struct ring *ring);
-
-/**
- * virtio_blk_pci - its function, to put on a bus
- * @blk: the disk
- *
- * Return: embedded in it.
- */
-struct pci_device *virtio_blk_pci(struct virtio_blk *blk);
-
-/**
- * virtio_blk_reset - as after power-on; what is in flight ends first
- * @blk: no vCPU runs, its rings do
- */
-void virtio_blk_reset(struct virtio_blk *blk);
-
-/**
  * virtio_blk_describe - one line about it for the log
- * @blk: the disk
+ * @vp: a disk
  */
-void virtio_blk_describe(const struct virtio_blk *blk);
+void virtio_blk_describe(const struct virtio_pci *vp);
 
 #endif

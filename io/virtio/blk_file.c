@@ -86,7 +86,7 @@ static int describe_device(struct blk_file *file, const struct stat *st)
 	return 0;
 }
 
-static int describe_file(struct blk_file *file, const struct stat *st, const char *path)
+static void describe_file(struct blk_file *file, const struct stat *st)
 {
 	struct statx sx = { 0 };
 	uint32_t memory = 0, offset = 0;
@@ -114,13 +114,12 @@ static int describe_file(struct blk_file *file, const struct stat *st, const cha
 	file->can_discard = !file->readonly &&
 			    !fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 				       (off_t)align_up(file->size, PAGE), PAGE);
-	return 0;
 }
 
 static int describe(struct blk_file *file, const char *path, struct error *err)
 {
 	struct stat st;
-	int r;
+	int r = 0;
 
 	if (fstat(file->fd, &st))
 		return error_set(err, -errno, "disk %s", path);
@@ -130,7 +129,10 @@ static int describe(struct blk_file *file, const char *path, struct error *err)
 		error_reason(err, "neither a regular file nor a block device");
 		return error_remedy(err, "give a raw image or a block device");
 	}
-	r = file->is_device ? describe_device(file, &st) : describe_file(file, &st, path);
+	if (file->is_device)
+		r = describe_device(file, &st);
+	else
+		describe_file(file, &st);
 	if (r)
 		return error_set(err, r, "disk %s", path);
 	if (!is_pow2(file->physical_size) || file->physical_size < file->block_size)

@@ -9,6 +9,14 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 
+/* Those of the queue and of this transport. */
+#define COMMON_FEATURES                                                 \
+	(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX | \
+	 1ULL << VIRTIO_RING_F_INDIRECT_DESC)
+
+/* A hostile driver may break it and reset it again and again. */
+#define MAX_LOGGED_VIOLATIONS 16
+
 /* What the driver may set; 2.1. */
 #define STATUS_DRIVER                                                                       \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK | \
@@ -119,13 +127,12 @@ static void finish_reset(struct virtio_device *dev)
 
 		queue->config = (struct virtqueue_config){ .size = queue->max_size };
 		queue->enabled = false;
-		WRITE_ONCE(queue->vector, VIRTIO_NO_VECTOR);
+		queue->vector = VIRTIO_NO_VECTOR;
 	}
 	dev->driver_features = 0;
 	dev->status = 0;
 	dev->resetting = false;
-	if (dev->transport->reset)
-		dev->transport->reset(dev);
+	dev->transport->reset(dev);
 	pthread_cond_broadcast(&dev->stopped);
 }
 
@@ -152,6 +159,7 @@ int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t q
 		return -ENOMEM;
 	pthread_mutex_init(&dev->lock, NULL);
 	pthread_cond_init(&dev->stopped, NULL);
+	dev->features |= COMMON_FEATURES;
 	for (; dev->nr_queues < nr_queues; dev->nr_queues++) {
 		struct virtio_queue *queue = &dev->queue[dev->nr_queues];
 
@@ -201,8 +209,6 @@ static bool features_are_acceptable(const struct virtio_device *dev)
 /* Device locked. */
 static void run_queues(struct virtio_device *dev)
 {
-	if (dev->ops->activate)
-		dev->ops->activate(dev);
 	for (unsigned i = 0; i < dev->nr_queues; i++) {
 		if (!dev->queue[i].enabled)
 			continue;
@@ -244,9 +250,10 @@ void virtio_device_violation(struct virtio_device *dev, const char *what)
 {
 	pthread_mutex_lock(&dev->lock);
 	if (!(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
-		log_warning(
-			"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
-			dev->id, what);
+		if (dev->nr_violations++ < MAX_LOGGED_VIOLATIONS)
+			log_warning(
+				"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
+				dev->id, what);
 		dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
 		if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
 			dev->transport->config_interrupt(dev);

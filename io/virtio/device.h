@@ -38,11 +38,8 @@ struct virtio_device_ops {
 	void (*stopped)(struct virtio_queue *queue);
 	/* Have what is in flight end soon. Ring thread; may be NULL. */
 	void (*cancel)(struct virtio_queue *queue);
-	/* The driver wrote to the device's configuration; device locked. May be NULL: it is read-only. */
-	void (*config_write)(struct virtio_device *dev, uint64_t offset, unsigned size,
-			     uint64_t value);
-	/* The driver has set DRIVER_OK; device locked. May be NULL. */
-	void (*activate)(struct virtio_device *dev);
+	/* Free what it is embedded in. Main thread; the device was reset and destroyed. */
+	void (*free)(struct virtio_device *dev);
 };
 
 /** How a device reaches its driver. */
@@ -64,7 +61,7 @@ struct virtio_queue {
 	struct virtqueue_config config;
 	uint16_t max_size;
 	bool enabled;
-	uint16_t vector; /* atomic */
+	uint16_t vector;
 
 	/* The ring's thread. */
 	struct virtqueue vq;
@@ -93,8 +90,9 @@ struct virtio_device {
 	uint8_t status;
 	uint8_t config_generation;
 	bool resetting;
-	unsigned nr_running; /* queues that a ring serves */
-	void *config;	     /* as the driver reads it; little-endian */
+	unsigned nr_violations; /* so far; only the first ones are logged */
+	unsigned nr_running;	/* queues that a ring serves */
+	void *config;		/* as the driver reads it; little-endian */
 	unsigned config_size;
 
 	unsigned nr_queues;
@@ -107,12 +105,13 @@ struct virtio_device {
  * @nr_queues: at least 1
  * @queue_size: the largest size, a power of two
  *
- * Every queue needs its ring before the guest runs. Main thread. Return: 0; -ENOMEM; -errno of eventfd(2).
+ * Adds the features that every queue has. Every queue needs its ring before the guest runs. Main thread.
+ * Return: 0; -ENOMEM; -errno of eventfd(2).
  */
 int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t queue_size);
 
 /**
- * virtio_device_destroy - free; the device was reset and waited for, or never started
+ * virtio_device_destroy - free what virtio_device_init() allocated; it was reset and waited for, or never started
  * @dev: initialised or zeroed
  */
 void virtio_device_destroy(struct virtio_device *dev);
@@ -137,7 +136,7 @@ void virtio_device_reset(struct virtio_device *dev);
 /**
  * virtio_device_violation - the driver broke the specification: stop, and say so by DEVICE_NEEDS_RESET
  * @dev: not locked
- * @what: for the log, which reports it once between two resets
+ * @what: for the log, which reports the first ones
  *
  * Any thread.
  */

@@ -105,7 +105,7 @@ static int vector_fd(const struct virtio_pci *vp, uint16_t vector)
 
 static int queue_interrupt(struct virtio_device *dev, const struct virtio_queue *queue)
 {
-	return vector_fd(dev->transport_opaque, READ_ONCE(queue->vector));
+	return vector_fd(dev->transport_opaque, queue->vector);
 }
 
 static void config_interrupt(struct virtio_device *dev)
@@ -193,9 +193,6 @@ static void bar_write(void *opaque, uint64_t offset, unsigned size, uint64_t val
 	pthread_mutex_lock(&dev->lock);
 	if (offset < AT_ISR)
 		virtio_pci_common_write(vp, offset, size, value);
-	else if (offset >= AT_CONFIG && dev->ops->config_write &&
-		 range_fits(offset - AT_CONFIG, size, dev->config_size))
-		dev->ops->config_write(dev, offset - AT_CONFIG, size, value);
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -375,18 +372,18 @@ int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 
 	*vp = (struct virtio_pci){
 		.dev = dev,
-		.vm = config->vm,
-		.batch = config->batch,
+		.vm = config->host->vm,
+		.batch = config->host->batch,
 		.irq_client.attach = attach_vectors,
 		.config_vector = VIRTIO_NO_VECTOR,
 	};
 	vp->vector = calloc(nr, sizeof(*vp->vector));
 	if (!vp->vector)
 		r = -ENOMEM;
-	for (; !r && vp->nr_vectors < nr; vp->nr_vectors++) {
-		vp->vector[vp->nr_vectors] = IRQ_VECTOR_INIT;
-		r = irq_vector_take(&vp->vector[vp->nr_vectors], &vp->vm->irq);
-	}
+	for (unsigned i = 0; !r && i < nr; i++)
+		vp->vector[vp->nr_vectors++] = IRQ_VECTOR_INIT;
+	for (unsigned i = 0; !r && i < nr; i++)
+		r = irq_vector_take(&vp->vector[i], &vp->vm->irq);
 	if (!r)
 		r = pci_msix_init(&vp->msix, nr, &msix_ops, vp);
 	if (r) {
@@ -411,6 +408,22 @@ void virtio_pci_destroy(struct virtio_pci *vp)
 	free(vp->vector);
 	vp->vector = NULL;
 	vp->nr_vectors = 0;
+}
+
+void virtio_pci_free(struct virtio_pci *vp)
+{
+	struct virtio_device *dev = vp ? vp->dev : NULL;
+
+	if (!dev)
+		return;
+	virtio_pci_destroy(vp);
+	virtio_device_destroy(dev);
+	dev->ops->free(dev);
+}
+
+void virtio_pci_set_ring(struct virtio_pci *vp, unsigned queue, struct ring *ring)
+{
+	vp->dev->queue[queue].ring = ring;
 }
 
 void virtio_pci_reset(struct virtio_pci *vp)

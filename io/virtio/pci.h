@@ -42,11 +42,17 @@ struct virtio_pci {
 	uint8_t isr;
 };
 
+/** What the devices need of the machine; outlives them. */
+struct virtio_host {
+	struct vm *vm;
+	const struct guest_mem *mem;
+	struct irq_batch *batch;
+};
+
 struct virtio_pci_config {
 	uint16_t type;	     /* VIRTIO_ID_* */
 	uint32_t class_code; /* 24 bits */
-	struct vm *vm;
-	struct irq_batch *batch;
+	const struct virtio_host *host;
 };
 
 /**
@@ -62,13 +68,27 @@ int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 		    const struct virtio_pci_config *config, struct error *err);
 
 /**
- * virtio_pci_destroy - free it
+ * virtio_pci_destroy - free what virtio_pci_init() allocated
  * @vp: off the bus, its device reset; or zeroed
  */
 void virtio_pci_destroy(struct virtio_pci *vp);
 
 /**
- * virtio_pci_reset - as after power-on, for a guest's reset
+ * virtio_pci_free - free it and its device, whatever the type
+ * @vp: off the bus, its device reset; no vCPU runs. May be NULL.
+ */
+void virtio_pci_free(struct virtio_pci *vp);
+
+/**
+ * virtio_pci_set_ring - which ring serves a queue
+ * @vp: no vCPU runs
+ * @queue: its number
+ * @ring: outlives the device's use
+ */
+void virtio_pci_set_ring(struct virtio_pci *vp, unsigned queue, struct ring *ring);
+
+/**
+ * virtio_pci_reset - as after power-on, for a guest's reset; what is in flight ends first
  * @vp: no vCPU runs; its BAR is unmapped, its rings run
  */
 void virtio_pci_reset(struct virtio_pci *vp);

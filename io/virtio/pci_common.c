@@ -106,7 +106,7 @@ static void queue_write(struct virtio_pci *vp, struct virtio_queue *queue, uint6
 		if (offset == FIELD(queue_size) && is_pow2(value) && value <= queue->max_size)
 			config->size = (uint16_t)value;
 		else if (offset == FIELD(queue_msix_vector))
-			WRITE_ONCE(queue->vector, checked_vector(vp, value));
+			queue->vector = checked_vector(vp, value);
 		/* Writing 0 is not allowed: 4.1.4.3.2. */
 		else if (offset == FIELD(queue_enable))
 			queue->enabled = value == 1 &&

@@ -17,9 +17,6 @@
 #define CLASS_OTHER 0xff0000
 #define QUEUE_SIZE  64
 
-/* A driver may offer any number of buffers; the device fills as many as it likes: 5.4.6.2. */
-#define MAX_BUFFERS 8
-
 /* So that one guest cannot keep a slow source busy. */
 #define MAX_READ (64 * KIB)
 
@@ -28,12 +25,10 @@ struct virtio_rng {
 	struct virtio_pci pci;
 	int fd;
 	struct ring_op op;
-	uint16_t head; /* of the chain that is being filled */
-	struct iovec iov[MAX_BUFFERS];
-	bool failed; /* logged */
+	uint16_t head;		      /* of the chain that is being filled */
+	struct iovec iov[QUEUE_SIZE]; /* only the first one is filled: 5.4.6.2 */
+	bool failed;		      /* logged */
 };
-
-static void process(struct virtio_queue *queue);
 
 static void read_done(struct ring_op *op, int32_t res, uint32_t flags)
 {
@@ -46,11 +41,8 @@ static void read_done(struct ring_op *op, int32_t res, uint32_t flags)
 			    res ? strerror(-res) : "end of file");
 		rng->failed = true;
 	}
-	if (res > 0) {
+	if (res > 0)
 		virtio_queue_done(queue, rng->head, (uint32_t)res);
-		if (!queue->stopping)
-			process(queue);
-	}
 	virtio_queue_release(queue);
 }
 
@@ -59,7 +51,7 @@ static void process(struct virtio_queue *queue)
 	struct virtio_rng *rng = container_of(queue->dev, struct virtio_rng, dev);
 	struct virtqueue_chain chain;
 
-	if (rng->op.active || !virtio_queue_next(queue, &chain, rng->iov, MAX_BUFFERS))
+	if (rng->op.active || !virtio_queue_next(queue, &chain, rng->iov, QUEUE_SIZE))
 		return;
 	if (chain.nr_out || !chain.nr_in) {
 		queue->vq.broken = true;
@@ -80,7 +72,19 @@ static void cancel(struct virtio_queue *queue)
 	ring_cancel(queue->ring, &rng->op);
 }
 
-static const struct virtio_device_ops rng_ops = { .process = process, .cancel = cancel };
+static void rng_free(struct virtio_device *dev)
+{
+	struct virtio_rng *rng = container_of(dev, struct virtio_rng, dev);
+
+	fd_close(&rng->fd);
+	free(rng);
+}
+
+static const struct virtio_device_ops rng_ops = {
+	.process = process,
+	.cancel = cancel,
+	.free = rng_free,
+};
 
 static int open_source(struct virtio_rng *rng, const char *path, struct error *err)
 {
@@ -100,14 +104,13 @@ static int open_source(struct virtio_rng *rng, const char *path, struct error *e
 	return error_remedy(err, "give /dev/urandom or /dev/hwrng");
 }
 
-int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_rng **out,
+int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_pci **out,
 		      struct error *err)
 {
 	const struct virtio_pci_config pci = {
 		.type = VIRTIO_ID_RNG,
 		.class_code = CLASS_OTHER,
-		.vm = options->vm,
-		.batch = options->batch,
+		.host = options->host,
 	};
 	struct virtio_rng *rng = calloc(1, sizeof(*rng));
 	int r;
@@ -117,9 +120,7 @@ int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_rn
 	rng->op.done = read_done;
 	rng->dev.ops = &rng_ops;
 	rng->dev.id = options->id;
-	rng->dev.mem = options->mem;
-	rng->dev.features = 1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX |
-			    1ULL << VIRTIO_RING_F_INDIRECT_DESC;
+	rng->dev.mem = options->host->mem;
 	r = open_source(rng, options->source, err);
 	if (r)
 		goto fail;
@@ -128,33 +129,13 @@ int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_rn
 		error_set(err, r, "entropy device");
 		goto fail;
 	}
-	rng->dev.queue->ring = options->ring;
 	r = virtio_pci_init(&rng->pci, &rng->dev, &pci, err);
 	if (r)
 		goto fail;
-	*out = rng;
+	*out = &rng->pci;
 	return 0;
 fail:
-	virtio_rng_free(rng);
-	return r;
-}
-
-void virtio_rng_free(struct virtio_rng *rng)
-{
-	if (!rng)
-		return;
-	virtio_pci_destroy(&rng->pci);
 	virtio_device_destroy(&rng->dev);
-	fd_close(&rng->fd);
-	free(rng);
-}
-
-struct pci_device *virtio_rng_pci(struct virtio_rng *rng)
-{
-	return &rng->pci.pci;
-}
-
-void virtio_rng_reset(struct virtio_rng *rng)
-{
-	virtio_pci_reset(&rng->pci);
+	rng_free(&rng->dev);
+	return r;
 }

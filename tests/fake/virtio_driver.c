@@ -5,11 +5,13 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <linux/pci_regs.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"
 
+#define SLOT	    1
 #define BAR_ADDR    0xc0000000ULL
 #define QUEUE_AT(i) (0x10000ULL * ((i) + 1))
 #define AVAIL_AT    0x4000
@@ -22,6 +24,7 @@
 int driver_init(struct driver *d)
 {
 	const struct guest_mem_config mem = { .size = DRIVER_MEMORY };
+	const struct pci_bus_config bus = { .io = { 0xc000, 0x1000 }, .mem32 = { BAR_ADDR, MIB } };
 
 	memset(d, 0, sizeof(*d));
 	d->vm.fd = 1;
@@ -30,12 +33,14 @@ int driver_init(struct driver *d)
 	    ring_thread_start(&d->ring_thread, 0, NULL) || ring_thread_wait(&d->ring_thread, NULL))
 		return -1;
 	irq_batch_init(&d->batch, &d->ring, &d->vm.irq);
+	d->host = (struct virtio_host){ &d->vm, &d->mem, &d->batch };
 	iobus_register_reader(&d->vm.mmio, &d->reader);
-	return 0;
+	return pci_bus_init(&d->bus, &bus);
 }
 
 void driver_destroy(struct driver *d)
 {
+	pci_bus_destroy(&d->bus);
 	ring_thread_stop(&d->ring_thread);
 	ring_destroy(&d->ring);
 	irq_table_destroy(&d->vm.irq);
@@ -43,11 +48,24 @@ void driver_destroy(struct driver *d)
 	guest_mem_destroy(&d->mem);
 }
 
-void driver_attach(struct driver *d, struct pci_device *pci)
+void driver_attach(struct driver *d, struct virtio_pci *vp)
 {
-	d->pci = pci;
-	if (pci->ops->bar_map(pci, 0, BAR_ADDR))
+	d->vp = vp;
+	for (unsigned i = 0; i < vp->dev->nr_queues; i++)
+		virtio_pci_set_ring(vp, i, &d->ring_thread.ring);
+	if (pci_bus_add(&d->bus, &vp->pci, SLOT, NULL) || pci_bus_assign(&d->bus, NULL))
 		abort();
+	driver_config_write(d, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+void driver_detach(struct driver *d)
+{
+	if (!d->vp)
+		return;
+	pci_bus_remove(&d->vp->pci);
+	virtio_pci_reset(d->vp);
+	virtio_pci_free(d->vp);
+	d->vp = NULL;
 }
 
 uint64_t driver_read(struct driver *d, uint64_t offset, unsigned size)
@@ -58,6 +76,16 @@ uint64_t driver_read(struct driver *d, uint64_t offset, unsigned size)
 void driver_write(struct driver *d, uint64_t offset, unsigned size, uint64_t value)
 {
 	iobus_write(&d->vm.mmio, &d->reader, BAR_ADDR + offset, size, value);
+}
+
+uint32_t driver_config_read(struct driver *d, unsigned offset, unsigned size)
+{
+	return pci_config_read(&d->bus, SLOT << 3, offset, size);
+}
+
+void driver_config_write(struct driver *d, unsigned offset, unsigned size, uint32_t value)
+{
+	pci_config_write(&d->bus, SLOT << 3, offset, size, value);
 }
 
 void driver_reset(struct driver *d)
@@ -86,6 +114,7 @@ static void start_queue(struct driver *d, unsigned i)
 	driver_write(d, COMMON(queue_desc_lo), 4, at);
 	driver_write(d, COMMON(queue_avail_lo), 8, at + AVAIL_AT);
 	driver_write(d, COMMON(queue_used_lo), 8, at + USED_AT);
+	driver_write(d, COMMON(queue_msix_vector), 2, i + 1);
 	driver_write(d, COMMON(queue_enable), 2, 1);
 }
 
@@ -99,6 +128,7 @@ void driver_start(struct driver *d, uint64_t features, unsigned nr_queues)
 		driver_write(d, COMMON(guest_feature), 4, features >> 32 * i & 0xffffffff);
 	}
 	driver_write(d, COMMON(device_status), 1, STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK);
+	driver_write(d, COMMON(msix_config), 2, 0);
 	for (unsigned i = 0; i < nr_queues; i++)
 		start_queue(d, i);
 	driver_write(d, COMMON(device_status), 1,
@@ -144,6 +174,22 @@ bool driver_wait(struct driver *d, unsigned queue, struct vring_used_elem *elem)
 		usleep(100);
 	}
 	return false;
+}
+
+void driver_enable_msix(struct driver *d)
+{
+	unsigned cap = d->vp->msix_cap;
+
+	for (unsigned i = 0; i < d->vp->nr_vectors; i++) {
+		uint64_t entry = DRIVER_MSIX + PCI_MSIX_ENTRY_SIZE * i;
+
+		driver_write(d, entry, 8, 0xfee00000);
+		driver_write(d, entry + PCI_MSIX_ENTRY_DATA, 4, i);
+		driver_write(d, entry + PCI_MSIX_ENTRY_VECTOR_CTRL, 4, 0);
+	}
+	driver_config_write(d, cap + PCI_MSIX_FLAGS, 2, PCI_MSIX_FLAGS_ENABLE);
+	/* The routes are committed by the main ring. */
+	ring_drain_posted(&d->ring);
 }
 
 void *driver_ptr(const struct driver *d, uint64_t addr)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A virtio driver for tests: plays the guest of one device over its PCI transport, with one thread.
+ * A virtio driver for tests: plays the guest of one device on its PCI bus, with one thread.
  *
  * It has guest memory, a VM without KVM (tests/fake/kvm_ioctl.h), one ring thread and queues of DRIVER_QUEUE_SIZE at
  * fixed places. Buffers are taken from guest memory by address; everything from DRIVER_DATA on is the test's.
@@ -12,10 +12,9 @@
 #include <stdint.h>
 
 #include "core/kvm/vm.h"
-#include "core/pci/pci.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring_thread.h"
-#include "io/virtio/queue.h"
+#include "io/virtio/pci.h"
 
 #define DRIVER_QUEUE_SIZE 128 /* or what the device has, if less */
 #define DRIVER_MAX_QUEUES 4
@@ -26,6 +25,7 @@
 #define DRIVER_COMMON 0x0000
 #define DRIVER_CONFIG 0x2000
 #define DRIVER_NOTIFY 0x3000
+#define DRIVER_MSIX   0x4000
 
 struct driver_queue {
 	struct vring_desc *desc;
@@ -41,9 +41,11 @@ struct driver {
 	struct guest_mem mem;
 	struct ring ring; /* the main thread's, for the batch */
 	struct irq_batch batch;
+	struct virtio_host host; /* the three */
 	struct ring_thread ring_thread;
 	struct iobus_reader reader;
-	struct pci_device *pci;
+	struct pci_bus bus;
+	struct virtio_pci *vp;
 	struct driver_queue queue[DRIVER_MAX_QUEUES];
 };
 
@@ -64,16 +66,22 @@ int driver_init(struct driver *d);
 
 /**
  * driver_destroy - free it
- * @d: its device is gone
+ * @d: detached
  */
 void driver_destroy(struct driver *d);
 
 /**
- * driver_attach - give it a device, whose BAR is mapped
+ * driver_attach - give it a device, on the bus with its BAR mapped, its queues served by the ring
  * @d: initialised
- * @pci: made with its vm, mem and batch; its queues have its ring
+ * @vp: made with its host
  */
-void driver_attach(struct driver *d, struct pci_device *pci);
+void driver_attach(struct driver *d, struct virtio_pci *vp);
+
+/**
+ * driver_detach - reset the device and free it
+ * @d: initialised, attached or not
+ */
+void driver_detach(struct driver *d);
 
 /**
  * driver_read - read a register
@@ -101,10 +109,29 @@ void driver_write(struct driver *d, uint64_t offset, unsigned size, uint64_t val
 void driver_reset(struct driver *d);
 
 /**
+ * driver_config_read - read configuration space
+ * @d: attached
+ * @offset: any
+ * @size: 1, 2 or 4
+ *
+ * Return: the value.
+ */
+uint32_t driver_config_read(struct driver *d, unsigned offset, unsigned size);
+
+/**
+ * driver_config_write - write configuration space
+ * @d: attached
+ * @offset: any
+ * @size: 1, 2 or 4
+ * @value: the value
+ */
+void driver_config_write(struct driver *d, unsigned offset, unsigned size, uint32_t value);
+
+/**
  * driver_start - reset, negotiate, set the queues up, DRIVER_OK
  * @d: attached
  * @features: to accept of those offered, without VIRTIO_F_VERSION_1, which always is
- * @nr_queues: to enable
+ * @nr_queues: to enable; queue i has MSI-X vector i + 1, the configuration 0
  */
 void driver_start(struct driver *d, uint64_t features, unsigned nr_queues);
 
@@ -136,6 +163,14 @@ void driver_kick(struct driver *d, unsigned queue);
  * Return: false when none came for 5 s.
  */
 bool driver_wait(struct driver *d, unsigned queue, struct vring_used_elem *elem);
+
+/**
+ * driver_enable_msix - give every vector a message, whose data is its number, and unmask them
+ * @d: attached
+ *
+ * What is signalled from then on can be had by fake_kvm_deliver().
+ */
+void driver_enable_msix(struct driver *d);
 
 /**
  * driver_ptr - host address of guest memory

@@ -53,7 +53,7 @@ ends() {
 	wait $watchdog
 	n=$((n + 1))
 	if [ $status -eq "$2" ] && grep -Eq -- "$3" "$tmp/log" && [ ! -s "$tmp/out" ] &&
-		! grep -Eq -- "${4-^$}" "$tmp/log"; then
+		{ [ -z "${4-}" ] || ! grep -Eq -- "$4" "$tmp/log"; }; then
 		echo "ok $n - $1"
 	else
 		echo "not ok $n - $1"

@@ -393,7 +393,7 @@ static const struct bad bad_disks[] = {
 	{ "--disk path=/a,num_queues=257", "key num_queues", "too many", "" },
 	{ "--disk path=/a,queue_size=100", "key queue_size", "100 is no power of two",
 	  "up to 1024" },
-	{ "--disk path=/a,queue_size=1", "key queue_size", "less than 2", "" },
+	{ "--disk path=/a,queue_size=2", "key queue_size", "less than 4", "" },
 	{ "--disk path=/a,queue_size=2048", "key queue_size", "too many", "" },
 	{ "--disk path=/a,serial=123456789012345678901", "key serial", "more than 20", "shorten" },
 	{ "--disk path=/a,id=x path=/b,id=x", "key id", "x is taken by /a", "of its own" },

@@ -33,7 +33,6 @@
 
 struct fixture {
 	struct driver driver;
-	struct virtio_blk *blk;
 	char path[64];
 	int fd; /* of the image, beside the disk's */
 };
@@ -56,7 +55,8 @@ static void make_image(struct fixture *f)
 	free(bytes);
 }
 
-static int create(struct fixture *f, bool readonly, bool direct, struct error *err)
+static int create(struct fixture *f, bool readonly, bool direct, struct virtio_pci **out,
+		  struct error *err)
 {
 	const struct virtio_blk_options options = {
 		.id = "_disk0",
@@ -66,17 +66,16 @@ static int create(struct fixture *f, bool readonly, bool direct, struct error *e
 		.direct = direct,
 		.nr_queues = 2,
 		.queue_size = DRIVER_QUEUE_SIZE,
-		.vm = &f->driver.vm,
-		.mem = &f->driver.mem,
-		.batch = &f->driver.batch,
+		.host = &f->driver.host,
 	};
 
-	return virtio_blk_create(&options, &f->blk, err);
+	return virtio_blk_create(&options, out, err);
 }
 
 static int open_disk(void **state, bool readonly, bool direct)
 {
 	static struct fixture f;
+	struct virtio_pci *disk;
 
 	memset(&f, 0, sizeof(f));
 	*state = &f;
@@ -84,11 +83,9 @@ static int open_disk(void **state, bool readonly, bool direct)
 	if (driver_init(&f.driver))
 		return -1;
 	make_image(&f);
-	if (create(&f, readonly, direct, NULL))
+	if (create(&f, readonly, direct, &disk, NULL))
 		return -1;
-	virtio_blk_set_ring(f.blk, 0, &f.driver.ring_thread.ring);
-	virtio_blk_set_ring(f.blk, 1, &f.driver.ring_thread.ring);
-	driver_attach(&f.driver, virtio_blk_pci(f.blk));
+	driver_attach(&f.driver, disk);
 	return 0;
 }
 
@@ -111,10 +108,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	if (f->blk) {
-		virtio_blk_reset(f->blk);
-		virtio_blk_free(f->blk);
-	}
+	driver_detach(&f->driver);
 	driver_destroy(&f->driver);
 	close(f->fd);
 	unlink(f->path);
@@ -461,27 +455,78 @@ static void registers_are_frozen_in_use(void **state)
 	assert_int_equal(driver_read(&f->driver, COMMON(num_queues), 2), 2);
 }
 
+static void delivered(void *opaque, uint64_t address, uint32_t data)
+{
+	unsigned *count = opaque;
+
+	if (address == 0xfee00000 && data < 3)
+		count[data]++;
+}
+
+static void queues_have_interrupts_of_their_own(void **state)
+{
+	struct fixture *f = *state;
+	unsigned count[3] = { 0 };
+
+	driver_enable_msix(&f->driver);
+	driver_start(&f->driver, FLUSH, 2);
+	for (unsigned i = 1; i <= 20; i++) {
+		assert_int_equal(request(f, VIRTIO_BLK_T_IN, i, 512), VIRTIO_BLK_S_OK);
+		for (unsigned n = 0; n < 50000 && count[1] < i; n++) {
+			fake_kvm_deliver(delivered, count);
+			usleep(100);
+		}
+		assert_int_equal(count[1], i);
+	}
+	assert_int_equal(count[0], 0);
+	assert_int_equal(count[2], 0);
+}
+
+/* 4.1.4.9, for firmware that cannot map the BAR. */
+static void registers_are_reached_through_configuration_space(void **state)
+{
+	struct fixture *f = *state;
+	unsigned cap = f->driver.vp->cfg_cap;
+
+	driver_start(&f->driver, FLUSH, 2);
+	driver_config_write(&f->driver, cap + offsetof(struct virtio_pci_cap, bar), 1, 0);
+	driver_config_write(&f->driver, cap + offsetof(struct virtio_pci_cap, offset), 4,
+			    COMMON(num_queues));
+	driver_config_write(&f->driver, cap + offsetof(struct virtio_pci_cap, length), 4, 2);
+	assert_int_equal(driver_config_read(&f->driver, cap + 16, 2), 2);
+	driver_config_write(&f->driver, cap + offsetof(struct virtio_pci_cap, offset), 4,
+			    COMMON(queue_select));
+	driver_config_write(&f->driver, cap + 16, 2, 1);
+	assert_int_equal(driver_read(&f->driver, COMMON(queue_select), 2), 1);
+	/* What is not in the BAR reads as 0, and takes nothing. */
+	driver_config_write(&f->driver, cap + offsetof(struct virtio_pci_cap, offset), 4,
+			    0xfffffffe);
+	assert_int_equal(driver_config_read(&f->driver, cap + 16, 2), 0);
+	driver_config_write(&f->driver, cap + 16, 2, 0xffff);
+	driver_config_write(&f->driver, cap + offsetof(struct virtio_pci_cap, bar), 1, 1);
+	assert_int_equal(driver_config_read(&f->driver, cap + 16, 2), 0);
+	assert_int_equal(status(f), 15);
+}
+
 static void image_in_use_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct virtio_blk *first = f->blk;
+	struct virtio_pci *second;
 	struct error err = { 0 };
 
-	assert_int_equal(create(f, false, false, &err), -EBUSY);
+	assert_int_equal(create(f, false, false, &second, &err), -EBUSY);
 	assert_non_null(strstr(err.reason, "in use"));
-	assert_int_equal(create(f, true, false, &err), -EBUSY);
-	f->blk = first;
+	assert_int_equal(create(f, true, false, &second, &err), -EBUSY);
 }
 
 static void read_only_images_are_shared(void **state)
 {
 	struct fixture *f = *state;
-	struct virtio_blk *first = f->blk;
+	struct virtio_pci *second;
 
-	assert_int_equal(create(f, true, false, NULL), 0);
-	virtio_blk_free(f->blk);
-	assert_int_equal(create(f, false, false, NULL), -EBUSY);
-	f->blk = first;
+	assert_int_equal(create(f, true, false, &second, NULL), 0);
+	virtio_pci_free(second);
+	assert_int_equal(create(f, false, false, &second, NULL), -EBUSY);
 }
 
 static void what_is_no_disk_is_refused(void **state)
@@ -496,7 +541,7 @@ static void what_is_no_disk_is_refused(void **state)
 		{ "/tmp", -EISDIR, "directory" },
 	};
 	struct fixture *f = *state;
-	struct virtio_blk *first = f->blk;
+	struct virtio_pci *none;
 	char path[sizeof(f->path)];
 
 	memcpy(path, f->path, sizeof(path));
@@ -504,11 +549,10 @@ static void what_is_no_disk_is_refused(void **state)
 		struct error err = { 0 };
 
 		snprintf(f->path, sizeof(f->path), "%s", bad[i].path);
-		assert_int_equal(create(f, false, false, &err), bad[i].code);
+		assert_int_equal(create(f, false, false, &none, &err), bad[i].code);
 		assert_non_null(strstr(err.reason, bad[i].reason));
 	}
 	memcpy(f->path, path, sizeof(path));
-	f->blk = first;
 }
 
 #define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -533,6 +577,8 @@ int main(void)
 		TEST(many_requests_each_finish_once),
 		TEST(features_are_negotiated),
 		TEST(registers_are_frozen_in_use),
+		TEST(queues_have_interrupts_of_their_own),
+		TEST(registers_are_reached_through_configuration_space),
 		TEST(image_in_use_is_refused),
 		TEST_AS(readonly, read_only_images_are_shared),
 		TEST(what_is_no_disk_is_refused),

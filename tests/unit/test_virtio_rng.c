@@ -26,7 +26,6 @@
 
 struct fixture {
 	struct driver driver;
-	struct virtio_rng *rng;
 };
 
 static int create(struct fixture *f, const char *source, struct error *err)
@@ -34,15 +33,13 @@ static int create(struct fixture *f, const char *source, struct error *err)
 	const struct virtio_rng_options options = {
 		.id = "__rng",
 		.source = source,
-		.vm = &f->driver.vm,
-		.mem = &f->driver.mem,
-		.batch = &f->driver.batch,
-		.ring = &f->driver.ring_thread.ring,
+		.host = &f->driver.host,
 	};
-	int r = virtio_rng_create(&options, &f->rng, err);
+	struct virtio_pci *rng;
+	int r = virtio_rng_create(&options, &rng, err);
 
 	if (!r)
-		driver_attach(&f->driver, virtio_rng_pci(f->rng));
+		driver_attach(&f->driver, rng);
 	return r;
 }
 
@@ -60,9 +57,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	if (f->rng)
-		virtio_rng_reset(f->rng);
-	virtio_rng_free(f->rng);
+	driver_detach(&f->driver);
 	driver_destroy(&f->driver);
 	return 0;
 }
@@ -132,7 +127,7 @@ static void what_is_no_source_is_refused(void **state)
 	assert_string_equal(err.object, "entropy source /nonexistent");
 	err = (struct error){ 0 };
 	assert_int_equal(create(f, "/tmp", &err), -EINVAL);
-	assert_null(f->rng);
+	assert_null(f->driver.vp);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
