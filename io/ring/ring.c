@@ -2,26 +2,19 @@
 #include "io/ring/ring.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 
 #include "core/base/bits.h"
 #include "core/base/fd.h"
-
-/*
- * Polling pays while it is shorter than a sleep and a wake-up, and stops soon when nothing comes. In cycles of the TSC,
- * 50 us at 2.6 GHz, as reading the clock is a system call on hosts whose clock is not the TSC.
- */
-#define RING_POLL_MAX_CYCLES 131072
-#define RING_POLL_MIN_CYCLES 16384
+#include "io/ring/internal.h"
 
 /* Every opcode torc submits; the kernel refuses all others on its rings. */
 static const uint8_t allowed_opcodes[] = {
-	IORING_OP_POLL_ADD,  IORING_OP_READ,	IORING_OP_WRITE,
-	IORING_OP_READV,     IORING_OP_WRITEV,	IORING_OP_FSYNC,
-	IORING_OP_FALLOCATE, IORING_OP_TIMEOUT, IORING_OP_ASYNC_CANCEL,
+	IORING_OP_POLL_ADD,	IORING_OP_READ,	 IORING_OP_WRITE,     IORING_OP_READV,
+	IORING_OP_WRITEV,	IORING_OP_FSYNC, IORING_OP_FALLOCATE, IORING_OP_TIMEOUT,
+	IORING_OP_ASYNC_CANCEL, IORING_OP_NOP,
 };
 
 /* Registrations are allowed one by one; without any even enabling the ring would be refused. */
@@ -111,6 +104,7 @@ int ring_init(struct ring *ring, unsigned entries, struct error *err)
 		error_set(err, r, "io_uring: restrict and enable");
 		goto exit_uring;
 	}
+	ring_calibrate(ring);
 	pthread_mutex_init(&ring->post_lock, NULL);
 	ring->wakeup.done = wakeup_done;
 	ring_poll(ring, &ring->wakeup, ring->post_fd);
@@ -145,13 +139,14 @@ static void ring_reap(struct ring *ring)
 		if (!(flags & IORING_CQE_F_MORE)) {
 			op->active = false;
 			ring->nr_active--;
+			ring->nr_io -= op->is_io;
 		}
 		op->done(op, res, flags);
 	}
 }
 
 /* What they defer in turn is for the next turn, which then does not wait. */
-static void run_deferred(struct ring *ring)
+void ring_run_deferred(struct ring *ring)
 {
 	struct ring_work *work = ring->deferred;
 
@@ -165,62 +160,36 @@ static void run_deferred(struct ring *ring)
 	}
 }
 
-static bool ask_pollers(struct ring *ring, bool rest)
-{
-	bool found = false;
-
-	for (struct ring_poller *p = ring->pollers; p; p = p->next)
-		found |= rest ? p->rest(p) : p->poll(p);
-	return found;
-}
-
-/* Completions, or task work that the kernel holds back until the next call and that will bring some. */
-static bool has_events(const struct ring *ring)
+bool ring_has_events(const struct ring *ring)
 {
 	return io_uring_cq_ready(&ring->uring) ||
 	       READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
-/* What is queued goes out first: the guest may wait for it. */
-static bool poll_for_a_while(struct ring *ring)
+int ring_submit(struct ring *ring, enum ring_submit how)
 {
-	uint64_t begin = __builtin_ia32_rdtsc();
+	uint64_t begin;
+	int r;
 
-	if (io_uring_sq_ready(&ring->uring)) {
-		io_uring_submit(&ring->uring);
-		ring->nr_enter++;
-	}
-	do {
-		if (has_events(ring) || ask_pollers(ring, false))
-			return true;
-		__builtin_ia32_pause();
-	} while (__builtin_ia32_rdtsc() - begin < ring->poll_cycles);
-	ring->poll_cycles /= 2;
-	if (ring->poll_cycles < RING_POLL_MIN_CYCLES)
-		ring->poll_cycles = 0;
-	return false;
-}
-
-/* A wait so short that polling would have been as well makes the next ones poll. */
-static int submit_and_wait(struct ring *ring)
-{
-	uint64_t begin = __builtin_ia32_rdtsc();
-	int r = io_uring_submit_and_wait(&ring->uring, 1);
-
-	if (ring->pollers && __builtin_ia32_rdtsc() - begin < RING_POLL_MAX_CYCLES)
-		ring->poll_cycles = RING_POLL_MAX_CYCLES;
+	ring->nr_enter++;
+	ring->nr_io_queued = 0;
+	if (how == RING_SUBMIT_ONLY)
+		return io_uring_submit(&ring->uring);
+	if (how == RING_SUBMIT_AND_GET_EVENTS)
+		return io_uring_submit_and_get_events(&ring->uring);
+	begin = __builtin_ia32_rdtsc();
+	r = io_uring_submit_and_wait(&ring->uring, 1);
+	ring_slept(ring, __builtin_ia32_rdtsc() - begin);
 	return r;
 }
 
 static int ring_turn(struct ring *ring)
 {
-	bool busy = ring->deferred || (ring->poll_cycles && poll_for_a_while(ring)) ||
-		    ask_pollers(ring, true);
-	int r = busy ? io_uring_submit_and_get_events(&ring->uring) : submit_and_wait(ring);
+	bool busy = ring->deferred || ring_busy_wait(ring) || ring_ask_pollers(ring, true);
+	int r = ring_submit(ring, busy ? RING_SUBMIT_AND_GET_EVENTS : RING_SUBMIT_AND_WAIT);
 
-	ring->nr_enter++;
 	ring_reap(ring);
-	run_deferred(ring);
+	ring_run_deferred(ring);
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r >= 0 ? 0 : r;
 }
 
@@ -242,85 +211,15 @@ void ring_stop(struct ring *ring)
 	fd_eventfd_signal(ring->post_fd);
 }
 
-static struct io_uring_sqe *ring_sqe(struct ring *ring)
+struct io_uring_sqe *ring_sqe(struct ring *ring)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
 
 	while (!sqe) {
-		io_uring_submit(&ring->uring);
-		ring->nr_enter++;
+		ring_submit(ring, RING_SUBMIT_ONLY);
 		sqe = io_uring_get_sqe(&ring->uring);
 	}
 	return sqe;
-}
-
-/* The slot of a registered descriptor, plus one; 0 for others. */
-static unsigned slot_of(const struct ring *ring, int fd)
-{
-	return fd >= 0 && (unsigned)fd < ring->nr_fds ? ring->slot_of_fd[fd] : 0;
-}
-
-static void use_registered(struct ring *ring, struct io_uring_sqe *sqe)
-{
-	unsigned slot = slot_of(ring, sqe->fd);
-
-	if (!slot)
-		return;
-	sqe->fd = (int)slot - 1;
-	sqe->flags |= IOSQE_FIXED_FILE;
-}
-
-static int grow_slots(struct ring *ring, unsigned nr)
-{
-	uint16_t *slots = realloc(ring->slot_of_fd, nr * sizeof(*slots));
-
-	if (!slots)
-		return -ENOMEM;
-	memset(slots + ring->nr_fds, 0, (nr - ring->nr_fds) * sizeof(*slots));
-	ring->slot_of_fd = slots;
-	ring->nr_fds = nr;
-	return 0;
-}
-
-void ring_register_file(struct ring *ring, int fd)
-{
-	unsigned slot = slot_of(ring, fd);
-
-	if (slot) {
-		ring->file[slot - 1].nr_users++;
-		return;
-	}
-	if (!ring->file || fd < 0 ||
-	    ((unsigned)fd >= ring->nr_fds && grow_slots(ring, (unsigned)fd + 32)))
-		return;
-	while (slot < RING_MAX_FILES && ring->file[slot].nr_users)
-		slot++;
-	if (slot == RING_MAX_FILES ||
-	    io_uring_register_files_update(&ring->uring, slot, &fd, 1) != 1)
-		return;
-	ring->file[slot] = (struct ring_file){ fd, 1 };
-	ring->slot_of_fd[fd] = (uint16_t)(slot + 1);
-}
-
-void ring_unregister_file(struct ring *ring, int fd)
-{
-	unsigned slot = slot_of(ring, fd);
-	int none = -1;
-
-	if (!slot || --ring->file[slot - 1].nr_users)
-		return;
-	/* SQEs that were queued before name it still. */
-	io_uring_submit(&ring->uring);
-	ring->nr_enter++;
-	io_uring_register_files_update(&ring->uring, slot - 1, &none, 1);
-	ring->slot_of_fd[fd] = 0;
-}
-
-static void ring_start(struct ring *ring, struct io_uring_sqe *sqe, struct ring_op *op)
-{
-	io_uring_sqe_set_data(sqe, op);
-	op->active = true;
-	ring->nr_active++;
 }
 
 void ring_destroy(struct ring *ring)
@@ -409,106 +308,6 @@ void ring_remove_poller(struct ring *ring, struct ring_poller *poller)
 		*link = poller->next;
 		return;
 	}
-}
-
-void ring_poll(struct ring *ring, struct ring_op *op, int fd)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_read(struct ring *ring, struct ring_op *op, int fd, void *buf, unsigned size,
-	       uint64_t offset)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_read(sqe, fd, buf, size, offset);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, unsigned size,
-		uint64_t offset)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_write(sqe, fd, buf, size, offset);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov, unsigned nr,
-		uint64_t offset)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_readv(sqe, fd, iov, nr, offset);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
-		 unsigned nr, uint64_t offset, int flags)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_writev2(sqe, fd, iov, nr, offset, flags);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_fdatasync(struct ring *ring, struct ring_op *op, int fd)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uint64_t offset,
-		    uint64_t size)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_fallocate(sqe, fd, mode, (off_t)offset, (off_t)size);
-	use_registered(ring, sqe);
-	ring_start(ring, sqe, op);
-}
-
-void ring_signal(struct ring *ring, int fd)
-{
-	static const uint64_t one = 1;
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	io_uring_prep_write(sqe, fd, &one, sizeof(one), UINT64_MAX);
-	use_registered(ring, sqe);
-	io_uring_sqe_set_data(sqe, NULL);
-	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-}
-
-void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns)
-{
-	struct io_uring_sqe *sqe = ring_sqe(ring);
-
-	op->timespec.tv_sec = (int64_t)(timeout_ns / 1000000000);
-	op->timespec.tv_nsec = (long long)(timeout_ns % 1000000000);
-	io_uring_prep_timeout(sqe, &op->timespec, 0, 0);
-	ring_start(ring, sqe, op);
-}
-
-void ring_cancel(struct ring *ring, struct ring_op *op)
-{
-	struct io_uring_sqe *sqe;
-
-	if (!op->active)
-		return;
-	sqe = ring_sqe(ring);
-	io_uring_prep_cancel(sqe, op, 0);
-	io_uring_sqe_set_data(sqe, NULL);
 }
 
 void ring_wait(struct ring *ring, struct ring_op *op)

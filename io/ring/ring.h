@@ -33,6 +33,7 @@ typedef void (*ring_done_fn)(struct ring_op *op, int32_t res, uint32_t flags);
 struct ring_op {
 	ring_done_fn done;
 	bool active;			   /* the kernel owns it */
+	bool is_io;			   /* a device works on it */
 	struct __kernel_timespec timespec; /* of a timeout */
 };
 
@@ -70,13 +71,20 @@ struct ring {
 	struct ring_work *post_tail;
 	struct ring_work *deferred;
 	struct ring_poller *pollers;
-	uint64_t poll_cycles;	/* of the TSC: how long to poll before waiting */
+	/* Polling; times in cycles of the TSC. */
+	uint64_t call_cycles; /* what a system call costs */
+	uint64_t cycles_per_us;
+	uint64_t poll_max_cycles; /* how long to poll before a wait; 0: never */
+	uint64_t poll_cycles;	  /* at the moment */
+	unsigned linger_skip, linger_backoff;
 	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;
 	bool stopping;
-	unsigned nr_active; /* operations the kernel owns */
-	uint64_t nr_enter;  /* io_uring_enter calls */
+	unsigned nr_active;    /* operations the kernel owns */
+	unsigned nr_io;	       /* those of them that a device works on */
+	unsigned nr_io_queued; /* those that are not yet submitted */
+	uint64_t nr_enter;     /* io_uring_enter calls */
 	uint64_t nr_cqe;
 };
 
@@ -143,6 +151,13 @@ void ring_add_poller(struct ring *ring, struct ring_poller *poller);
  * @poller: added, or not
  */
 void ring_remove_poller(struct ring *ring, struct ring_poller *poller);
+
+/**
+ * ring_set_poll - how long to look for work before waiting for it
+ * @ring: the calling thread's
+ * @poll_us: microseconds, 0 for never; what the default is depends on what system calls cost
+ */
+void ring_set_poll(struct ring *ring, uint64_t poll_us);
 
 /**
  * ring_register_file - spare the kernel the look-up of a descriptor in every operation on it
