@@ -12,7 +12,7 @@ packages='
 	libbenchmark-dev libcmocka-dev
 	clang clang-format libclang-rt-14-dev shellcheck
 	acpica-tools fio strace jq python3
-	pciutils iproute2 procps kmod
+	pciutils iproute2 procps kmod iperf3 iputils-ping
 	busybox-static cpio lz4 xz-utils zstd
 '
 # In the order of the lines: building torc; its libraries; unit tests and benchmarks; fuzzers, sanitizers and lint;

@@ -38,7 +38,6 @@ static const char *const not_yet[] = {
 	"landlock",
 	"landlock-rules",
 	"memory-zone",
-	"net",
 	"no-shutdown",
 	"numa",
 	"pci-segment",
@@ -257,13 +256,15 @@ static int default_id(const struct config *config, const char *kind, unsigned *n
 
 static int default_ids(struct config *config, struct error *err)
 {
-	unsigned device = 0, disk = 0;
+	unsigned device = 0, disk = 0, net = 0;
 	int r = 0;
 
 	for (unsigned i = 0; i < config->nr_devices && !r; i++)
 		r = default_id(config, "vfio", &device, &config->device[i].id, err);
 	for (unsigned i = 0; i < config->nr_disks && !r; i++)
 		r = default_id(config, "disk", &disk, &config->disk[i].id, err);
+	for (unsigned i = 0; i < config->nr_nets && !r; i++)
+		r = default_id(config, "net", &net, &config->net[i].id, err);
 	return r;
 }
 
@@ -329,6 +330,10 @@ void config_destroy(struct config *config)
 		free(config->disk[i].path);
 		free(config->disk[i].id);
 		free(config->disk[i].serial);
+	}
+	for (unsigned i = 0; i < config->nr_nets; i++) {
+		free(config->net[i].tap);
+		free(config->net[i].id);
 	}
 	*config = (struct config){ 0 };
 }

@@ -9,6 +9,7 @@
 #ifndef CORE_VMM_CONFIG_H
 #define CORE_VMM_CONFIG_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -16,6 +17,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "io/serial/serial.h"
+#include "io/virtio/tap.h"
 
 #define CONFIG_MAX_CPUS	   255
 #define CONFIG_MAX_DEVICES 31 /* of all kinds: one slot of the PCI bus each */
@@ -52,6 +54,19 @@ struct config_disk {
 	unsigned queue_size;
 };
 
+struct config_net {
+	char *tap;		 /* NULL: torc makes one and the kernel names it */
+	char *id;		 /* never NULL: "_net0" and so on when none was given */
+	struct in_addr ip, mask; /* of the host's end; 0: left alone */
+	uint8_t mac[6];
+	bool has_mac; /* otherwise a random one */
+	unsigned mtu; /* 0: left alone */
+	unsigned nr_fds;
+	int fd[TAP_MAX_PAIRS]; /* nr_fds of them, each of a pair; none: open @tap */
+	unsigned nr_pairs;
+	unsigned queue_size;
+};
+
 enum config_action {
 	CONFIG_RUN,
 	CONFIG_HELP,	/* print the usage, exit 0 */
@@ -71,6 +86,8 @@ struct config {
 	struct config_device device[CONFIG_MAX_DEVICES];
 	unsigned nr_disks;
 	struct config_disk disk[CONFIG_MAX_DEVICES];
+	unsigned nr_nets;
+	struct config_net net[CONFIG_MAX_DEVICES];
 	char *rng; /* path of the entropy source; NULL: no such device */
 	struct log_config log;
 };

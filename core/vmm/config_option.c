@@ -95,13 +95,18 @@ const char *config_id_owner(const struct config *config, const char *id)
 		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
 			return config->disk[i].path;
 	}
+	for (unsigned i = 0; id && i < config->nr_nets; i++) {
+		if (config->net[i].id && !strcmp(config->net[i].id, id))
+			return config->net[i].tap ? config->net[i].tap : "a network device";
+	}
 	return NULL;
 }
 
 int config_check_slots(const struct config *config, const char *kind, const char *path,
 		       struct error *err)
 {
-	if (config->nr_devices + config->nr_disks + !!config->rng < CONFIG_MAX_DEVICES)
+	if (config->nr_devices + config->nr_disks + config->nr_nets + !!config->rng <
+	    CONFIG_MAX_DEVICES)
 		return 0;
 	error_set(err, -EINVAL, "%s %s", kind, path);
 	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
@@ -471,6 +476,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "cpus", "4", false, false, set_cpus },
 	{ "memory", "size=512M", false, false, set_memory },
 	{ "disk", "path=disk.raw", true, false, config_set_disk },
+	{ "net", "tap=vmtap0", true, false, config_set_net },
 	{ "rng", "src=/dev/urandom", false, false, set_rng },
 	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", true, false, set_device },
 	{ "serial", "tty", false, false, set_serial },

@@ -21,7 +21,7 @@ struct config_option {
 	int (*set)(struct config *config, const char *value, struct error *err);
 };
 
-#define CONFIG_NR_OPTIONS 12
+#define CONFIG_NR_OPTIONS 13
 
 extern const struct config_option config_options[CONFIG_NR_OPTIONS];
 
@@ -65,5 +65,15 @@ int config_check_slots(const struct config *config, const char *kind, const char
  * Return: 0; -EINVAL; -ENOMEM.
  */
 int config_set_disk(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_set_net - a value of --net
+ * @config: gets one network device more
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_net(struct config *config, const char *value, struct error *err);
 
 #endif

@@ -81,6 +81,8 @@ static int set_pair(struct config_pairs *pairs, const char *key, size_t len, con
 			config_pairs_refuse(pairs, i, err, "given twice");
 			return error_remedy(err, "leave one of them out");
 		}
+		if (value && !*value && keys->defaults)
+			return 0;
 		if (!value || !*value) {
 			config_pairs_refuse(pairs, i, err, "has no value");
 			return error_remedy(err, "write %s=VALUE", word);

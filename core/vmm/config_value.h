@@ -14,7 +14,7 @@
 
 #include "core/base/error.h"
 
-#define CONFIG_MAX_KEYS 12
+#define CONFIG_MAX_KEYS 24
 
 struct config_key {
 	const char *name;
@@ -23,7 +23,8 @@ struct config_key {
 
 /** The keys that an option's value may hold. */
 struct config_key_set {
-	bool bare; /* a first word without '=' is the value of key 0: --cpus 4 */
+	bool bare;     /* a first word without '=' is the value of key 0: --cpus 4 */
+	bool defaults; /* a key without value is as one that is not given: --net tap=,mac= */
 	struct config_key key[CONFIG_MAX_KEYS]; /* ends early at a NULL name */
 };
 

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
 #include "core/vmm/machine_internal.h"
 #include "io/virtio/blk.h"
+#include "io/virtio/net.h"
 #include "io/virtio/rng.h"
 
 /* Queues in groups of @per_ring go round the rings. */
@@ -43,6 +49,46 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 	return r;
 }
 
+/* One of those that nobody was given: 192.168.249.0/24 for the first, as in Cloud Hypervisor, and so on. */
+static struct in_addr default_ip(unsigned i)
+{
+	return (struct in_addr){ htonl(192U << 24 | 168U << 16 | ((249U + i) & 0xff) << 8 | 1) };
+}
+
+static int add_net(struct machine *machine, unsigned i, struct error *err)
+{
+	const struct config_net *net = &machine->config->net[i];
+	struct virtio_net_options options = {
+		.id = net->id,
+		.tap = { .name = net->tap,
+			 .ip = net->ip,
+			 .mask = net->mask,
+			 .mtu = net->mtu,
+			 .nr_pairs = net->nr_pairs,
+			 .fd = net->nr_fds ? net->fd : NULL },
+		.queue_size = (uint16_t)net->queue_size,
+		.host = &machine->virtio_host,
+	};
+	struct virtio_pci *vp;
+	int r;
+
+	if (!net->tap && !net->nr_fds && !net->ip.s_addr)
+		options.tap.ip = default_ip(i);
+	memcpy(options.mac, net->mac, sizeof(options.mac));
+	if (!net->has_mac) {
+		if (getrandom(options.mac, sizeof(options.mac), 0) < 0)
+			return error_set(err, -errno, "network device %s: MAC address", net->id);
+		/* Of nobody's manufacture, and not a group's. */
+		options.mac[0] = (uint8_t)((options.mac[0] & 0xfc) | 2);
+	}
+	r = virtio_net_create(&options, &vp, err);
+	if (!r)
+		r = add(machine, vp, 2, err);
+	if (!r)
+		virtio_net_describe(vp);
+	return r;
+}
+
 static int add_rng(struct machine *machine, struct error *err)
 {
 	const struct virtio_rng_options options = {
@@ -68,6 +114,8 @@ int machine_add_virtio(struct machine *machine, struct error *err)
 	};
 	for (unsigned i = 0; i < config->nr_disks && !r; i++)
 		r = add_disk(machine, &config->disk[i], err);
+	for (unsigned i = 0; i < config->nr_nets && !r; i++)
+		r = add_net(machine, i, err);
 	if (!r && config->rng)
 		r = add_rng(machine, err);
 	return r;

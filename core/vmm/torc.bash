@@ -3,7 +3,7 @@
 # Needs nothing but bash; source it, or install it as bash-completion's completions/torc.
 # shellcheck shell=bash
 
-_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --rng --device --serial --console
+_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --net --rng --device --serial --console
 	--log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
@@ -85,6 +85,9 @@ _torc_value()
 	--disk)
 		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= id=
 		;;
+	--net)
+		_torc_pairs "$2" tap= ip= mask= mac= mtu= fd= num_queues= queue_size= id=
+		;;
 	--rng)
 		if [[ $2 == src=* ]]; then
 			_torc_files src= "${2#src=}"
@@ -136,7 +139,7 @@ _torc()
 		_torc_match '' "$word" $_torc_options
 	elif [[ $previous == "$option" ]]; then
 		_torc_value "$option" "$word"
-	elif [[ $option == --device || $option == --disk ]]; then
+	elif [[ $option == --device || $option == --disk || $option == --net ]]; then
 		_torc_value "$option" "$word"
 	fi
 	# Where no value is due, or a further one is optional, an option may come.

@@ -215,10 +215,11 @@ void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, 
  * @fd: descriptor
  * @iov: @nr buffers; they and the array are the kernel's until the callback
  * @nr: at most IOV_MAX
- * @offset: in the file
+ * @offset: in the file; UINT64_MAX for the file position, and for what has none
+ * @flags: RWF_*
  */
 void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov, unsigned nr,
-		uint64_t offset);
+		uint64_t offset, int flags);
 
 /**
  * ring_writev - write from several buffers
@@ -227,7 +228,7 @@ void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iove
  * @fd: descriptor
  * @iov: @nr buffers; they and the array are the kernel's until the callback
  * @nr: at most IOV_MAX
- * @offset: in the file
+ * @offset: in the file; UINT64_MAX for the file position, and for what has none
  * @flags: RWF_*
  */
 void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,

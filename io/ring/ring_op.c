@@ -114,11 +114,11 @@ void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, 
 }
 
 void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov, unsigned nr,
-		uint64_t offset)
+		uint64_t offset, int flags)
 {
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
-	io_uring_prep_readv(sqe, fd, iov, nr, offset);
+	io_uring_prep_readv2(sqe, fd, iov, nr, offset, flags);
 	ring_start_io(ring, sqe, op);
 }
 

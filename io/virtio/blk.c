@@ -14,6 +14,7 @@
 #include "core/base/log.h"
 #include "io/virtio/blk_file.h"
 #include "io/virtio/device.h"
+#include "io/virtio/iov.h"
 #include "io/virtio/pci.h"
 
 #define SECTOR	   512
@@ -59,55 +60,12 @@ static struct virtio_blk *blk_of(const struct virtio_queue *queue)
 	return container_of(queue->dev, struct virtio_blk, dev);
 }
 
-static uint64_t iov_size(const struct iovec *iov, unsigned nr)
-{
-	uint64_t size = 0;
-
-	for (unsigned i = 0; i < nr; i++)
-		size += iov[i].iov_len;
-	return size;
-}
-
-/* Between buffers and a flat copy of them, as much as both have. */
-static void iov_copy(const struct iovec *iov, unsigned nr, void *flat, uint64_t size, bool gather)
-{
-	uint8_t *p = flat;
-
-	for (unsigned i = 0; i < nr && size; i++) {
-		uint64_t n = iov[i].iov_len < size ? iov[i].iov_len : size;
-
-		if (gather)
-			memcpy(p, iov[i].iov_base, n);
-		else
-			memcpy(iov[i].iov_base, p, n);
-		p += n;
-		size -= n;
-	}
-}
-
-/* Drop @n bytes from the front; all of them are there. */
-static void iov_advance(struct iovec *iov, unsigned *first, unsigned *nr, uint64_t n)
-{
-	while (n) {
-		struct iovec *v = &iov[*first];
-
-		if (v->iov_len > n) {
-			v->iov_base = (uint8_t *)v->iov_base + n;
-			v->iov_len -= n;
-			return;
-		}
-		n -= v->iov_len;
-		++*first;
-		--*nr;
-	}
-}
-
 static void finish(struct virtio_queue *queue, struct blk_request *req, uint8_t status)
 {
 	if (req->bounce) {
 		if (status == VIRTIO_BLK_S_OK && req->type == VIRTIO_BLK_T_IN && !queue->stopping)
-			iov_copy(req->user, req->nr_user, req->bounce,
-				 iov_size(req->user, req->nr_user), false);
+			iov_scatter(req->user, req->nr_user, req->bounce,
+				    iov_size(req->user, req->nr_user));
 		free(req->bounce);
 		free(req->user);
 		req->bounce = NULL;
@@ -140,7 +98,8 @@ static void submit(struct virtio_queue *queue, struct blk_request *req)
 
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
-		ring_readv(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset);
+		ring_readv(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset,
+			   0);
 		break;
 	case VIRTIO_BLK_T_OUT:
 		/* A driver that cannot flush takes a finished write for a durable one: 5.2.6.2. */
@@ -229,7 +188,7 @@ static int bounce(struct blk_request *req, uint64_t align)
 	req->user = user;
 	req->nr_user = req->nr;
 	if (req->type == VIRTIO_BLK_T_OUT)
-		iov_copy(user, req->nr, buffer, req->todo, true);
+		iov_gather(user, req->nr, buffer, req->todo);
 	req->iov[0] = (struct iovec){ .iov_base = buffer, .iov_len = req->todo };
 	req->nr = 1;
 	return 0;
@@ -270,7 +229,7 @@ static void discard_or_zero(struct virtio_queue *queue, struct blk_request *req)
 		finish(queue, req, VIRTIO_BLK_S_UNSUPP);
 		return;
 	}
-	iov_copy(req->iov, req->nr, &range, sizeof(range), true);
+	iov_gather(req->iov, req->nr, &range, sizeof(range));
 	/* 5.2.6.2: reserved flags, and unmap where it has no meaning. */
 	if (range.flags & ~(zero ? VIRTIO_BLK_WRITE_ZEROES_FLAG_UNMAP : 0U)) {
 		finish(queue, req, VIRTIO_BLK_S_UNSUPP);
@@ -306,7 +265,7 @@ static void dispatch(struct virtio_queue *queue, struct blk_request *req, uint64
 		begin(queue, req);
 		break;
 	case VIRTIO_BLK_T_GET_ID:
-		iov_copy(req->iov, req->nr, blk->serial, sizeof(blk->serial), false);
+		iov_scatter(req->iov, req->nr, blk->serial, sizeof(blk->serial));
 		finish(queue, req, VIRTIO_BLK_S_OK);
 		break;
 	case VIRTIO_BLK_T_DISCARD:
@@ -328,7 +287,7 @@ static bool parse(struct blk_request *req, const struct virtqueue_chain *chain, 
 
 	if (chain->out_len < sizeof(header) || !chain->in_len || chain->in_len > UINT32_MAX)
 		return false;
-	iov_copy(iov, nr, &header, sizeof(header), true);
+	iov_gather(iov, nr, &header, sizeof(header));
 	iov_advance(iov, &first, &nr, sizeof(header));
 	last = &iov[chain->nr_out + chain->nr_in - 1];
 	last->iov_len--;

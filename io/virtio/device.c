@@ -49,7 +49,7 @@ static bool poll_queue(struct ring_poller *poller)
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
 	uint16_t before = queue->vq.next_avail;
 
-	if (queue->stopping || !queue->vq.size || !virtqueue_has_chains(&queue->vq))
+	if (queue->sated || queue->stopping || !queue->vq.size || !virtqueue_has_chains(&queue->vq))
 		return false;
 	process(queue);
 	/* A device that takes one at a time may leave them for later. */
@@ -60,7 +60,7 @@ static bool rest_queue(struct ring_poller *poller)
 {
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
 
-	if (queue->resting || queue->stopping || !queue->vq.size)
+	if (queue->resting || queue->sated || queue->stopping || !queue->vq.size)
 		return false;
 	queue->resting = true;
 	return virtqueue_request_kick(&queue->vq) && poll_queue(poller);
@@ -87,6 +87,8 @@ static void start(struct ring_work *work)
 
 	queue->started = true;
 	queue->stopping = false;
+	queue->resting = false;
+	queue->sated = false;
 	virtio_queue_hold(queue);
 	ring_register_file(queue->ring, queue->kick_fd);
 	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
@@ -99,7 +101,6 @@ static void start(struct ring_work *work)
 		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
 							  : "a queue lies where it may not");
 	}
-	queue->resting = false;
 	ring_add_poller(queue->ring, &queue->poller);
 	ring_poll(queue->ring, &queue->kick_op, queue->kick_fd);
 	/* Chains may be there already. */
@@ -209,6 +210,8 @@ static bool features_are_acceptable(const struct virtio_device *dev)
 /* Device locked. */
 static void run_queues(struct virtio_device *dev)
 {
+	if (dev->ops->activate)
+		dev->ops->activate(dev);
 	for (unsigned i = 0; i < dev->nr_queues; i++) {
 		if (!dev->queue[i].enabled)
 			continue;

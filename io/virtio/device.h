@@ -38,6 +38,8 @@ struct virtio_device_ops {
 	void (*stopped)(struct virtio_queue *queue);
 	/* Have what is in flight end soon. Ring thread; may be NULL. */
 	void (*cancel)(struct virtio_queue *queue);
+	/* The driver has set DRIVER_OK; device locked, before any queue starts. May be NULL. */
+	void (*activate)(struct virtio_device *dev);
 	/* Free what it is embedded in. Main thread; the device was reset and destroyed. */
 	void (*free)(struct virtio_device *dev);
 };
@@ -72,6 +74,7 @@ struct virtio_queue {
 	struct ring_work flush_work; /* deferred to the end of the ring's turn */
 	struct ring_poller poller;
 	bool resting; /* the driver was asked for a kick */
+	bool sated;   /* the type's to set: it does not wait for chains, so no kick is needed */
 	bool started, stopping;
 	unsigned nr_busy; /* requests whose operations are in flight */
 };

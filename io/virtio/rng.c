@@ -62,7 +62,7 @@ static void process(struct virtio_queue *queue)
 	if (rng->iov[0].iov_len > MAX_READ)
 		rng->iov[0].iov_len = MAX_READ;
 	virtio_queue_hold(queue);
-	ring_readv(queue->ring, &rng->op, rng->fd, rng->iov, 1, UINT64_MAX);
+	ring_readv(queue->ring, &rng->op, rng->fd, rng->iov, 1, UINT64_MAX, 0);
 }
 
 static void cancel(struct virtio_queue *queue)

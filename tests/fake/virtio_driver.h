@@ -17,7 +17,7 @@
 #include "io/virtio/pci.h"
 
 #define DRIVER_QUEUE_SIZE 128 /* or what the device has, if less */
-#define DRIVER_MAX_QUEUES 4
+#define DRIVER_MAX_QUEUES 5
 #define DRIVER_MEMORY	  (32 * MIB)
 #define DRIVER_DATA	  (1 * MIB)
 

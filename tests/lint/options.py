@@ -12,26 +12,31 @@ import sys
 
 VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
-KEYED = ("--cpus", "--memory", "--device")
+KEYED = ("--cpus", "--memory", "--disk", "--net", "--device")
 
 
 def from_help(torc):
     """Options and keys from the lines that start with two blanks and a dash."""
     text = subprocess.run([torc, "--help"], check=True, capture_output=True, text=True).stdout
     options, keys = set(), {}
+    # Keys go on in the next line.
+    text = re.sub(r"\n +\[,", "[,", text)
     for line in re.findall(r"^  (-.*)$", text, re.MULTILINE):
         names = re.match(r"(-[-\w]+(?:, -[-\w]+)*)", line).group(1).split(", ")
         options.update(names)
         if names[0] in KEYED:
-            keys[names[0]] = set(re.findall(r"\b([a-z]+)=", line))
+            keys[names[0]] = set(re.findall(r"\b([a-z_]+)=", line))
     return options, keys
 
 
 def from_man():
-    """Options and keys from the .It Fl lines."""
+    """Options and keys from the .It Fl lines, and from the .It Cm lines below one."""
     options, keys = set(), {}
     text = (VMM / "torc.1").read_text().replace("\\\n", "")
+    names = [""]
     for line in text.splitlines():
+        if line.startswith(".It Cm ") and names[0] in KEYED:
+            keys[names[0]].update(re.findall(r"Cm (\w+) Ns =", line)[:1])
         if not line.startswith(".It Fl "):
             continue
         flags = re.match(r"\.It Fl ([-\w]+(?: , [-\w]+)*)", line).group(1)

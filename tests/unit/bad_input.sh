@@ -115,7 +115,7 @@ usage 'no vCPU' 'option --cpus: key boot' 'too few' 'from 1 to 255' --kernel "$b
 usage 'too many vCPUs' 'option --cpus: key boot' 'too many' 'from 1 to 255' --kernel "$bz" --cpus 256
 
 # Options and keys of Cloud Hypervisor that torc does not have yet.
-for option in net fs api-socket firmware numa; do
+for option in fs api-socket firmware numa; do
 	usage "--$option" "option --$option" 'not supported yet' 'leave it out' --kernel "$bz" --$option path=/tmp
 done
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/vmm/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -214,6 +215,37 @@ static void disks_are_read(void **state)
 	config_destroy(&c);
 }
 
+static void nets_are_read(void **state)
+{
+	static const uint8_t mac[] = { 2, 0xab, 0, 0, 0, 1 };
+	struct config c = good("--kernel k --net tap=,mac=,ip=,mask= --net tap=t0,ip=10.0.0.1,"
+			       "mask=255.255.0.0,mac=02:ab:00:00:00:01,mtu=9000,num_queues=8,"
+			       "queue_size=512,id=n fd=[5,3] fd=4,mac=02:ab:00:00:00:01");
+
+	assert_int_equal(c.nr_nets, 4);
+	assert_null(c.net[0].tap);
+	assert_false(c.net[0].has_mac);
+	assert_string_equal(c.net[0].id, "_net0");
+	assert_int_equal(c.net[0].ip.s_addr, 0);
+	assert_int_equal(c.net[0].nr_pairs, 1);
+	assert_int_equal(c.net[0].queue_size, 256);
+	assert_string_equal(c.net[1].tap, "t0");
+	assert_string_equal(c.net[1].id, "n");
+	assert_int_equal(ntohl(c.net[1].ip.s_addr), 0x0a000001);
+	assert_int_equal(ntohl(c.net[1].mask.s_addr), 0xffff0000);
+	assert_true(c.net[1].has_mac);
+	assert_memory_equal(c.net[1].mac, mac, sizeof(mac));
+	assert_int_equal(c.net[1].mtu, 9000);
+	assert_int_equal(c.net[1].nr_pairs, 4);
+	assert_int_equal(c.net[1].queue_size, 512);
+	assert_int_equal(c.net[2].nr_fds, 2);
+	assert_int_equal(c.net[2].nr_pairs, 2);
+	assert_int_equal(c.net[2].fd[0], 5);
+	assert_int_equal(c.net[2].fd[1], 3);
+	assert_int_equal(c.net[3].nr_fds, 1);
+	config_destroy(&c);
+}
+
 static void as_many_devices_as_slots_and_no_more(void **state)
 {
 	char line[1024] = "--kernel k --device";
@@ -403,6 +435,32 @@ static const struct bad bad_disks[] = {
 	{ "--disk pth=/a", "key pth", "unknown", "did you mean path?" },
 };
 
+static const struct bad bad_nets[] = {
+	{ "--net tap0", "key tap0", "unknown", "did you mean tap?" },
+	{ "--net tap=a-name-that-is-too-long", "key tap", "more than 15 characters", "shorten" },
+	{ "--net tap=a tap=a", "key tap", "a is given twice", "several queues" },
+	{ "--net ip=10.0.0", "key ip", "10.0.0 is no IPv4 address", "192.168.249.1" },
+	{ "--net ip=fe80::1", "key ip", "is no IPv4 address", "" },
+	{ "--net ip=10.0.0.1,mask=255.0.255.0", "key mask", "ones after a zero", "255.255.255.0" },
+	{ "--net mask=255.255.255.0", "key mask", "without ip", "add the address" },
+	{ "--net mac=02:00:00:00:00", "key mac", "is no MAC address", "02:00:00:00:00:01" },
+	{ "--net mac=02:00:00:00:00:01:02", "key mac", "is no MAC address", "" },
+	{ "--net mac=2:0:0:0:0:1", "key mac", "is no MAC address", "" },
+	{ "--net mac=01:00:00:00:00:01", "key mac", "a group's address", "even" },
+	{ "--net mtu=67", "key mtu", "67 is less than 68", "1500" },
+	{ "--net mtu=65522", "key mtu", "too many", "" },
+	{ "--net num_queues=3", "key num_queues", "3 is odd", "in pairs" },
+	{ "--net num_queues=66", "key num_queues", "too many", "1 to 64" },
+	{ "--net queue_size=3", "key queue_size", "3 is no power of two", "" },
+	{ "--net fd=1", "key fd", "no list of descriptors from 3 on", "fd=[3,4]" },
+	{ "--net fd=[3,x]", "key fd", "no list of descriptors", "" },
+	{ "--net fd=3,num_queues=4", "key num_queues", "4 queues need 2 descriptors", "leave" },
+	{ "--net fd=3,tap=t", "key tap", "given beside fd", "before" },
+	{ "--net fd=3,mtu=1500", "key mtu", "given beside fd", "" },
+	{ "--net tap=a,id=x --disk path=/b,id=x", "key id", "x is taken by a", "" },
+	{ "--net vhost=on", "key vhost", "not supported yet", "" },
+};
+
 static const struct bad bad_rngs[] = {
 	{ "--rng /dev/urandom", "key /dev/urandom", "unknown", "it takes src=" },
 	{ "--rng src=", "key src", "has no value", "src=VALUE" },
@@ -482,6 +540,7 @@ static void bad_values_of_memory_are_refused(void **state)
 static void bad_values_of_device_are_refused(void **state)
 {
 	expect_bad(bad_rngs, ARRAY_SIZE(bad_rngs), "--kernel k ");
+	expect_bad(bad_nets, ARRAY_SIZE(bad_nets), "--kernel k ");
 	expect_bad(bad_disks, ARRAY_SIZE(bad_disks), "--kernel k ");
 	expect_bad(bad_devices, ARRAY_SIZE(bad_devices), "--kernel k ");
 }
@@ -494,9 +553,9 @@ static void bad_values_of_serial_and_console_are_refused(void **state)
 static void what_cloud_hypervisor_has_and_torc_not_yet_is_named(void **state)
 {
 	static const char *const names[] = {
-		"net",	    "api-socket", "memory-zone", "numa",	  "platform", "fs",
-		"firmware", "pmem",	  "vsock",	 "event-monitor", "landlock", "seccomp",
-		"vdpa",	    "balloon",	  "tpm",	 "watchdog",
+		"api-socket", "memory-zone", "numa",	"platform",	 "fs",
+		"firmware",   "pmem",	     "vsock",	"event-monitor", "landlock",
+		"seccomp",    "vdpa",	     "balloon", "tpm",		 "watchdog",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -574,7 +633,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 15);
+	assert_int_equal(n, 16);
 	free(text);
 }
 
@@ -591,6 +650,7 @@ int main(void)
 		cmocka_unit_test(devices_follow_one_option_or_several),
 		cmocka_unit_test(default_ids_pass_over_those_that_were_given),
 		cmocka_unit_test(disks_are_read),
+		cmocka_unit_test(nets_are_read),
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
 		cmocka_unit_test(v_counts),
 		cmocka_unit_test(log_options),

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "io/virtio/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <linux/if_tun.h>
+#include <linux/virtio_net.h>
+
+#include "core/base/fd.h"
+
+#define DEVICE "/dev/net/tun"
+
+static int open_device(struct error *err)
+{
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC), r = -errno;
+
+	if (fd >= 0)
+		return fd;
+	error_set(err, r, DEVICE);
+	if (r == -ENOENT || r == -ENODEV)
+		error_remedy(err, "load its driver: modprobe tun");
+	return r;
+}
+
+static int attach_error(int r, const char *name, unsigned nr, struct error *err)
+{
+	error_set(err, r, "tap %s", name);
+	if (r == -EPERM)
+		error_remedy(
+			err,
+			"run torc with CAP_NET_ADMIN, or have the administrator make the interface for this "
+			"user: ip tuntap add %s mode tap user $USER%s vnet_hdr",
+			name, nr > 1 ? " multi_queue" : "");
+	else if (r == -EBUSY) {
+		error_reason(err, "in use by another program");
+		error_remedy(err, "end that one, or use another interface");
+	} else if (r == -EINVAL) {
+		error_reason(err,
+			     nr > 1 ? "it is there, but not as a TAP interface with several queues"
+				    : "it is there, but not as a TAP interface with one queue");
+		error_remedy(err, "use another name, or delete it: ip link delete %s", name);
+	}
+	return r;
+}
+
+static int set_name(struct ifreq *ifr, const char *name, struct error *err)
+{
+	if (strlen(name) < sizeof(ifr->ifr_name)) {
+		strcpy(ifr->ifr_name, name);
+		return 0;
+	}
+	error_set(err, -EINVAL, "tap %s", name);
+	error_reason(err, "a name of more than %zu characters", sizeof(ifr->ifr_name) - 1);
+	return error_remedy(err, "shorten it");
+}
+
+static int add_queue(struct tap *tap, const struct tap_config *config, struct error *err)
+{
+	const char *name = tap->nr ? tap->name : config->name ? config->name : "vmtap%d";
+	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
+						  (config->nr_pairs > 1 ? IFF_MULTI_QUEUE : 0)) };
+	int r = set_name(&ifr, name, err), fd;
+
+	if (r)
+		return r;
+	fd = open_device(err);
+	if (fd < 0)
+		return fd;
+	if (ioctl(fd, TUNSETIFF, &ifr)) {
+		r = attach_error(-errno, name, config->nr_pairs, err);
+		fd_close(&fd);
+		return r;
+	}
+	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
+	tap->fd[tap->nr++] = fd;
+	return 0;
+}
+
+static int refuse_fd(int fd, const char *reason, struct error *err)
+{
+	error_set(err, -EINVAL, "fd %d", fd);
+	error_reason(err, "%s", reason);
+	return error_remedy(err, "pass what TUNSETIFF was called on, one for each pair of queues");
+}
+
+static int adopt_queue(struct tap *tap, int fd, struct error *err)
+{
+	const short need = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
+	struct ifreq ifr = { 0 };
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0)
+		return refuse_fd(fd, "not open", err);
+	if (ioctl(fd, TUNGETIFF, &ifr) || (ifr.ifr_flags & need) != need)
+		return refuse_fd(fd, "not of a TAP interface with IFF_NO_PI and IFF_VNET_HDR", err);
+	if (tap->nr && strncmp(tap->name, ifr.ifr_name, sizeof(tap->name)) != 0)
+		return refuse_fd(fd, "of another interface than those before", err);
+	/* A ring waits for packets itself; from a non-blocking descriptor it would get EAGAIN. */
+	if (fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+		return refuse_fd(fd, strerror(errno), err);
+	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
+	tap->fd[tap->nr++] = fd;
+	return 0;
+}
+
+static int configure_address(int sock, struct ifreq *ifr, unsigned long request,
+			     struct in_addr addr)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_addr = addr };
+
+	memcpy(&ifr->ifr_addr, &sin, sizeof(sin));
+	return ioctl(sock, request, ifr) ? -errno : 0;
+}
+
+static int bring_up(int sock, struct ifreq *ifr)
+{
+	if (ioctl(sock, SIOCGIFFLAGS, ifr))
+		return -errno;
+	if (ifr->ifr_flags & IFF_UP)
+		return 0;
+	ifr->ifr_flags |= IFF_UP;
+	return ioctl(sock, SIOCSIFFLAGS, ifr) ? -errno : 0;
+}
+
+static int configure(const struct tap *tap, const struct tap_config *config, struct error *err)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
+	struct ifreq ifr = { 0 };
+	const char *what = "IP address";
+
+	if (sock < 0)
+		return error_set(err, -errno, "socket for tap %s", tap->name);
+	memcpy(ifr.ifr_name, tap->name, sizeof(ifr.ifr_name));
+	if (config->ip.s_addr)
+		r = configure_address(sock, &ifr, SIOCSIFADDR, config->ip);
+	if (!r && config->ip.s_addr) {
+		what = "network mask";
+		r = configure_address(sock, &ifr, SIOCSIFNETMASK, config->mask);
+	}
+	if (!r && config->mtu) {
+		what = "MTU";
+		ifr.ifr_mtu = (int)config->mtu;
+		r = ioctl(sock, SIOCSIFMTU, &ifr) ? -errno : 0;
+	}
+	if (!r) {
+		what = "bringing it up";
+		r = bring_up(sock, &ifr);
+	}
+	close(sock);
+	if (!r)
+		return 0;
+	error_set(err, r, "tap %s: %s", tap->name, what);
+	if (r == -EPERM)
+		error_remedy(
+			err,
+			"run torc with CAP_NET_ADMIN, or leave ip, mask and mtu out and bring the interface "
+			"up before");
+	return r;
+}
+
+static int set_header(const struct tap *tap, struct error *err)
+{
+	int size = sizeof(struct virtio_net_hdr_mrg_rxbuf);
+
+	for (unsigned i = 0; i < tap->nr; i++) {
+		if (ioctl(tap->fd[i], TUNSETVNETHDRSZ, &size))
+			return error_set(err, -errno, "tap %s: TUNSETVNETHDRSZ", tap->name);
+	}
+	return 0;
+}
+
+int tap_open(struct tap *tap, const struct tap_config *config, struct error *err)
+{
+	struct tap t = { 0 };
+	int r = 0;
+
+	for (unsigned i = 0; i < config->nr_pairs && !r; i++)
+		r = config->fd ? adopt_queue(&t, config->fd[i], err) : add_queue(&t, config, err);
+	if (!r)
+		r = set_header(&t, err);
+	/* Whoever made the interface has configured it. */
+	if (!r && !config->fd)
+		r = configure(&t, config, err);
+	if (!r) {
+		*tap = t;
+		return 0;
+	}
+	for (unsigned i = t.nr; config->fd && i < config->nr_pairs; i++)
+		close(config->fd[i]);
+	tap_close(&t);
+	return r;
+}
+
+void tap_close(struct tap *tap)
+{
+	for (unsigned i = 0; i < tap->nr; i++)
+		fd_close(&tap->fd[i]);
+	tap->nr = 0;
+}
+
+int tap_set_offload(const struct tap *tap, unsigned offload)
+{
+	/* They are the interface's: any descriptor will do. */
+	return ioctl(tap->fd[0], TUNSETOFFLOAD, offload) ? -errno : 0;
+}
+
+int tap_attach(const struct tap *tap, unsigned pair, bool on)
+{
+	struct ifreq ifr = { .ifr_flags = on ? IFF_ATTACH_QUEUE : IFF_DETACH_QUEUE };
+
+	/* EINVAL: it is so already. */
+	return ioctl(tap->fd[pair], TUNSETQUEUE, &ifr) && errno != EINVAL ? -errno : 0;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Tap: the host's end of a virtio network device: a TAP interface, one descriptor for each pair of queues.
+ *
+ * Every packet has a struct virtio_net_hdr_mrg_rxbuf in front of it. The main thread opens and closes it; rings read and
+ * write its descriptors; tap_set_offload() and tap_attach() may be called by any thread.
+ * Source: Documentation/networking/tuntap.rst, linux/if_tun.h.
+ */
+#ifndef IO_VIRTIO_TAP_H
+#define IO_VIRTIO_TAP_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/error.h"
+
+#define TAP_MAX_PAIRS 32
+
+struct tap {
+	char name[IFNAMSIZ];
+	unsigned nr; /* descriptors; 0: not open */
+	int fd[TAP_MAX_PAIRS];
+};
+
+struct tap_config {
+	const char *name;  /* NULL: the kernel numbers it, vmtap0 and so on */
+	struct in_addr ip; /* of the host's end; 0: none is set */
+	struct in_addr mask;
+	unsigned mtu;	   /* 0: as it is */
+	unsigned nr_pairs; /* 1 to TAP_MAX_PAIRS */
+	const int *fd; /* @nr_pairs of an interface that somebody else has made; NULL: open it */
+};
+
+/**
+ * tap_open - make the interface, or join it if it is there, and bring it up
+ * @tap: untouched on failure
+ * @config: given descriptors are the tap's from then on, also after a failure
+ * @err: filled on failure
+ *
+ * Return: 0; -EPERM no CAP_NET_ADMIN; -EBUSY another has it; -EINVAL no TAP descriptor, or an interface that differs;
+ * -errno.
+ */
+int tap_open(struct tap *tap, const struct tap_config *config, struct error *err);
+
+/**
+ * tap_close - close it; an interface that is not persistent goes
+ * @tap: open or zeroed
+ */
+void tap_close(struct tap *tap);
+
+/**
+ * tap_set_offload - say what the guest can receive
+ * @tap: open
+ * @offload: TUN_F_*
+ *
+ * Return: 0; -errno.
+ */
+int tap_set_offload(const struct tap *tap, unsigned offload);
+
+/**
+ * tap_attach - have the kernel send packets to a pair's descriptor, or no longer
+ * @tap: open, with several pairs
+ * @pair: its number
+ * @on: or off
+ *
+ * Return: 0; -errno.
+ */
+int tap_attach(const struct tap *tap, unsigned pair, bool on);
+
+#endif
