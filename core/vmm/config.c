@@ -41,7 +41,6 @@ static const char *const not_yet[] = {
 	"no-shutdown",
 	"numa",
 	"pci-segment",
-	"platform",
 	"pmem",
 	"pvmemcontrol",
 	"pvpanic",
@@ -294,6 +293,7 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 			.memory = { .size = 512 * MIB, .thp = true },
 			.serial = { .mode = SERIAL_TTY },
 			.console = SERIAL_OFF,
+			.ring_poll_us = CONFIG_RING_POLL_AUTO,
 			.log = { .level = LOG_LEVEL_WARNING },
 		},
 	};
@@ -330,6 +330,7 @@ void config_destroy(struct config *config)
 		free(config->disk[i].path);
 		free(config->disk[i].id);
 		free(config->disk[i].serial);
+		free(config->disk[i].affinity);
 	}
 	for (unsigned i = 0; i < config->nr_nets; i++) {
 		free(config->net[i].tap);

@@ -9,7 +9,9 @@
 #ifndef CORE_VMM_CONFIG_H
 #define CORE_VMM_CONFIG_H
 
+#include <limits.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,8 +21,15 @@
 #include "io/serial/serial.h"
 #include "io/virtio/tap.h"
 
-#define CONFIG_MAX_CPUS	   255
-#define CONFIG_MAX_DEVICES 31 /* of all kinds: one slot of the PCI bus each */
+#define CONFIG_MAX_CPUS	      255
+#define CONFIG_RING_POLL_AUTO UINT_MAX
+#define CONFIG_MAX_DEVICES    31 /* of all kinds: one slot of the PCI bus each */
+
+/** "0@[1,3-5]": something with a number, and the CPUs it may run on. */
+struct config_affinity {
+	unsigned index;
+	cpu_set_t cpus;
+};
 
 struct config_topology {
 	unsigned threads_per_core;
@@ -52,6 +61,8 @@ struct config_disk {
 	bool direct;
 	unsigned nr_queues; /* 0: one for each vCPU */
 	unsigned queue_size;
+	struct config_affinity *affinity; /* nr_affinities of them: of queues */
+	unsigned nr_affinities;
 };
 
 struct config_net {
@@ -88,7 +99,8 @@ struct config {
 	struct config_disk disk[CONFIG_MAX_DEVICES];
 	unsigned nr_nets;
 	struct config_net net[CONFIG_MAX_DEVICES];
-	char *rng; /* path of the entropy source; NULL: no such device */
+	char *rng;	       /* path of the entropy source; NULL: no such device */
+	unsigned ring_poll_us; /* CONFIG_RING_POLL_AUTO: as the ring finds best */
 	struct log_config log;
 };
 

@@ -15,6 +15,7 @@ enum {
 	DISK_NUM_QUEUES,
 	DISK_QUEUE_SIZE,
 	DISK_SERIAL,
+	DISK_AFFINITY,
 	DISK_ID
 };
 
@@ -26,8 +27,8 @@ static const struct config_key_set disk_keys = {
 		[DISK_NUM_QUEUES] = { "num_queues", false },
 		[DISK_QUEUE_SIZE] = { "queue_size", false },
 		[DISK_SERIAL] = { "serial", false },
+		[DISK_AFFINITY] = { "queue_affinity", false },
 		[DISK_ID] = { "id", false },
-		{ "queue_affinity", true },
 		{ "image_type", true },
 		{ "iommu", true },
 		{ "pci_segment", true },
@@ -93,6 +94,9 @@ static int add_disk(struct config *config, const struct config_pairs *pairs, str
 		r = config_copy_string(&disk.id, pairs->value[DISK_ID], err);
 	if (!r && pairs->value[DISK_SERIAL])
 		r = config_copy_string(&disk.serial, pairs->value[DISK_SERIAL], err);
+	if (!r)
+		r = config_pairs_affinity(pairs, DISK_AFFINITY, VIRTIO_BLK_MAX_QUEUES - 1,
+					  &disk.affinity, &disk.nr_affinities, err);
 	if (r) {
 		free(disk.path);
 		free(disk.id);

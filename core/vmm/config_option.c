@@ -9,6 +9,8 @@
 #include "core/base/bits.h"
 #include "core/vmm/config_value.h"
 
+#define MAX_RING_POLL_US 10000
+
 #define MEMORY_STEP (2 * MIB)
 #define MEMORY_MIN  (64 * MIB)
 #define MEMORY_MAX  (1ULL << 52) /* an x86-64 physical address has at most 52 bits */
@@ -446,6 +448,45 @@ static int set_rng(struct config *config, const char *value, struct error *err)
 	return r;
 }
 
+enum {
+	PLATFORM_RING_POLL_US
+};
+
+static const struct config_key_set platform_keys = {
+	.key = {
+		[PLATFORM_RING_POLL_US] = { "ring_poll_us", false },
+		{ "iommu_address_width", true },
+		{ "iommu_segments", true },
+		{ "num_pci_segments", true },
+		{ "oem_strings", true },
+		{ "serial_number", true },
+		{ "sev_snp", true },
+		{ "tdx", true },
+		{ "uuid", true },
+		{ "vfio_p2p_dma", true },
+	},
+};
+
+static int set_platform(struct config *config, const char *value, struct error *err)
+{
+	struct config_pairs pairs;
+	int r = config_pairs_parse(&pairs, value, &platform_keys, err);
+
+	if (r)
+		return r;
+	/* Numbers start at 1; none is a choice here. */
+	if (pairs.value[PLATFORM_RING_POLL_US] && !strcmp(pairs.value[PLATFORM_RING_POLL_US], "0"))
+		config->ring_poll_us = 0;
+	else
+		r = config_pairs_unsigned(&pairs, PLATFORM_RING_POLL_US, MAX_RING_POLL_US,
+					  &config->ring_poll_us, err);
+	if (r)
+		error_remedy(err, "give microseconds from 0, never to poll, to %u",
+			     MAX_RING_POLL_US);
+	config_pairs_destroy(&pairs);
+	return r;
+}
+
 static int set_log_file(struct config *config, const char *value, struct error *err)
 {
 	char *copy = NULL;
@@ -481,6 +522,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", true, false, set_device },
 	{ "serial", "tty", false, false, set_serial },
 	{ "console", "off", false, false, set_console },
+	{ "platform", "ring_poll_us=50", false, false, set_platform },
 	{ "log-file", "/var/log/torc.log", false, false, set_log_file },
 	{ "log-format", "json", false, false, set_log_format },
 };

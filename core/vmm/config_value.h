@@ -78,6 +78,22 @@ int config_pairs_refuse(const struct config_pairs *pairs, unsigned key, struct e
 int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned max,
 			  unsigned *out, struct error *err);
 
+struct config_affinity; /* config.h */
+
+/**
+ * config_pairs_affinity - a key's value as "[0@[1,3-5],1@[2]]"
+ * @pairs: parsed
+ * @key: index into the key set
+ * @max: the greatest number before an @
+ * @out: receives an array to be freed; untouched when the key was not given, and on failure
+ * @nr: receives its length; likewise
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_pairs_affinity(const struct config_pairs *pairs, unsigned key, unsigned max,
+			  struct config_affinity **out, unsigned *nr, struct error *err);
+
 /**
  * config_pairs_size - a key's value as bytes: digits, then K, M, G or T for powers of 1,024
  * @pairs: parsed

@@ -159,7 +159,8 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 
 	machine->vcpu = calloc(nr, sizeof(*machine->vcpu));
 	machine->ring_thread = calloc(nr, sizeof(*machine->ring_thread));
-	if (!machine->vcpu || !machine->ring_thread)
+	machine->pin = calloc(nr, sizeof(*machine->pin));
+	if (!machine->vcpu || !machine->ring_thread || !machine->pin)
 		return error_set(err, -ENOMEM, "vCPUs");
 	for (unsigned i = 0; i < nr; i++) {
 		int r = vcpu_init(&machine->vcpu[i], &machine->vm, i, &machine->topology, cpuid,
@@ -167,7 +168,8 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 
 		if (!r) {
 			machine->nr_vcpus++;
-			r = ring_thread_start(&machine->ring_thread[i], i, err);
+			r = ring_thread_start(&machine->ring_thread[i], i,
+					      machine->config->ring_poll_us, err);
 		}
 		if (r)
 			return r;
@@ -329,6 +331,7 @@ void machine_free(struct machine *machine)
 	/* Only now: the buses' lists of readers go through the vCPUs. */
 	free(machine->vcpu);
 	free(machine->ring_thread);
+	free(machine->pin);
 	free(machine->apic_ids);
 	guest_mem_destroy(&machine->mem);
 	boot_destroy(&machine->boot);

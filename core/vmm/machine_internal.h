@@ -5,6 +5,7 @@
 #ifndef CORE_VMM_MACHINE_INTERNAL_H
 #define CORE_VMM_MACHINE_INTERNAL_H
 
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -46,6 +47,12 @@ struct machine_loader {
 	struct error error;
 };
 
+/** Where a ring's thread was told to run. */
+struct machine_pin {
+	bool is_set;
+	cpu_set_t cpus;
+};
+
 #define MACHINE_NR_IRQCHIPS 3 /* both PICs and the I/O APIC */
 
 struct machine {
@@ -63,6 +70,7 @@ struct machine {
 	struct vcpu *vcpu;
 	unsigned nr_vcpus; /* initialised so far */
 	struct ring_thread *ring_thread;
+	struct machine_pin *pin; /* of each ring's thread */
 	unsigned nr_ring_threads;
 
 	struct vfio_ioas ioas;

@@ -8,6 +8,7 @@
 #include "io/virtio/blk.h"
 #include "io/virtio/net.h"
 #include "io/virtio/rng.h"
+#include "numa/affinity.h"
 
 /* Queues in groups of @per_ring go round the rings. */
 static int add(struct machine *machine, struct virtio_pci *vp, unsigned per_ring, struct error *err)
@@ -24,6 +25,44 @@ static int add(struct machine *machine, struct virtio_pci *vp, unsigned per_ring
 		virtio_pci_set_ring(vp, q, &machine->ring_thread[i].ring);
 	}
 	machine->virtio[machine->nr_virtio++] = vp;
+	return 0;
+}
+
+/* A ring has one thread, for the queues of all disks. */
+static int pin_ring(struct machine *machine, unsigned i, const cpu_set_t *cpus, struct error *err)
+{
+	struct machine_pin *pin = &machine->pin[i];
+
+	if (pin->is_set && !CPU_EQUAL(&pin->cpus, cpus)) {
+		error_set(err, -EINVAL, "ring %u", i);
+		error_reason(
+			err,
+			"it serves a queue of another disk or number, for which other CPUs were given");
+		return error_remedy(err, "give all queues i, i + %u and so on the same CPUs",
+				    machine->nr_ring_threads);
+	}
+	*pin = (struct machine_pin){ .is_set = true, .cpus = *cpus };
+	return affinity_set(machine->ring_thread[i].thread, cpus, err);
+}
+
+static int pin_queues(struct machine *machine, const struct config_disk *disk, unsigned nr_queues,
+		      struct error *err)
+{
+	for (unsigned i = 0; i < disk->nr_affinities; i++) {
+		const struct config_affinity *affinity = &disk->affinity[i];
+		int r = 0;
+
+		if (affinity->index < nr_queues) {
+			r = pin_ring(machine, affinity->index % machine->nr_ring_threads,
+				     &affinity->cpus, err);
+		} else {
+			r = error_set(err, -EINVAL, "queue %u", affinity->index);
+			error_reason(err, "the disk has %u", nr_queues);
+			error_remedy(err, "leave it out, or give the disk more by num_queues=");
+		}
+		if (r)
+			return error_set(err, r, "disk %s: queue_affinity", disk->path);
+	}
 	return 0;
 }
 
@@ -44,6 +83,8 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 
 	if (!r)
 		r = add(machine, vp, 1, err);
+	if (!r)
+		r = pin_queues(machine, disk, options.nr_queues, err);
 	if (!r)
 		virtio_blk_describe(vp);
 	return r;

@@ -3,7 +3,7 @@
 # Needs nothing but bash; source it, or install it as bash-completion's completions/torc.
 # shellcheck shell=bash
 
-_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --net --rng --device --serial --console
+_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --net --rng --device --serial --console --platform
 	--log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
@@ -83,7 +83,10 @@ _torc_value()
 		_torc_pairs "$2" size= thp=
 		;;
 	--disk)
-		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= id=
+		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= queue_affinity= id=
+		;;
+	--platform)
+		_torc_pairs "$2" ring_poll_us=
 		;;
 	--net)
 		_torc_pairs "$2" tap= ip= mask= mac= mtu= fd= num_queues= queue_size= id=

@@ -14,6 +14,9 @@ static void *ring_thread_main(void *arg)
 	struct ring_thread *t = arg;
 	int r = ring_init(&t->ring, RING_ENTRIES, &t->error);
 
+	if (!r && t->poll_us != RING_POLL_AUTO)
+		ring_set_poll(&t->ring, t->poll_us);
+
 	pthread_mutex_lock(&t->lock);
 	t->result = r;
 	t->is_ready = true;
@@ -33,12 +36,13 @@ static void *ring_thread_main(void *arg)
 	return NULL;
 }
 
-int ring_thread_start(struct ring_thread *t, unsigned index, struct error *err)
+int ring_thread_start(struct ring_thread *t, unsigned index, unsigned poll_us, struct error *err)
 {
 	char name[16];
 	int r;
 
 	memset(t, 0, sizeof(*t));
+	t->poll_us = poll_us;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
 	snprintf(name, sizeof(name), "ring%u", index);

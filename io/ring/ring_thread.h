@@ -7,15 +7,19 @@
 #ifndef IO_RING_RING_THREAD_H
 #define IO_RING_RING_THREAD_H
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
 
 #include "core/base/error.h"
 #include "io/ring/ring.h"
 
+#define RING_POLL_AUTO UINT_MAX
+
 struct ring_thread {
 	struct ring ring;
 	pthread_t thread;
+	unsigned poll_us;
 	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -29,11 +33,12 @@ struct ring_thread {
  * ring_thread_start - start a thread that runs a ring
  * @t: embedded; stays in place
  * @index: N of its name
+ * @poll_us: as ring_set_poll(); RING_POLL_AUTO for its default
  * @err: filled on failure
  *
  * Returns at once; call ring_thread_wait() before using the ring. Return: 0; -errno of pthread_create().
  */
-int ring_thread_start(struct ring_thread *t, unsigned index, struct error *err);
+int ring_thread_start(struct ring_thread *t, unsigned index, unsigned poll_us, struct error *err);
 
 /**
  * ring_thread_wait - wait until its ring is up

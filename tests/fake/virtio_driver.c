@@ -30,7 +30,8 @@ int driver_init(struct driver *d)
 	d->vm.fd = 1;
 	if (guest_mem_init(&d->mem, &mem, NULL) || iobus_init(&d->vm.mmio, "mmio") ||
 	    irq_table_init(&d->vm.irq, d->vm.fd, NULL) || ring_init(&d->ring, 8, NULL) ||
-	    ring_thread_start(&d->ring_thread, 0, NULL) || ring_thread_wait(&d->ring_thread, NULL))
+	    ring_thread_start(&d->ring_thread, 0, RING_POLL_AUTO, NULL) ||
+	    ring_thread_wait(&d->ring_thread, NULL))
 		return -1;
 	irq_batch_init(&d->batch, &d->ring, &d->vm.irq);
 	d->host = (struct virtio_host){ &d->vm, &d->mem, &d->batch };

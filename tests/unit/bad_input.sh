@@ -228,6 +228,12 @@ disk 'disk is a FIFO' 'neither a regular file nor a block device' 'give a raw im
 disk 'disk is a character device' 'neither a regular file nor a block device' 'give a raw image' /dev/zero
 disk 'disk empty' 'smaller than a block of 512 bytes' 'make it larger' "$tmp/empty"
 truncate -s 1M "$tmp/image"
+refused 'queue on a CPU that is not there' 1 "disk $tmp/image: queue_affinity: CPU 1023" 'not there' 'choose from' \
+	"$torc" --kernel "$bz" --disk "path=$tmp/image,queue_affinity=[0@[1023]]"
+refused 'queue that is not there' 1 "disk $tmp/image: queue_affinity: queue 1" 'the disk has 1' 'num_queues=' \
+	"$torc" --kernel "$bz" --disk "path=$tmp/image,queue_affinity=[1@[0]]"
+refused 'queues of a ring at odds' 1 "disk $tmp/image: queue_affinity: ring 0" 'other CPUs were given' 'the same CPUs' \
+	"$torc" --kernel "$bz" --disk "path=$tmp/image,num_queues=2,queue_affinity=[0@[0],1@[1]]"
 refused 'disk twice' 1 "disk $tmp/image" 'in use' 'readonly=on all may share' \
 	"$torc" --kernel "$bz" --disk "path=$tmp/image" "path=$tmp/image"
 refused 'entropy source missing' 1 "entropy source $tmp/absent" 'No such file' 'check the path' \

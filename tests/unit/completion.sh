@@ -68,8 +68,10 @@ expect "modes of --console" "torc --console " off null
 expect "log formats" "torc --log-format j" json
 expect "one value only" "torc --log-format json t" ''
 
-expect "keys of --disk" "torc --disk " path= readonly= direct= num_queues= queue_size= serial= id=
+expect "keys of --disk" "torc --disk " path= readonly= direct= num_queues= queue_size= serial= queue_affinity= id=
 expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
+expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= id=
+expect "keys of --platform" "torc --platform " ring_poll_us=
 expect "keys of --device" "torc --device " path= id=
 expect "PCI devices" "torc --device path=" "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0"
 expect "PCI devices past a colon" "torc --device path=$scratch/sys/0000:0" 01:00.0 02:00.0

@@ -85,5 +85,21 @@ for cpus in 1 4; do
 	start off-and-reset --cpus $cpus
 	ends "power-off before a reset, $cpus vCPUs" 0 'guest: power off'
 done
+truncate -s 1M "$tmp/image"
+start halt --cpus 2 --disk "path=$tmp/image,queue_affinity=[1@[0],0@[1]]"
+ready
+allowed=$(for task in /proc/"$pid"/task/*; do
+	sed -n 's/^Name:[[:blank:]]*\(ring.\)$/\1/p; s/^Cpus_allowed_list:[[:blank:]]*//p' "$task/status" | paste -s -d ' '
+done | grep ring | sort | paste -s -d ' ')
+kill -s TERM "$pid"
+n=$((n + 1))
+if [ "$allowed" = 'ring0 1 ring1 0' ]; then
+	echo "ok $n - rings of queues run where they are told to"
+else
+	echo "not ok $n - rings of queues run where they are told to"
+	echo "# allowed: $allowed"
+	failed=1
+fi
+ends "SIGTERM with a disk" 0 'signal .*: ending the VM'
 echo "1..$n"
 exit $failed

@@ -213,6 +213,20 @@ static void disks_are_read(void **state)
 	assert_string_equal(c.disk[1].id, "_disk0");
 	assert_string_equal(c.disk[2].id, "x");
 	config_destroy(&c);
+	c = good("--kernel k --disk path=/a,queue_affinity=[1@[0,2-4],0@[7]],id=x --platform "
+		 "ring_poll_us=0");
+	assert_int_equal(c.disk[0].nr_affinities, 2);
+	assert_int_equal(c.disk[0].affinity[0].index, 1);
+	assert_int_equal(CPU_COUNT(&c.disk[0].affinity[0].cpus), 4);
+	assert_true(CPU_ISSET(3, &c.disk[0].affinity[0].cpus));
+	assert_int_equal(c.disk[0].affinity[1].index, 0);
+	assert_true(CPU_ISSET(7, &c.disk[0].affinity[1].cpus));
+	assert_string_equal(c.disk[0].id, "x");
+	assert_int_equal(c.ring_poll_us, 0);
+	config_destroy(&c);
+	c = good("--kernel k --platform ring_poll_us=200");
+	assert_int_equal(c.ring_poll_us, 200);
+	config_destroy(&c);
 }
 
 static void nets_are_read(void **state)
@@ -431,7 +445,14 @@ static const struct bad bad_disks[] = {
 	{ "--disk path=/a,id=x path=/b,id=x", "key id", "x is taken by /a", "of its own" },
 	{ "--device path=/a,id=x --disk path=/b,id=x", "key id", "x is taken by /a", "" },
 	{ "--disk path=/a,id=x --device path=/b,id=x", "key id", "x is taken by /a", "" },
-	{ "--disk path=/a,queue_affinity=[0@[1]]", "key queue_affinity", "not supported yet", "" },
+	{ "--disk path=/a,queue_affinity=0@1", "key queue_affinity", "no list of numbers",
+	  "[0@[1,3-5]" },
+	{ "--disk path=/a,queue_affinity=[0@[]]", "key queue_affinity", "no list of numbers", "" },
+	{ "--disk path=/a,queue_affinity=[0@[1],0@[2]]", "key queue_affinity", "no list", "" },
+	{ "--disk path=/a,queue_affinity=[0@[3-1]]", "key queue_affinity", "no list", "" },
+	{ "--disk path=/a,queue_affinity=[0@[1024]]", "key queue_affinity", "no list", "" },
+	{ "--disk path=/a,queue_affinity=[256@[1]]", "key queue_affinity", "no list", "" },
+	{ "--disk path=/a,queue_affinity=[0@[1]]x", "key queue_affinity", "no list", "" },
 	{ "--disk pth=/a", "key pth", "unknown", "did you mean path?" },
 };
 
@@ -459,6 +480,13 @@ static const struct bad bad_nets[] = {
 	{ "--net fd=3,mtu=1500", "key mtu", "given beside fd", "" },
 	{ "--net tap=a,id=x --disk path=/b,id=x", "key id", "x is taken by a", "" },
 	{ "--net vhost=on", "key vhost", "not supported yet", "" },
+};
+
+static const struct bad bad_platforms[] = {
+	{ "--platform ring_poll_us=x", "key ring_poll_us", "not a whole number", "from 0" },
+	{ "--platform ring_poll_us=10001", "key ring_poll_us", "too many", "to 10000" },
+	{ "--platform ring_pol_us=1", "key ring_pol_us", "unknown", "did you mean ring_poll_us?" },
+	{ "--platform uuid=1", "key uuid", "not supported yet", "" },
 };
 
 static const struct bad bad_rngs[] = {
@@ -540,6 +568,7 @@ static void bad_values_of_memory_are_refused(void **state)
 static void bad_values_of_device_are_refused(void **state)
 {
 	expect_bad(bad_rngs, ARRAY_SIZE(bad_rngs), "--kernel k ");
+	expect_bad(bad_platforms, ARRAY_SIZE(bad_platforms), "--kernel k ");
 	expect_bad(bad_nets, ARRAY_SIZE(bad_nets), "--kernel k ");
 	expect_bad(bad_disks, ARRAY_SIZE(bad_disks), "--kernel k ");
 	expect_bad(bad_devices, ARRAY_SIZE(bad_devices), "--kernel k ");
@@ -553,9 +582,8 @@ static void bad_values_of_serial_and_console_are_refused(void **state)
 static void what_cloud_hypervisor_has_and_torc_not_yet_is_named(void **state)
 {
 	static const char *const names[] = {
-		"api-socket", "memory-zone", "numa",	"platform",	 "fs",
-		"firmware",   "pmem",	     "vsock",	"event-monitor", "landlock",
-		"seccomp",    "vdpa",	     "balloon", "tpm",		 "watchdog",
+		"api-socket",	 "memory-zone", "numa",	   "fs",   "firmware", "pmem", "vsock",
+		"event-monitor", "landlock",	"seccomp", "vdpa", "balloon",  "tpm",  "watchdog",
 	};
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
@@ -633,7 +661,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 16);
+	assert_int_equal(n, 17);
 	free(text);
 }
 
