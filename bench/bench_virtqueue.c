@@ -205,6 +205,7 @@ static void run_ring(struct bench_state *state, struct guest *guest, struct virt
 	struct ring_thread *server = &guest->driver.ring_thread;
 
 	driver_attach(&guest->driver, vp);
+	driver_enable_msix(&guest->driver);
 	driver_start(&guest->driver, EVENT_IDX, 1);
 	load(guest, state, server->thread, &server->ring.nr_enter);
 	driver_detach(&guest->driver);

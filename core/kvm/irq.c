@@ -178,3 +178,11 @@ void irq_set_line(struct irq_table *irq, int gsi, bool level)
 {
 	kvm_irq_line(irq->vm_fd, (unsigned)gsi, level);
 }
+
+void irq_share_line(struct irq_table *irq, int gsi, bool level)
+{
+	pthread_mutex_lock(&irq->lock);
+	if (level ? !irq->nr_asserted[gsi]++ : !--irq->nr_asserted[gsi])
+		kvm_irq_line(irq->vm_fd, (unsigned)gsi, level);
+	pthread_mutex_unlock(&irq->lock);
+}

@@ -15,6 +15,7 @@
 #include <linux/kvm.h>
 
 #include "core/base/error.h"
+#include "core/kvm/layout.h"
 
 struct irq_table {
 	int vm_fd;
@@ -23,6 +24,7 @@ struct irq_table {
 	struct kvm_irq_routing *routing; /* room for nr_gsis entries: what KVM has, or is to get */
 	uint32_t *entry_of_gsi;		 /* index in routing->entries, plus one; 0: no route */
 	uint8_t *used;			 /* per GSI: allocated */
+	unsigned nr_asserted[LAYOUT_GSI_IOAPIC_PINS]; /* by irq_share_line() */
 	bool dirty;
 	uint64_t nr_commits; /* KVM_SET_GSI_ROUTING calls */
 };
@@ -106,11 +108,19 @@ int irq_attach(struct irq_table *irq, int gsi, int fd);
 int irq_detach(struct irq_table *irq, int gsi, int fd);
 
 /**
- * irq_set_line - set the level of an I/O APIC pin
+ * irq_set_line - set the level of an I/O APIC pin that one device has for itself
  * @irq: the table
  * @gsi: 0 to 23
  * @level: of the line
  */
 void irq_set_line(struct irq_table *irq, int gsi, bool level);
+
+/**
+ * irq_share_line - assert an I/O APIC pin that several devices have, or no longer
+ * @irq: the table
+ * @gsi: 0 to 23
+ * @level: of this device's output, which has changed; the line is high while one of them is
+ */
+void irq_share_line(struct irq_table *irq, int gsi, bool level);
 
 #endif

@@ -32,6 +32,14 @@ static void process(struct virtio_queue *queue)
 	queue->dev->ops->process(queue);
 }
 
+static void interrupt(struct virtio_queue *queue)
+{
+	if (queue->interrupt_fd >= 0)
+		ring_signal(queue->ring, queue->interrupt_fd);
+	else
+		queue->dev->transport->slow_interrupt(queue->dev, queue);
+}
+
 /* The end of a turn: one publication, at most one interrupt, one look at what the driver added meanwhile. */
 static void flush(struct ring_work *work)
 {
@@ -39,8 +47,8 @@ static void flush(struct ring_work *work)
 
 	if (!queue->started || queue->stopping)
 		return;
-	if (virtqueue_publish(&queue->vq) && queue->interrupt_fd >= 0)
-		ring_signal(queue->ring, queue->interrupt_fd);
+	if (virtqueue_publish(&queue->vq))
+		interrupt(queue);
 	process(queue);
 }
 

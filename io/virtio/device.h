@@ -48,6 +48,8 @@ struct virtio_device_ops {
 struct virtio_transport_ops {
 	/* The eventfd whose signal is the interrupt of a queue, fixed while it runs; negative: none. */
 	int (*queue_interrupt)(struct virtio_device *dev, const struct virtio_queue *queue);
+	/* The interrupt of a queue that has no eventfd. Ring thread; device not locked. */
+	void (*slow_interrupt)(struct virtio_device *dev, const struct virtio_queue *queue);
 	/* Tell the driver that the configuration or the status changed; device locked. */
 	void (*config_interrupt)(struct virtio_device *dev);
 	/* The device was reset; device locked. */

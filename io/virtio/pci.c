@@ -13,6 +13,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/kvm/kvm_ioctl.h"
+#include "core/kvm/layout.h"
 #include "io/virtio/pci_common.h"
 
 #define PCI_VENDOR_VIRTIO 0x1af4
@@ -34,6 +35,7 @@
 #define MAX_QUEUES	  (AREA / NOTIFY_MULTIPLIER)
 #define MAX_VECTORS	  (TABLE_AREA / PCI_MSIX_ENTRY_SIZE)
 
+#define ISR_QUEUE  0x1
 #define ISR_CONFIG 0x2
 
 /* The capability's fields behind its generic header. */
@@ -103,20 +105,58 @@ static int vector_fd(const struct virtio_pci *vp, uint16_t vector)
 	return vector < vp->nr_vectors ? vp->vector[vector].fd : -1;
 }
 
+static void signal_vector(const struct virtio_pci *vp, uint16_t vector)
+{
+	int fd = vector_fd(vp, vector);
+
+	if (fd >= 0)
+		fd_eventfd_signal(fd);
+}
+
 static int queue_interrupt(struct virtio_device *dev, const struct virtio_queue *queue)
 {
-	return vector_fd(dev->transport_opaque, queue->vector);
+	const struct virtio_pci *vp = dev->transport_opaque;
+	int fd;
+
+	pthread_mutex_lock(&dev->lock);
+	fd = vp->msix_on ? vector_fd(vp, queue->vector) : -1;
+	pthread_mutex_unlock(&dev->lock);
+	return fd;
+}
+
+/* Device locked. */
+static void update_intx(struct virtio_pci *vp)
+{
+	bool high = vp->isr && !vp->msix_on && !vp->intx_disabled;
+
+	if (high == vp->intx_high)
+		return;
+	vp->intx_high = high;
+	irq_share_line(&vp->vm->irq, LAYOUT_GSI_PCI_INTX + vp->pci.slot % 4, high);
+}
+
+static void slow_interrupt(struct virtio_device *dev, const struct virtio_queue *queue)
+{
+	struct virtio_pci *vp = dev->transport_opaque;
+
+	pthread_mutex_lock(&dev->lock);
+	if (vp->msix_on)
+		signal_vector(vp, queue->vector); /* enabled only after the queue */
+	else
+		vp->isr |= ISR_QUEUE;
+	update_intx(vp);
+	pthread_mutex_unlock(&dev->lock);
 }
 
 static void config_interrupt(struct virtio_device *dev)
 {
 	struct virtio_pci *vp = dev->transport_opaque;
-	int fd = vector_fd(vp, vp->config_vector);
 
 	dev->config_generation++;
 	vp->isr |= ISR_CONFIG;
-	if (fd >= 0)
-		fd_eventfd_signal(fd);
+	update_intx(vp);
+	if (vp->msix_on)
+		signal_vector(vp, vp->config_vector);
 }
 
 static void transport_reset(struct virtio_device *dev)
@@ -128,10 +168,12 @@ static void transport_reset(struct virtio_device *dev)
 	vp->queue_select = 0;
 	vp->config_vector = VIRTIO_NO_VECTOR;
 	vp->isr = 0;
+	update_intx(vp);
 }
 
 static const struct virtio_transport_ops transport_ops = {
 	.queue_interrupt = queue_interrupt,
+	.slow_interrupt = slow_interrupt,
 	.config_interrupt = config_interrupt,
 	.reset = transport_reset,
 };
@@ -149,6 +191,7 @@ static uint64_t isr_read(struct virtio_pci *vp)
 
 	/* Reading clears: 4.1.4.5. */
 	vp->isr = 0;
+	update_intx(vp);
 	return isr;
 }
 
@@ -280,9 +323,15 @@ static void config_written(struct pci_device *pci, unsigned offset, unsigned siz
 {
 	struct virtio_pci *vp = container_of(pci, struct virtio_pci, pci);
 	unsigned flags = vp->msix_cap + PCI_MSIX_FLAGS;
+	uint64_t control = get_le(pci->data + flags, 2);
 
 	if (ranges_overlap(offset, size, flags, 2))
-		pci_msix_set_control(&vp->msix, (uint16_t)get_le(pci->data + flags, 2));
+		pci_msix_set_control(&vp->msix, (uint16_t)control);
+	pthread_mutex_lock(&vp->dev->lock);
+	vp->msix_on = control & PCI_MSIX_FLAGS_ENABLE;
+	vp->intx_disabled = get_le(pci->data + PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE;
+	update_intx(vp);
+	pthread_mutex_unlock(&vp->dev->lock);
 }
 
 static const struct pci_device_ops pci_ops = {
@@ -351,6 +400,7 @@ static void fill_header(struct virtio_pci *vp, const struct virtio_pci_config *c
 	put_le(data + PCI_CLASS_DEVICE, 2, config->class_code >> 8);
 	put_le(data + PCI_SUBSYSTEM_VENDOR_ID, 2, PCI_VENDOR_VIRTIO);
 	put_le(data + PCI_SUBSYSTEM_ID, 2, PCI_DEVICE_BASE + config->type);
+	data[PCI_INTERRUPT_PIN] = 1;
 	pci_device_set_bar(&vp->pci, BAR, &bar);
 	add_structure(vp, VIRTIO_PCI_CAP_COMMON_CFG, AT_COMMON,
 		      sizeof(struct virtio_pci_common_cfg), sizeof(struct virtio_pci_cap));
@@ -430,4 +480,5 @@ void virtio_pci_reset(struct virtio_pci *vp)
 {
 	virtio_device_reset(vp->dev);
 	pci_msix_reset(&vp->msix);
+	vp->msix_on = vp->intx_disabled = false;
 }

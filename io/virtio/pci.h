@@ -4,7 +4,8 @@
  *
  * One 64-bit BAR holds all structures: common configuration, ISR, the type's configuration, a doorbell per queue, and
  * the MSI-X table and pending bits. A doorbell is an ioeventfd, so ringing it costs the guest an exit to KVM but none to
- * torc. Vector v of a queue is an eventfd that is its GSI's irqfd; the ring writes to it.
+ * torc. Vector v of a queue is an eventfd that is its GSI's irqfd; the ring writes to it. A driver without MSI-X gets
+ * INTA, at the price of a system call for each interrupt and an exit for each read of the ISR.
  *
  * vCPU threads access the BAR and configuration space; the device's lock serialises them.
  */
@@ -40,6 +41,9 @@ struct virtio_pci {
 	uint16_t queue_select;
 	uint16_t config_vector;
 	uint8_t isr;
+	bool msix_on; /* as configuration space says */
+	bool intx_disabled;
+	bool intx_high; /* its level */
 };
 
 /** What the devices need of the machine; outlives them. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/bits.h"
 #include "core/base/fd.h"
 
 #define MAX_IRQFDS 256
@@ -105,6 +106,7 @@ int kvm_ioeventfd(int vm, const struct kvm_ioeventfd *ioeventfd)
 
 int kvm_irq_line(int vm, unsigned gsi, unsigned level)
 {
+	WRITE_ONCE(fake_kvm.level[gsi], level);
 	return 0;
 }
 

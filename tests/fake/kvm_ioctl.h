@@ -22,6 +22,7 @@ struct fake_kvm {
 	unsigned nr_routes;	       /* to messages, in force */
 	int nr_ioeventfds;	       /* assigned */
 	bool refuse_routing;	       /* KVM_SET_GSI_ROUTING fails */
+	bool level[24];		       /* of the I/O APIC's pins; atomic */
 };
 
 extern struct fake_kvm fake_kvm;

@@ -20,9 +20,11 @@
 #define DRIVER_MAX_QUEUES 5
 #define DRIVER_MEMORY	  (32 * MIB)
 #define DRIVER_DATA	  (1 * MIB)
+#define DRIVER_INTX	  17 /* the device's GSI */
 
 /** Offsets in the BAR, as the capabilities give them. */
 #define DRIVER_COMMON 0x0000
+#define DRIVER_ISR    0x1000
 #define DRIVER_CONFIG 0x2000
 #define DRIVER_NOTIFY 0x3000
 #define DRIVER_MSIX   0x4000

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include <linux/pci_regs.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_pci.h>
@@ -482,6 +483,40 @@ static void queues_have_interrupts_of_their_own(void **state)
 	assert_int_equal(count[2], 0);
 }
 
+static bool intx_is(bool high)
+{
+	for (unsigned n = 0; n < 50000 && READ_ONCE(fake_kvm.level[DRIVER_INTX]) != high; n++)
+		usleep(100);
+	return READ_ONCE(fake_kvm.level[DRIVER_INTX]) == high;
+}
+
+static void without_msix_there_is_a_line(void **state)
+{
+	struct fixture *f = *state;
+
+	driver_start(&f->driver, FLUSH, 2);
+	for (unsigned i = 0; i < 20; i++) {
+		assert_int_equal(request(f, VIRTIO_BLK_T_IN, i, 512), VIRTIO_BLK_S_OK);
+		assert_true(intx_is(true));
+		/* Another device's output on the same line. */
+		irq_share_line(&f->driver.vm.irq, DRIVER_INTX, true);
+		assert_int_equal(driver_read(&f->driver, DRIVER_ISR, 1), 1);
+		assert_true(fake_kvm.level[DRIVER_INTX]);
+		irq_share_line(&f->driver.vm.irq, DRIVER_INTX, false);
+		assert_false(fake_kvm.level[DRIVER_INTX]);
+		assert_int_equal(driver_read(&f->driver, DRIVER_ISR, 1), 0);
+	}
+	driver_config_write(&f->driver, PCI_COMMAND, 2,
+			    PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 0, 512), VIRTIO_BLK_S_OK);
+	usleep(10000);
+	assert_false(fake_kvm.level[DRIVER_INTX]);
+	driver_config_write(&f->driver, PCI_COMMAND, 2, PCI_COMMAND_MEMORY);
+	assert_true(intx_is(true));
+	driver_reset(&f->driver);
+	assert_false(fake_kvm.level[DRIVER_INTX]);
+}
+
 /* 4.1.4.9, for firmware that cannot map the BAR. */
 static void registers_are_reached_through_configuration_space(void **state)
 {
@@ -578,6 +613,7 @@ int main(void)
 		TEST(features_are_negotiated),
 		TEST(registers_are_frozen_in_use),
 		TEST(queues_have_interrupts_of_their_own),
+		TEST(without_msix_there_is_a_line),
 		TEST(registers_are_reached_through_configuration_space),
 		TEST(image_in_use_is_refused),
 		TEST_AS(readonly, read_only_images_are_shared),
