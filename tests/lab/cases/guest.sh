@@ -4,8 +4,9 @@
 
 # verify MIB DRIVE: writes all of it in random order, then reads it back and compares.
 verify() {
-	fio --name=verify --filename="$2" --rw=randwrite --bs=64k --size="$1m" --direct=1 --ioengine=libaio \
-		--iodepth=8 --verify=crc32c --verify_fatal=1 --output-format=terse | cut -d';' -f5,6,47 || return
+	figures=$(fio --name=verify --filename="$2" --rw=randwrite --bs=64k --size="$1m" --direct=1 --ioengine=libaio \
+		--iodepth=8 --verify=crc32c --verify_fatal=1 --output-format=terse) || return
+	echo "$figures" | cut -d';' -f5,6,47
 	echo "VERIFIED $1 $2"
 }
 
