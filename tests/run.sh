@@ -3,6 +3,7 @@
 # Every test, from nothing: installs what is missing, builds four ways, runs unit tests, fuzz replay, lint and the lab.
 #
 #   sh tests/run.sh [WORD]...    with words: only the tests whose names contain one of them, e.g. gcc/lint lab/device
+#   TORC_SOAK=20 sh tests/run.sh lab/soak lab-sanitized/soak    20 x 1 GiB and 50 rebinds instead of the short form
 #
 # A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then how many of each. The exit
 # status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, lab/GROUP/NAME for what runs in
@@ -162,10 +163,11 @@ fi
 if may_want tsan; then
 	build tsan gcc -Db_sanitize=thread && host_tests tsan unit
 fi
-for group in plain device refuse large; do
+for group in plain device refuse large soak; do
 	# shellcheck disable=SC2046 # a list
 	lab_tests lab gcc $group $(cases $group)
 done
 # What only a real guest reaches, with the sanitizers watching torc.
 lab_tests lab-sanitized asan device verify reboot
+lab_tests lab-sanitized asan soak mixed rebind
 finish

@@ -13,37 +13,11 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
 . "$here/lib.sh"
 
-# The machine's Debian mirror and the keyring for it: "URI KEYRING".
-mirror() {
-	suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk -v RS= -v suite="$suite" -v keyring="$keyring" '
-		/(^|\n)Enabled: *no/ { next }
-		{
-			uri = ""; key = keyring; found = 0; n = split($0, line, "\n")
-			for (i = 1; i <= n; i++) {
-				m = split(line[i], w, /[ \t]+/)
-				if (w[1] == "URIs:") uri = w[2]
-				if (w[1] == "Signed-By:" && w[2] ~ /^\//) key = w[2]
-				if (w[1] == "Suites:") for (j = 2; j <= m; j++) if (w[j] == suite) found = 1
-			}
-			if (found && uri != "") { print uri, key; exit }
-		}'
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
-	awk -v suite="$suite" -v keyring="$keyring" '
-		$1 == "deb" {
-			key = keyring
-			if (match($0, /signed-by=[^] ]*/)) key = substr($0, RSTART + 10, RLENGTH - 10)
-			sub(/\[[^]]*\] */, "")
-			if ($3 == suite) { print $2, key; exit }
-		}'
-}
-
 # apt's own tree below $apt. Sets nothing outside it; the machine's proxies and the like stay in force.
 apt_setup() {
 	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial" "$apt/state"
 	: >"$apt/status"
-	mirror >"$apt/mirror"
+	lab_mirror >"$apt/mirror"
 	[ -s "$apt/mirror" ] || lab_die "no Debian mirror in /etc/apt/sources.list or sources.list.d"
 	read -r uri keyring <"$apt/mirror"
 	for suite in bookworm trixie trixie-backports; do

@@ -18,6 +18,32 @@ lab_quote() {
 	printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")"
 }
 
+# lab_mirror: the machine's Debian mirror and the keyring for it: "URI KEYRING".
+lab_mirror() {
+	lab_suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
+	lab_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	cat /etc/apt/sources.list.d/*.sources 2>/dev/null | awk -v RS= -v suite="$lab_suite" -v keyring="$lab_keyring" '
+		/(^|\n)Enabled: *no/ { next }
+		{
+			uri = ""; key = keyring; found = 0; n = split($0, line, "\n")
+			for (i = 1; i <= n; i++) {
+				m = split(line[i], w, /[ \t]+/)
+				if (w[1] == "URIs:") uri = w[2]
+				if (w[1] == "Signed-By:" && w[2] ~ /^\//) key = w[2]
+				if (w[1] == "Suites:") for (j = 2; j <= m; j++) if (w[j] == suite) found = 1
+			}
+			if (found && uri != "") { print uri, key; exit }
+		}'
+	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list 2>/dev/null |
+	awk -v suite="$lab_suite" -v keyring="$lab_keyring" '
+		$1 == "deb" {
+			key = keyring
+			if (match($0, /signed-by=[^] ]*/)) key = substr($0, RSTART + 10, RLENGTH - 10)
+			sub(/\[[^]]*\] */, "")
+			if ($3 == suite) { print $2, key; exit }
+		}'
+}
+
 # lab_pack DIR OUTPUT: an initramfs of DIR. Not compressed: unpacking costs more than reading under emulation.
 lab_pack() {
 	(cd "$1" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$2"

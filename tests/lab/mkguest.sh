@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # Make an initramfs for a guest: busybox, chosen programs with their libraries, chosen modules, and a script to run.
 #
-#   mkguest.sh OUTPUT [--kernel guest|host] [--init SCRIPT] [--with PROGRAM]... [--module NAME]...
+#   mkguest.sh OUTPUT [--kernel guest|host] [--init SCRIPT | --root] [--with PROGRAM]... [--module NAME]...
 #
 #   --kernel   whose modules: guest (Debian's cloud 6.1, default; NVMe is built in) or host (6.12, all are modules)
 #   --init     a shell script, run with the console as stdin, stdout and stderr; default: none
+#   --root     no script: mounts root= as a distribution's initramfs does, ro unless rw is given, and hands over to init=
 #   --with     a program of this machine, by name or path, e.g. fio
 #   --module   a module; what it depends on comes along, in the order insmod needs; built in ones are passed over
 #
@@ -21,7 +22,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ $# -gt 0 ] || lab_die "usage: see the top of $0"
 output=$1
 shift
-kernel=$LAB_GUEST_KERNEL init='' modules=''
+kernel=$LAB_GUEST_KERNEL init='' root='' modules=''
 dir=$(mktemp -d "${TMPDIR:-/tmp}/torc-guest.XXXXXX")
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 130' INT TERM HUP
@@ -31,6 +32,11 @@ for applet in $(busybox --list); do
 	[ -e "$dir/bin/$applet" ] || ln -s busybox "$dir/bin/$applet"
 done
 while [ $# -gt 0 ]; do
+	if [ "$1" = --root ]; then
+		root=1
+		shift
+		continue
+	fi
 	[ $# -gt 1 ] || lab_die "$1 needs a value"
 	case $1 in
 	--kernel)
@@ -51,7 +57,6 @@ done
 : >"$dir/lib/modules/order"
 # shellcheck disable=SC2086 # a list
 [ -z "$modules" ] || lab_add_modules "$dir" "$kernel" $modules
-cp "${init:-/dev/null}" "$dir/job"
 cat >"$dir/init" <<'END'
 #!/bin/sh
 export PATH=/bin HOME=/
@@ -59,13 +64,32 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 while read -r module; do insmod "/lib/modules/$module"; done </lib/modules/order
-dmesg -n 1
-exec </dev/console >/dev/console 2>&1
-echo TORC-GUEST-READY
-sh /job
-echo "TORC-GUEST-EXIT $?"
-poweroff -f
 END
+if [ -n "$root" ]; then
+	cat >>"$dir/init" <<-'END'
+		mode=ro init=/sbin/init
+		for word in $(cat /proc/cmdline); do
+			case $word in
+			ro | rw) mode=$word ;;
+			root=* | init=*) eval "${word%%=*}='${word#*=}'" ;;
+			esac
+		done
+		mkdir /root
+		mount -t ext4 -o "$mode" "$root" /root || { cat /proc/partitions; poweroff -f; }
+		for dir in dev proc sys; do mount --move "/$dir" "/root/$dir"; done
+		exec switch_root -c /dev/console /root "$init"
+	END
+else
+	cp "${init:-/dev/null}" "$dir/job"
+	cat >>"$dir/init" <<-'END'
+		dmesg -n 1
+		exec </dev/console >/dev/console 2>&1
+		echo TORC-GUEST-READY
+		sh /job
+		echo "TORC-GUEST-EXIT $?"
+		poweroff -f
+	END
+fi
 chmod +x "$dir/init"
 lab_pack "$dir" "$dir.cpio"
 mv "$dir.cpio" "$output"

@@ -4,9 +4,61 @@
 
 # verify MIB DRIVE: writes all of it in random order, then reads it back and compares.
 verify() {
-	fio --name=verify --filename="$2" --rw=randwrite --bs=64k --size="$1m" --direct=1 --ioengine=libaio \
-		--iodepth=8 --verify=crc32c --verify_fatal=1 --output-format=terse | cut -d';' -f5,6,47 || return
+	figures=$(fio --name=verify --filename="$2" --rw=randwrite --bs=64k --size="$1m" --direct=1 --ioengine=libaio \
+		--iodepth=8 --verify=crc32c --verify_fatal=1 --output-format=terse) || return
+	echo "$figures" | cut -d';' -f5,6,47
 	echo "VERIFIED $1 $2"
+}
+
+# mixed MIB DRIVE: random reads and writes on all of it, from 4 CPUs; every block written is read back and compared,
+# most of them while others are still being written.
+mixed() {
+	figures=$(fio --name=mixed --filename="$2" --rw=randrw --bssplit=4k/30:16k/30:64k/20:256k/20 --numjobs=4 --size=$(($1 / 4))m \
+		--offset_increment=$(($1 / 4))m --cpus_allowed=0-3 --cpus_allowed_policy=split --direct=1 --ioengine=libaio \
+		--iodepth=16 --randrepeat=0 --verify=crc32c --verify_fatal=1 --verify_backlog=512 --group_reporting \
+		--output-format=terse) || return
+	echo "$figures" | cut -d';' -f5,6,47
+	echo "MIXED $1 $2"
+}
+
+# rebind TIMES: takes the driver of virtio0 away under load and gives it back. Requests that it has must all end, or
+# unbinding does not; those that were answered must have happened. Meanwhile virtio1, on the same rings, is verified.
+rebind() {
+	driver=/sys/bus/virtio/drivers/virtio_blk
+	other=/dev/$(ls $driver/virtio1/block)
+	(while [ ! -e /tmp/stop ]; do verify 16 "$other" || exit; done) &
+	verifier=$! times=0
+	while [ $times -lt "$1" ]; do
+		times=$((times + 1))
+		head -c 1048576 /dev/urandom >/tmp/pattern
+		drive=/dev/$(ls $driver/virtio0/block)
+		fio --name=load --filename="$drive" --rw=randrw --bs=4k --offset=32m --size=32m --numjobs=4 --cpus_allowed=0-3 \
+			--cpus_allowed_policy=split --direct=1 --ioengine=libaio --iodepth=16 --time_based --runtime=60 \
+			>/dev/null 2>&1 &
+		load=$!
+		while dd if=/tmp/pattern of="$drive" bs=4k oflag=direct conv=notrunc; do :; done 2>/tmp/dd &
+		writer=$!
+		usleep $((times * 7919 % 50 * 10000))
+		until read -r reads writes <"/sys/block/${drive#/dev/}/inflight" && [ $((reads + writes)) -ge 16 ]; do
+			kill -0 $load || return
+		done
+		echo virtio0 >$driver/unbind || return
+		wait $load $writer
+		echo virtio0 >$driver/bind || return
+		drive=/dev/$(ls $driver/virtio0/block)
+		# Each dd says how many of its blocks were written.
+		blocks=$(sed -n 's/+.* records out//p' /tmp/dd | sort -n | tail -n 1)
+		: "${blocks:=0}"
+		dd if="$drive" bs=4k count="$blocks" iflag=direct 2>/dev/null | cmp -s -n $((blocks * 4096)) - /tmp/pattern || {
+			echo "$drive does not have what was written before its driver went"
+			return 1
+		}
+		echo "REBOUND $times IN-FLIGHT $((reads + writes)) COMPARED $blocks"
+	done
+	: >/tmp/stop
+	wait $verifier || return
+	dmesg | grep -E 'WARNING|BUG|Call Trace|blocked for more|stall|timeout' && return 1
+	echo "REBOUND ALL"
 }
 
 # shellcheck disable=SC2154 # the kernel hands it over
@@ -28,6 +80,8 @@ verify-*)
 		[ ! -b "$drive" ] || verify "${script#verify-}" "$drive" || exit
 	done
 	;;
+mixed-*) mixed "${script#mixed-}" /dev/vda ;;
+rebind-*) rebind "${script#rebind-}" ;;
 # Runs lines from the serial port, each in this shell; see ask() in lib.sh.
 commands)
 	stty -echo

@@ -80,6 +80,8 @@ for case; do
 		diff before after | indent 40
 	else
 		echo "ok $n - $group/$case ($took s)"
+		# What a case has measured.
+		grep '^# ' output
 	fi
 	rm -rf "$dir"
 done
