@@ -274,20 +274,19 @@ static int set_memory(struct config *config, const char *value, struct error *er
 }
 
 /* What a serial line or console is connected to; @path points into @value. */
-static int parse_mode(const char *value, enum serial_mode *mode, const char **path,
-		      struct error *err)
+static int parse_mode(const char *value, enum line_mode *mode, const char **path, struct error *err)
 {
 	static const char *const names[] = { "off", "null", "tty", "file" };
 	const char *nearest;
 
-	for (unsigned i = SERIAL_OFF; i <= SERIAL_TTY; i++) {
+	for (unsigned i = LINE_OFF; i <= LINE_TTY; i++) {
 		if (!strcmp(value, names[i])) {
-			*mode = (enum serial_mode)i;
+			*mode = (enum line_mode)i;
 			return 0;
 		}
 	}
 	if (!strncmp(value, "file=", 5) && value[5]) {
-		*mode = SERIAL_FILE;
+		*mode = LINE_FILE;
 		*path = value + 5;
 		return 0;
 	}
@@ -310,7 +309,7 @@ static int parse_mode(const char *value, enum serial_mode *mode, const char **pa
 static int set_serial(struct config *config, const char *value, struct error *err)
 {
 	const char *path = NULL;
-	enum serial_mode mode;
+	enum line_mode mode;
 	char *copy = NULL;
 	int r = parse_mode(value, &mode, &path, err);
 
@@ -321,19 +320,19 @@ static int set_serial(struct config *config, const char *value, struct error *er
 		if (r)
 			return r;
 	}
-	config->serial = (struct serial_config){ .mode = mode, .path = copy };
+	config->serial = (struct line_config){ .mode = mode, .path = copy };
 	return 0;
 }
 
 static int set_console(struct config *config, const char *value, struct error *err)
 {
 	const char *path = NULL;
-	enum serial_mode mode;
+	enum line_mode mode;
 	int r = parse_mode(value, &mode, &path, err);
 
 	if (r)
 		return r;
-	if (mode == SERIAL_TTY || mode == SERIAL_FILE) {
+	if (mode == LINE_TTY || mode == LINE_FILE) {
 		error_set(err, -EINVAL, "value %s", value);
 		error_reason(err, "there is no virtio-console yet");
 		return error_remedy(err, "use --serial %s, with console=ttyS0 in --cmdline", value);

@@ -214,10 +214,9 @@ static void serial_quit(void *opaque)
 
 static int init_board(struct machine *machine, struct error *err)
 {
-	struct serial_config serial = machine->config->serial;
+	const struct serial_config serial = { machine->config->serial, serial_quit };
 	int r;
 
-	serial.quit = serial_quit;
 	r = serial_init(&machine->serial, &serial, &machine->ring, serial_irq, machine, err);
 	return r ? r : machine_add_ports(machine, err);
 }

@@ -55,7 +55,7 @@ int machine_add_ports(struct machine *machine, struct error *err)
 	};
 	const struct iobus_region ecam = { LAYOUT_ECAM, LAYOUT_ECAM_SIZE, &pci_ecam_ops,
 					   &machine->pci, "ecam" };
-	size_t nr = ARRAY_SIZE(ports) - (machine->config->serial.mode == SERIAL_OFF);
+	size_t nr = ARRAY_SIZE(ports) - (machine->config->serial.mode == LINE_OFF);
 	int r;
 
 	machine->pci.reset_port_write = reset_port;
@@ -71,7 +71,7 @@ int machine_add_ports(struct machine *machine, struct error *err)
 
 static struct acpi_machine describe(const struct machine *machine)
 {
-	bool uart = machine->config->serial.mode != SERIAL_OFF;
+	bool uart = machine->config->serial.mode != LINE_OFF;
 
 	return (struct acpi_machine){
 		.nr_cpus = machine->nr_vcpus,

@@ -60,8 +60,8 @@ static void defaults_are_cloud_hypervisors_except_for_the_console(void **state)
 	assert_int_equal(c.cpus.topology.packages, 0);
 	assert_int_equal(c.memory.size, 512 * MIB);
 	assert_true(c.memory.thp);
-	assert_int_equal(c.serial.mode, SERIAL_TTY);
-	assert_int_equal(c.console, SERIAL_OFF);
+	assert_int_equal(c.serial.mode, LINE_TTY);
+	assert_int_equal(c.console, LINE_OFF);
 	assert_int_equal(c.nr_devices, 0);
 	assert_int_equal(c.log.level, LOG_LEVEL_WARNING);
 	assert_false(c.log.json);
@@ -158,15 +158,15 @@ static void serial_and_console_modes(void **state)
 {
 	struct config c = good("--kernel k --serial file=/tmp/a,b=c --console null");
 
-	assert_int_equal(c.serial.mode, SERIAL_FILE);
+	assert_int_equal(c.serial.mode, LINE_FILE);
 	assert_string_equal(c.serial.path, "/tmp/a,b=c");
-	assert_int_equal(c.console, SERIAL_NULL);
+	assert_int_equal(c.console, LINE_NULL);
 	config_destroy(&c);
 	c = good("--kernel k --serial off");
-	assert_int_equal(c.serial.mode, SERIAL_OFF);
+	assert_int_equal(c.serial.mode, LINE_OFF);
 	config_destroy(&c);
 	c = good("--kernel k --serial null");
-	assert_int_equal(c.serial.mode, SERIAL_NULL);
+	assert_int_equal(c.serial.mode, LINE_NULL);
 	config_destroy(&c);
 }
 
