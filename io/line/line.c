@@ -67,8 +67,10 @@ uint32_t line_send(struct line *line, const void *data, uint32_t size)
 {
 	uint32_t room = line_room(line), n = size < room ? size : room;
 
-	if (line->out_off || !n)
-		return n;
+	if (line->out_off)
+		return size;
+	if (!n)
+		return 0;
 	put_bytes(line->out, line->out_tail & LINE_OUT_MASK, LINE_OUT_SIZE, data, n);
 	line->out_tail += n;
 	/* The ring is woken for the first bytes only; it takes the rest with it. */

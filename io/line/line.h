@@ -133,7 +133,7 @@ uint32_t line_room(const struct line *line);
  * @data: @size bytes
  * @size: bytes
  *
- * Return: bytes taken, line_room() at most.
+ * Return: bytes taken, line_room() at most; all of them when output is discarded.
  */
 uint32_t line_send(struct line *line, const void *data, uint32_t size);
 

@@ -196,7 +196,7 @@ static void expect_pattern(struct fixture *f, int fd, uint64_t size)
 /* Nobody is there: any amount is taken at once, and forgotten. */
 static void expect_discarded(struct fixture *f)
 {
-	static const char data[LINE_OUT_SIZE];
+	static const char data[2 * LINE_OUT_SIZE];
 
 	for (unsigned i = 0; i < 20; i++) {
 		assert_int_equal(line_send(&f->line, data, sizeof(data)), sizeof(data));
