@@ -92,7 +92,7 @@ struct config {
 	struct config_cpus cpus;
 	struct config_memory memory;
 	struct line_config serial;
-	enum line_mode console; /* LINE_OFF or LINE_NULL until there is a virtio-console */
+	struct line_config console;
 	unsigned nr_devices;
 	struct config_device device[CONFIG_MAX_DEVICES];
 	unsigned nr_disks;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/acpi/acpi.h"
@@ -67,6 +68,12 @@ int machine_add_ports(struct machine *machine, struct error *err)
 	}
 	r = iobus_add(&machine->vm.mmio, &ecam);
 	return r ? error_set(err, r, "ECAM") : 0;
+}
+
+void machine_announce_pty(const char *name, const char *path)
+{
+	if (*path)
+		fprintf(stderr, "torc: %s: pseudo terminal %s\n", name, path);
 }
 
 static struct acpi_machine describe(const struct machine *machine)
