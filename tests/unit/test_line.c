@@ -307,6 +307,20 @@ static void pty_ends_while_it_is_not_read(void **state)
 	fd_close(&fd);
 }
 
+/* Also when it was not being written to yet. */
+static void pty_ends_right_after_output(void **state)
+{
+	static const char data[LINE_OUT_SIZE];
+	struct fixture *f = *state;
+	int fd;
+
+	start(f, LINE_PTY);
+	fd = open_slave(f);
+	assert_int_equal(line_send(&f->line, data, LINE_OUT_SIZE), LINE_OUT_SIZE);
+	close_line(f);
+	fd_close(&fd);
+}
+
 static void pty_has_a_size(void **state)
 {
 	struct fixture *f = *state;
@@ -505,6 +519,47 @@ static void close_writes_out_what_is_queued(void **state)
 	fd_close(&fd);
 }
 
+static void close_waits_for_a_slow_reader(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t sent;
+	int fd;
+
+	start(f, LINE_SOCKET);
+	fd = open_client(f);
+	sent = fill(f, 0);
+	assert_false(line_close(&f->line));
+	expect_pattern(f, fd, sent);
+	AWAIT(f, f->nr_closed == 1);
+	f->line.ring = NULL; /* is closed */
+	fd_close(&fd);
+}
+
+/* A Ctrl-A that was held back comes with the read that fills the queue. */
+static void escape_fits_into_a_full_queue(void **state)
+{
+	struct fixture *f = *state;
+	char text[4000 + 1 + 200], got[LINE_IN_SIZE];
+	int fd;
+
+	memset(text, 'q', sizeof(text));
+	text[4000] = '\001';
+	start(f, LINE_SOCKET);
+	f->line.raw = true;
+	fd = open_client(f);
+	assert_int_equal(write(fd, text, 4001), 4001);
+	AWAIT(f, line_pending(&f->line) == 4000);
+	settle(f);
+	assert_int_equal(write(fd, text + 4001, 200), 200);
+	AWAIT(f, line_pending(&f->line) >= LINE_IN_SIZE - 1);
+	settle(f);
+	assert_in_range(line_pending(&f->line), LINE_IN_SIZE - 1, LINE_IN_SIZE);
+	line_receive(&f->line, got, 4001);
+	assert_memory_equal(got, text, 4001);
+	fd_close(&fd);
+	f->line.raw = false;
+}
+
 static void socket_is_removed_at_the_end(void **state)
 {
 	struct fixture *f = *state;
@@ -610,6 +665,7 @@ int main(void)
 		TEST(pty_reopened_at_once_goes_on),
 		TEST(pty_that_is_not_read_holds_the_guest),
 		TEST(pty_ends_while_it_is_not_read),
+		TEST(pty_ends_right_after_output),
 		TEST(pty_has_a_size),
 		TEST(terminal_that_is_not_read_holds_the_guest),
 		TEST(socket_carries_both_ways),
@@ -618,6 +674,8 @@ int main(void)
 		TEST(client_that_does_not_read_holds_the_guest),
 		TEST(input_is_held_back),
 		TEST(close_writes_out_what_is_queued),
+		TEST(close_waits_for_a_slow_reader),
+		TEST(escape_fits_into_a_full_queue),
 		TEST(socket_is_removed_at_the_end),
 		TEST(socket_of_somebody_else_stays),
 		TEST(stale_socket_is_replaced),

@@ -9,11 +9,11 @@ pty=$(sed -n 's/^torc: serial: pseudo terminal //p' log)
 expect log "info: serial: pseudo terminal $pty"
 open_pty() {
 	exec 9<>"$pty"
-	cat <"$pty" >>serial 9>&- &
+	cat <"$pty" >>serial 2>/dev/null 9>&- &
 	reader=$!
 }
 close_pty() {
-	kill "$reader"
+	kill "$reader" 2>/dev/null || : # it has ended with torc
 	wait "$reader" || :
 	exec 9>&-
 }
