@@ -140,10 +140,14 @@ static void process(struct virtio_queue *queue)
 {
 	struct virtio_console *console = console_of(queue->dev);
 
-	if (queue->index == RECEIVEQ)
+	/* What waits for the line rather than for chains needs no kick. */
+	if (queue->index == RECEIVEQ) {
 		receive(console, queue);
-	else
+		queue->sated = !line_pending(&console->line);
+	} else {
 		transmit(console, queue);
+		queue->sated = console->transmission.active;
+	}
 }
 
 /* What was left of a chain goes with its queue. */
