@@ -267,8 +267,19 @@ static int default_ids(struct config *config, struct error *err)
 	return r;
 }
 
+static bool was_given(const struct parser *p, const char *name)
+{
+	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++) {
+		if (!strcmp(config_options[i].name, name))
+			return p->seen >> i & 1;
+	}
+	return false;
+}
+
 static int finish(struct parser *p, struct error *err)
 {
+	int r;
+
 	if (p->verbose)
 		p->config.log.level = p->verbose == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 	if (p->config.action != CONFIG_RUN)
@@ -279,7 +290,8 @@ static int finish(struct parser *p, struct error *err)
 		return error_remedy(err, "name a bzImage or PVH ELF kernel: --kernel "
 					 "/boot/vmlinuz\ntorc --help lists the options");
 	}
-	return default_ids(&p->config, err);
+	r = config_finish_lines(&p->config, was_given(p, "serial"), err);
+	return r ? r : default_ids(&p->config, err);
 }
 
 int config_parse(struct config *config, int argc, char **argv, struct error *err)
@@ -291,8 +303,8 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 			.cmdline = strdup(""),
 			.cpus = { .boot = 1 },
 			.memory = { .size = 512 * MIB, .thp = true },
-			.serial = { .mode = SERIAL_TTY },
-			.console = SERIAL_OFF,
+			.serial = { .mode = LINE_TTY },
+			.console = { .mode = LINE_OFF },
 			.ring_poll_us = CONFIG_RING_POLL_AUTO,
 			.log = { .level = LOG_LEVEL_WARNING },
 		},
@@ -321,6 +333,7 @@ void config_destroy(struct config *config)
 	free(config->cmdline);
 	free(config->rng);
 	free((void *)(uintptr_t)config->serial.path);
+	free((void *)(uintptr_t)config->console.path);
 	free((void *)(uintptr_t)config->log.path);
 	for (unsigned i = 0; i < config->nr_devices; i++) {
 		free(config->device[i].path);

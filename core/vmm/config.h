@@ -18,7 +18,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "io/serial/serial.h"
+#include "io/line/line.h"
 #include "io/virtio/tap.h"
 
 #define CONFIG_MAX_CPUS	      255
@@ -91,8 +91,8 @@ struct config {
 	char *cmdline;	 /* never NULL */
 	struct config_cpus cpus;
 	struct config_memory memory;
-	struct serial_config serial;
-	enum serial_mode console; /* SERIAL_OFF or SERIAL_NULL until there is a virtio-console */
+	struct line_config serial;
+	struct line_config console;
 	unsigned nr_devices;
 	struct config_device device[CONFIG_MAX_DEVICES];
 	unsigned nr_disks;

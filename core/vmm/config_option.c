@@ -107,8 +107,10 @@ const char *config_id_owner(const struct config *config, const char *id)
 int config_check_slots(const struct config *config, const char *kind, const char *path,
 		       struct error *err)
 {
-	if (config->nr_devices + config->nr_disks + config->nr_nets + !!config->rng <
-	    CONFIG_MAX_DEVICES)
+	unsigned nr = config->nr_devices + config->nr_disks + config->nr_nets + !!config->rng +
+		      (config->console.mode != LINE_OFF);
+
+	if (nr < CONFIG_MAX_DEVICES)
 		return 0;
 	error_set(err, -EINVAL, "%s %s", kind, path);
 	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
@@ -271,75 +273,6 @@ static int set_memory(struct config *config, const char *value, struct error *er
 	if (!r)
 		config->memory = memory;
 	return r;
-}
-
-/* What a serial line or console is connected to; @path points into @value. */
-static int parse_mode(const char *value, enum serial_mode *mode, const char **path,
-		      struct error *err)
-{
-	static const char *const names[] = { "off", "null", "tty", "file" };
-	const char *nearest;
-
-	for (unsigned i = SERIAL_OFF; i <= SERIAL_TTY; i++) {
-		if (!strcmp(value, names[i])) {
-			*mode = (enum serial_mode)i;
-			return 0;
-		}
-	}
-	if (!strncmp(value, "file=", 5) && value[5]) {
-		*mode = SERIAL_FILE;
-		*path = value + 5;
-		return 0;
-	}
-	error_set(err, -EINVAL, "value %s", value);
-	if (!strcmp(value, "file") || !strcmp(value, "file=")) {
-		error_reason(err, "names no file");
-		return error_remedy(err, "write file=PATH");
-	}
-	if (!strcmp(value, "pty") || !strncmp(value, "socket=", 7)) {
-		error_reason(err, "not supported yet");
-		return error_remedy(err, "use off, null, tty or file=PATH");
-	}
-	error_reason(err, "unknown");
-	nearest = error_nearest(value, names, ARRAY_SIZE(names));
-	if (nearest)
-		return error_remedy(err, "did you mean %s?", nearest);
-	return error_remedy(err, "use off, null, tty or file=PATH");
-}
-
-static int set_serial(struct config *config, const char *value, struct error *err)
-{
-	const char *path = NULL;
-	enum serial_mode mode;
-	char *copy = NULL;
-	int r = parse_mode(value, &mode, &path, err);
-
-	if (r)
-		return r;
-	if (path) {
-		r = config_copy_string(&copy, path, err);
-		if (r)
-			return r;
-	}
-	config->serial = (struct serial_config){ .mode = mode, .path = copy };
-	return 0;
-}
-
-static int set_console(struct config *config, const char *value, struct error *err)
-{
-	const char *path = NULL;
-	enum serial_mode mode;
-	int r = parse_mode(value, &mode, &path, err);
-
-	if (r)
-		return r;
-	if (mode == SERIAL_TTY || mode == SERIAL_FILE) {
-		error_set(err, -EINVAL, "value %s", value);
-		error_reason(err, "there is no virtio-console yet");
-		return error_remedy(err, "use --serial %s, with console=ttyS0 in --cmdline", value);
-	}
-	config->console = mode;
-	return 0;
 }
 
 static size_t length_without_slashes(const char *path)
@@ -520,8 +453,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "net", "tap=vmtap0", true, false, config_set_net },
 	{ "rng", "src=/dev/urandom", false, false, set_rng },
 	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", true, false, set_device },
-	{ "serial", "tty", false, false, set_serial },
-	{ "console", "off", false, false, set_console },
+	{ "serial", "tty", false, false, config_set_serial },
+	{ "console", "off", false, false, config_set_console },
 	{ "platform", "ring_poll_us=50", false, false, set_platform },
 	{ "log-file", "/var/log/torc.log", false, false, set_log_file },
 	{ "log-format", "json", false, false, set_log_format },

@@ -76,4 +76,34 @@ int config_set_disk(struct config *config, const char *value, struct error *err)
  */
 int config_set_net(struct config *config, const char *value, struct error *err);
 
+/**
+ * config_set_serial - the value of --serial
+ * @config: gets what the serial port is connected to
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_serial(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_set_console - the value of --console
+ * @config: gets what the virtio console is connected to
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_console(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_finish_lines - who gets standard input and output
+ * @config: every option is read; the serial port yields to the console where it has only the default
+ * @serial_given: whether --serial was
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL when both are to have the same.
+ */
+int config_finish_lines(struct config *config, bool serial_given, struct error *err);
+
 #endif

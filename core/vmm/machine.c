@@ -34,6 +34,8 @@ static int block_signals(struct machine *machine, struct error *err)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaddset(&mask, signals[i]);
 	}
+	if (machine->config->console.mode == LINE_TTY)
+		sigaddset(&mask, SIGWINCH);
 	pthread_sigmask(SIG_BLOCK, &mask, &machine->old_mask);
 	machine->masked = true;
 	signal(SIGPIPE, SIG_IGN);
@@ -207,19 +209,16 @@ static void serial_irq(void *opaque, bool level)
 	irq_set_line(&machine->vm.irq, LAYOUT_GSI_COM1, level);
 }
 
-static void serial_quit(void *opaque)
-{
-	machine_ask(opaque, MACHINE_POWER_OFF);
-}
-
 static int init_board(struct machine *machine, struct error *err)
 {
-	struct serial_config serial = machine->config->serial;
+	const struct serial_config serial = { machine->config->serial, machine_quit };
 	int r;
 
-	serial.quit = serial_quit;
 	r = serial_init(&machine->serial, &serial, &machine->ring, serial_irq, machine, err);
-	return r ? r : machine_add_ports(machine, err);
+	if (r)
+		return r;
+	machine_announce_pty("serial", machine->serial.line.pty);
+	return machine_add_ports(machine, err);
 }
 
 /* What can be wrong with the user's input comes first: nothing is allocated or changed yet. */
@@ -308,6 +307,7 @@ static void stop_threads(struct machine *machine)
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_destroy(&machine->vcpu[i]);
 	machine_reset_virtio(machine);
+	machine_close_console(machine);
 	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
 		ring_thread_stop(&machine->ring_thread[i]);
 	vfio_dma_stop(&machine->dma);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/acpi/acpi.h"
@@ -55,7 +56,7 @@ int machine_add_ports(struct machine *machine, struct error *err)
 	};
 	const struct iobus_region ecam = { LAYOUT_ECAM, LAYOUT_ECAM_SIZE, &pci_ecam_ops,
 					   &machine->pci, "ecam" };
-	size_t nr = ARRAY_SIZE(ports) - (machine->config->serial.mode == SERIAL_OFF);
+	size_t nr = ARRAY_SIZE(ports) - (machine->config->serial.mode == LINE_OFF);
 	int r;
 
 	machine->pci.reset_port_write = reset_port;
@@ -69,9 +70,15 @@ int machine_add_ports(struct machine *machine, struct error *err)
 	return r ? error_set(err, r, "ECAM") : 0;
 }
 
+void machine_announce_pty(const char *name, const char *path)
+{
+	if (*path)
+		fprintf(stderr, "torc: %s: pseudo terminal %s\n", name, path);
+}
+
 static struct acpi_machine describe(const struct machine *machine)
 {
-	bool uart = machine->config->serial.mode != SERIAL_OFF;
+	bool uart = machine->config->serial.mode != LINE_OFF;
 
 	return (struct acpi_machine){
 		.nr_cpus = machine->nr_vcpus,

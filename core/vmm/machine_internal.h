@@ -82,6 +82,7 @@ struct machine {
 	struct virtio_host virtio_host;
 	struct virtio_pci *virtio[CONFIG_MAX_DEVICES]; /* of all types */
 	unsigned nr_virtio;
+	struct virtio_pci *console; /* one of them, or NULL */
 
 	sigset_t old_mask;
 	bool masked;
@@ -111,6 +112,12 @@ void machine_ask(struct machine *machine, enum machine_request request);
 void machine_request_work(struct ring_work *work);
 
 /**
+ * machine_quit - the user typed Ctrl-A x
+ * @opaque: the machine
+ */
+void machine_quit(void *opaque);
+
+/**
  * machine_vcpu_stopped - a vCPU cannot go on; see vcpu_stop_fn
  * @opaque: the machine
  * @vcpu: which
@@ -132,6 +139,12 @@ int machine_add_virtio(struct machine *machine, struct error *err);
  * @machine: no vCPU runs, the ring threads do
  */
 void machine_reset_virtio(struct machine *machine);
+
+/**
+ * machine_close_console - write out what is queued, let go of the terminal
+ * @machine: virtio devices reset for the last time, the ring threads run
+ */
+void machine_close_console(struct machine *machine);
 
 /**
  * machine_free_virtio - close them
@@ -183,6 +196,13 @@ int machine_finish_load(struct machine *machine, struct error *err);
  * Return: 0; -errno.
  */
 int machine_add_ports(struct machine *machine, struct error *err);
+
+/**
+ * machine_announce_pty - tell the user which terminal to open; the log may be elsewhere, or not say so much
+ * @name: "serial" and the like
+ * @path: of the pseudo terminal; "": there is none
+ */
+void machine_announce_pty(const char *name, const char *path);
 
 /**
  * machine_find_devices - check every --device before anything is changed

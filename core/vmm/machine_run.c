@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/vmm/machine_internal.h"
+#include "io/virtio/console.h"
 
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL
@@ -28,6 +29,11 @@ void machine_ask(struct machine *machine, enum machine_request request)
 	__atomic_compare_exchange_n(&machine->request, &none, (int)request, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
 	ring_post(&machine->ring, &machine->request_work);
+}
+
+void machine_quit(void *opaque)
+{
+	machine_ask(opaque, MACHINE_POWER_OFF);
 }
 
 void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
@@ -142,17 +148,25 @@ void machine_request_work(struct ring_work *work)
 		ring_stop(&machine->ring);
 }
 
+static void take_signal(struct machine *machine, const struct signalfd_siginfo *info)
+{
+	if (info->ssi_signo == SIGWINCH) {
+		virtio_console_resize(machine->console);
+		return;
+	}
+	log_info("signal %u (%s): ending the VM", info->ssi_signo, strsignal((int)info->ssi_signo));
+	ring_stop(&machine->ring);
+}
+
 /* Polled, then read: a READ of a non-blocking signalfd is punted to a worker on some kernels and fails there. */
 static void signal_done(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	struct machine *machine = container_of(op, struct machine, signal_op);
 	struct signalfd_siginfo info;
 
-	if (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		log_info("signal %u (%s): ending the VM", info.ssi_signo,
-			 strsignal((int)info.ssi_signo));
-		ring_stop(&machine->ring);
-	}
+	/* The poll tells of several signals once. */
+	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		take_signal(machine, &info);
 	if (!op->active && res != -ECANCELED)
 		ring_poll(&machine->ring, op, machine->signal_fd);
 }

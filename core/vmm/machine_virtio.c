@@ -6,6 +6,7 @@
 
 #include "core/vmm/machine_internal.h"
 #include "io/virtio/blk.h"
+#include "io/virtio/console.h"
 #include "io/virtio/net.h"
 #include "io/virtio/rng.h"
 #include "numa/affinity.h"
@@ -143,6 +144,28 @@ static int add_rng(struct machine *machine, struct error *err)
 	return r ? r : add(machine, vp, 1, err);
 }
 
+static int add_console(struct machine *machine, struct error *err)
+{
+	const struct virtio_console_options options = {
+		.id = "__console",
+		.line = machine->config->console,
+		.quit = machine_quit,
+		.opaque = machine,
+		.host = &machine->virtio_host,
+	};
+	struct virtio_pci *vp;
+	int r = virtio_console_create(&options, &vp, err);
+
+	if (!r)
+		r = add(machine, vp, VIRTIO_CONSOLE_NR_QUEUES, err);
+	if (r)
+		return r;
+	machine->console = vp;
+	machine_announce_pty("console", virtio_console_pty(vp));
+	virtio_console_start(vp);
+	return 0;
+}
+
 int machine_add_virtio(struct machine *machine, struct error *err)
 {
 	const struct config *config = machine->config;
@@ -159,6 +182,8 @@ int machine_add_virtio(struct machine *machine, struct error *err)
 		r = add_net(machine, i, err);
 	if (!r && config->rng)
 		r = add_rng(machine, err);
+	if (!r && config->console.mode != LINE_OFF)
+		r = add_console(machine, err);
 	return r;
 }
 
@@ -166,6 +191,12 @@ void machine_reset_virtio(struct machine *machine)
 {
 	for (unsigned i = 0; i < machine->nr_virtio; i++)
 		virtio_pci_reset(machine->virtio[i]);
+}
+
+void machine_close_console(struct machine *machine)
+{
+	if (machine->console)
+		virtio_console_close(machine->console);
 }
 
 void machine_free_virtio(struct machine *machine)

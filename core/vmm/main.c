@@ -10,7 +10,7 @@
 #include "core/base/log.h"
 #include "core/vmm/config.h"
 #include "core/vmm/machine.h"
-#include "io/serial/serial.h"
+#include "io/line/line.h"
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE  2
@@ -31,7 +31,7 @@ static int exit_status(const struct error *err)
 /* A crash of torc itself must not leave the user's terminal in raw mode. */
 static void fatal_handler(int sig)
 {
-	serial_restore_terminal();
+	line_restore_terminal();
 	signal(sig, SIG_DFL);
 	raise(sig);
 }

@@ -101,15 +101,11 @@ _torc_value()
 	--device)
 		_torc_pairs "$2" path= id=
 		;;
-	--serial)
-		if [[ $2 == file=* ]]; then
-			_torc_files file= "${2#file=}"
-		else
-			_torc_match '' "$2" off null tty file=
-		fi
-		;;
-	--console)
-		_torc_match '' "$2" off null
+	--serial | --console)
+		case $2 in
+		file=* | socket=*) _torc_files "${2%%=*}=" "${2#*=}" ;;
+		*) _torc_match '' "$2" off null tty pty file= socket= ;;
+		esac
 		;;
 	--log-format)
 		_torc_match '' "$2" text json

@@ -14,7 +14,7 @@
 static const uint8_t allowed_opcodes[] = {
 	IORING_OP_POLL_ADD,	IORING_OP_READ,	 IORING_OP_WRITE,     IORING_OP_READV,
 	IORING_OP_WRITEV,	IORING_OP_FSYNC, IORING_OP_FALLOCATE, IORING_OP_TIMEOUT,
-	IORING_OP_ASYNC_CANCEL, IORING_OP_NOP,
+	IORING_OP_ASYNC_CANCEL, IORING_OP_NOP,	 IORING_OP_ACCEPT,
 };
 
 /* Registrations are allowed one by one; without any even enabling the ring would be refused. */

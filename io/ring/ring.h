@@ -257,6 +257,14 @@ void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uin
 		    uint64_t size);
 
 /**
+ * ring_accept - wait for a connection and take it
+ * @ring: the calling thread's
+ * @op: not active; its callback gets a close-on-exec descriptor, which is then the caller's to close, or -errno
+ * @fd: listening socket
+ */
+void ring_accept(struct ring *ring, struct ring_op *op, int fd);
+
+/**
  * ring_signal - add 1 to an eventfd, in the same submission as everything else of this turn
  * @ring: the calling thread's
  * @fd: non-blocking eventfd, open until the ring has had another turn; nobody hears of a failure

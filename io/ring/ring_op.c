@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "io/ring/internal.h"
 
@@ -146,6 +147,14 @@ void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uin
 
 	io_uring_prep_fallocate(sqe, fd, mode, (off_t)offset, (off_t)size);
 	ring_start_io(ring, sqe, op);
+}
+
+void ring_accept(struct ring *ring, struct ring_op *op, int fd)
+{
+	struct io_uring_sqe *sqe = ring_sqe(ring);
+
+	io_uring_prep_accept(sqe, fd, NULL, NULL, SOCK_CLOEXEC);
+	ring_start(ring, sqe, op);
 }
 
 void ring_signal(struct ring *ring, int fd)

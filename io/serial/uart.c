@@ -5,8 +5,6 @@
 
 #include <linux/serial_reg.h>
 
-#include "io/serial/internal.h"
-
 /* Bits that read back; the others of these registers are always 0 in a PC16550D. */
 #define IER_MASK 0x0f
 #define MCR_MASK 0x1f
@@ -19,6 +17,11 @@
 
 #define IIR_TIMEOUT 0x0c
 #define IIR_FIFO    0xc0
+
+static bool line_has_room(const struct serial *s)
+{
+	return line_room(&s->line) >= SERIAL_FIFO;
+}
 
 static bool fifo_enabled(const struct serial *s)
 {
@@ -57,7 +60,8 @@ static void rx_fill(struct serial *s)
 {
 	uint8_t byte;
 
-	while (!(s->mcr & UART_MCR_LOOP) && s->rx_count < rx_capacity(s) && line_receive(s, &byte))
+	while (!(s->mcr & UART_MCR_LOOP) && s->rx_count < rx_capacity(s) &&
+	       line_receive(&s->line, &byte, 1))
 		rx_put(s, byte);
 }
 
@@ -113,11 +117,15 @@ static void update_irq(struct serial *s)
 	s->set_irq(s->opaque, level);
 }
 
-void uart_line_changed(struct serial *s, bool had_room)
+static void changed(void *opaque)
 {
+	struct serial *s = opaque;
+
 	rx_fill(s);
-	if (!had_room && line_has_room(s))
+	if (s->thr_full && line_has_room(s)) {
+		s->thr_full = false;
 		s->thr_pending = true;
+	}
 	update_irq(s);
 }
 
@@ -192,10 +200,13 @@ static uint8_t read_register(struct serial *s, uint64_t offset)
 
 static void write_thr(struct serial *s, uint8_t v)
 {
-	if (s->mcr & UART_MCR_LOOP)
+	if (s->mcr & UART_MCR_LOOP) {
 		rx_put(s, v);
-	else
-		line_send(s, v);
+	} else {
+		/* Lost when the line is full, as it would be in a full FIFO. */
+		line_send(&s->line, &v, 1);
+		s->thr_full = !line_has_room(s);
+	}
 	/* It is sent at once, so the register is empty again unless the line is full. */
 	s->thr_pending = thr_empty(s);
 }
@@ -308,4 +319,60 @@ void serial_reset(struct serial *s)
 	rx_fill(s);
 	update_irq(s);
 	pthread_mutex_unlock(&s->lock);
+}
+
+static void quit(void *opaque)
+{
+	struct serial *s = opaque;
+
+	if (s->quit)
+		s->quit(s->opaque);
+}
+
+static void closed(void *opaque)
+{
+	struct serial *s = opaque;
+
+	ring_stop(s->line.ring);
+}
+
+int serial_init(struct serial *s, const struct serial_config *config, struct ring *ring,
+		void (*set_irq)(void *opaque, bool level), void *opaque, struct error *err)
+{
+	const struct line_user user = {
+		.changed = changed,
+		.quit = quit,
+		.closed = closed,
+		.opaque = s,
+		.lock = &s->lock,
+	};
+	struct line line;
+	int r = line_open(&line, "serial", &config->line, err);
+
+	if (r)
+		return r;
+	*s = (struct serial){
+		.line = line,
+		.set_irq = set_irq,
+		.quit = config->quit,
+		.opaque = opaque,
+	};
+	pthread_mutex_init(&s->lock, NULL);
+	serial_reset(s);
+	line_start(&s->line, ring, &user);
+	return 0;
+}
+
+void serial_destroy(struct serial *s)
+{
+	struct ring *ring = s->line.ring;
+
+	if (!ring)
+		return;
+	if (!line_close(&s->line)) {
+		while (!s->line.closed && !ring_run(ring))
+			;
+	}
+	line_destroy(&s->line);
+	pthread_mutex_destroy(&s->lock);
 }

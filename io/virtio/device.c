@@ -272,6 +272,19 @@ void virtio_device_violation(struct virtio_device *dev, const char *what)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+void virtio_device_config_changed(struct virtio_device *dev)
+{
+	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		dev->transport->config_interrupt(dev);
+	else
+		dev->config_generation++;
+}
+
+void virtio_queue_resume(struct virtio_queue *queue)
+{
+	process(queue);
+}
+
 bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain, struct iovec *iov,
 		       unsigned max)
 {

@@ -148,6 +148,20 @@ void virtio_device_reset(struct virtio_device *dev);
 void virtio_device_violation(struct virtio_device *dev, const char *what);
 
 /**
+ * virtio_device_config_changed - the type's configuration is another one now
+ * @dev: locked
+ *
+ * Any thread.
+ */
+void virtio_device_config_changed(struct virtio_device *dev);
+
+/**
+ * virtio_queue_resume - serve a queue again that process() had left with chains in it
+ * @queue: on its ring; started or not
+ */
+void virtio_queue_resume(struct virtio_queue *queue);
+
+/**
  * virtio_queue_next - take the next chain to serve
  * @queue: started, on its ring
  * @chain: as virtqueue_pop()

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define MAX_PENDING 16
@@ -17,6 +18,7 @@ enum kind {
 	KIND_POLL,
 	KIND_READ,
 	KIND_WRITE,
+	KIND_ACCEPT,
 	KIND_TIMEOUT,
 };
 
@@ -116,6 +118,11 @@ static bool try_one(struct pending *p)
 	case KIND_READ:
 	case KIND_WRITE:
 		return try_transfer(p);
+	case KIND_ACCEPT:
+		if (!ready(p->fd, POLLIN))
+			return false;
+		complete(p, accept4(p->fd, NULL, NULL, SOCK_CLOEXEC), 0);
+		return true;
 	}
 	return false;
 }
@@ -204,6 +211,12 @@ void ring_post(struct ring *ring, struct ring_work *work)
 	ring->post_tail = work;
 }
 
+/* A turn's end is the beginning of the next one. */
+void ring_defer(struct ring *ring, struct ring_work *work)
+{
+	ring_post(ring, work);
+}
+
 void ring_drain_posted(struct ring *ring)
 {
 	struct ring_work *work;
@@ -239,6 +252,11 @@ void ring_write(struct ring *ring, struct ring_op *op, int fd, const void *buf, 
 				.buf = (void *)(uintptr_t)buf,
 				.size = size,
 				.offset = offset });
+}
+
+void ring_accept(struct ring *ring, struct ring_op *op, int fd)
+{
+	queue(ring, op, (struct pending){ .kind = KIND_ACCEPT, .fd = fd });
 }
 
 void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns)

@@ -32,9 +32,13 @@ static void check_good(const struct config *c)
 			      t->packages ==
 		      c->cpus.boot);
 	CHECK(c->memory.size >= 64 * MIB && c->memory.size % (2 * MIB) == 0);
-	CHECK(c->serial.mode <= SERIAL_FILE);
-	CHECK((c->serial.mode == SERIAL_FILE) == (c->serial.path != NULL));
-	CHECK(c->console == SERIAL_OFF || c->console == SERIAL_NULL);
+	CHECK(c->serial.mode <= LINE_SOCKET);
+	CHECK((c->serial.mode == LINE_FILE || c->serial.mode == LINE_SOCKET) ==
+	      (c->serial.path != NULL));
+	CHECK(c->console.mode <= LINE_SOCKET);
+	CHECK((c->console.mode == LINE_FILE || c->console.mode == LINE_SOCKET) ==
+	      (c->console.path != NULL));
+	CHECK(c->console.mode != LINE_TTY || c->serial.mode != LINE_TTY);
 	CHECK(c->nr_devices <= CONFIG_MAX_DEVICES);
 	for (unsigned i = 0; i < c->nr_devices; i++) {
 		CHECK(*c->device[i].path && *c->device[i].id);

@@ -34,7 +34,7 @@ enum step {
 	STEP_RESET = 0x38,
 };
 
-struct line {
+struct setup {
 	struct ring ring;
 	struct serial s;
 	int type_fd, take_fd;
@@ -46,86 +46,86 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void on_irq(void *opaque, bool level)
 {
-	struct line *line = opaque;
+	struct setup *setup = opaque;
 
-	CHECK(line->irq != level);
-	line->irq = level;
+	CHECK(setup->irq != level);
+	setup->irq = level;
 }
 
-static void open_line(struct line *line, bool escape)
+static void open_line(struct setup *setup, bool escape)
 {
-	static const struct serial_config config = { .mode = SERIAL_TTY };
+	static const struct serial_config config = { .line.mode = LINE_TTY };
 	int in[2], out[2];
 
-	line->saved_in = dup(STDIN_FILENO);
-	line->saved_out = dup(STDOUT_FILENO);
+	setup->saved_in = dup(STDIN_FILENO);
+	setup->saved_out = dup(STDOUT_FILENO);
 	CHECK(!pipe(in) && !pipe(out));
 	CHECK(dup2(in[0], STDIN_FILENO) == STDIN_FILENO);
 	CHECK(dup2(out[1], STDOUT_FILENO) == STDOUT_FILENO);
 	close(in[0]);
 	close(out[1]);
-	line->type_fd = in[1];
-	line->take_fd = out[0];
+	setup->type_fd = in[1];
+	setup->take_fd = out[0];
 	CHECK(!fcntl(in[1], F_SETFL, O_NONBLOCK) && !fcntl(out[0], F_SETFL, O_NONBLOCK));
-	ring_init(&line->ring, 8, NULL);
-	CHECK(!serial_init(&line->s, &config, &line->ring, on_irq, line, NULL));
-	line->s.raw = escape;
+	ring_init(&setup->ring, 8, NULL);
+	CHECK(!serial_init(&setup->s, &config, &setup->ring, on_irq, setup, NULL));
+	setup->s.line.raw = escape;
 }
 
-static void close_line(struct line *line)
+static void close_line(struct setup *setup)
 {
-	serial_destroy(&line->s);
-	CHECK(!line->ring.nr_active);
-	dup2(line->saved_in, STDIN_FILENO);
-	dup2(line->saved_out, STDOUT_FILENO);
-	fd_close(&line->saved_in);
-	fd_close(&line->saved_out);
-	fd_close(&line->type_fd);
-	fd_close(&line->take_fd);
+	serial_destroy(&setup->s);
+	CHECK(!setup->ring.nr_active);
+	dup2(setup->saved_in, STDIN_FILENO);
+	dup2(setup->saved_out, STDOUT_FILENO);
+	fd_close(&setup->saved_in);
+	fd_close(&setup->saved_out);
+	fd_close(&setup->type_fd);
+	fd_close(&setup->take_fd);
 }
 
-static void write_register(struct line *line, unsigned reg, uint8_t value)
+static void write_register(struct setup *setup, unsigned reg, uint8_t value)
 {
-	serial_write(&line->s, reg, 1, value);
+	serial_write(&setup->s, reg, 1, value);
 	/* Nothing may be shown on the wire that the registers do not show. */
-	CHECK(!line->irq || (line->s.mcr & UART_MCR_OUT2));
+	CHECK(!setup->irq || (setup->s.mcr & UART_MCR_OUT2));
 }
 
-static void step(struct line *line, uint8_t what, uint8_t value)
+static void step(struct setup *setup, uint8_t what, uint8_t value)
 {
 	unsigned reg = what & 7;
 	char buf[4096];
 
 	switch (what & 0x38) {
 	case STEP_WRITE:
-		write_register(line, reg, value);
+		write_register(setup, reg, value);
 		break;
 	case STEP_READ:
-		CHECK(serial_read(&line->s, reg, 2) >> 8 == 0xff);
+		CHECK(serial_read(&setup->s, reg, 2) >> 8 == 0xff);
 		break;
 	case STEP_TYPE:
-		if (line->type_fd >= 0)
-			(void)!write(line->type_fd, &value, 1);
+		if (setup->type_fd >= 0)
+			(void)!write(setup->type_fd, &value, 1);
 		break;
 	case STEP_TURN:
-		fake_ring_turn(&line->ring);
+		fake_ring_turn(&setup->ring);
 		if (value & 1)
-			fake_ring_expire(&line->ring);
+			fake_ring_expire(&setup->ring);
 		break;
 	case STEP_TAKE:
-		if (line->take_fd >= 0)
-			(void)!read(line->take_fd, buf, sizeof(buf));
+		if (setup->take_fd >= 0)
+			(void)!read(setup->take_fd, buf, sizeof(buf));
 		break;
 	case STEP_BURST:
 		for (unsigned i = 0; i < 256; i++)
-			write_register(line, reg, value);
+			write_register(setup, reg, value);
 		break;
 	case STEP_CLOSE:
-		fd_close(value & 1 ? &line->type_fd : &line->take_fd);
+		fd_close(value & 1 ? &setup->type_fd : &setup->take_fd);
 		break;
 	case STEP_RESET:
-		serial_reset(&line->s);
-		CHECK(!line->irq);
+		serial_reset(&setup->s);
+		CHECK(!setup->irq);
 		break;
 	}
 }
@@ -133,15 +133,15 @@ static void step(struct line *line, uint8_t what, uint8_t value)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct log_config quiet = { .level = LOG_LEVEL_ERROR };
-	struct line line = { 0 };
+	struct setup setup = { 0 };
 
 	if (!size)
 		return 0;
 	signal(SIGPIPE, SIG_IGN);
 	log_open(&quiet, NULL);
-	open_line(&line, data[0] & 1);
+	open_line(&setup, data[0] & 1);
 	for (size_t i = 1; i + 1 < size; i += 2)
-		step(&line, data[i], data[i + 1]);
-	close_line(&line);
+		step(&setup, data[i], data[i + 1]);
+	close_line(&setup);
 	return 0;
 }

@@ -39,8 +39,8 @@ export TORC_BIN TORC_GUESTS
 # What the guests run, made out here: in the lab everything takes ten times as long.
 "$here/fetch.sh" || bail "the lab's files cannot be fetched"
 "$here/mkguest.sh" "$tmp/guest-6.1.cpio" --with fio --init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-virtio.cpio" --module virtio_pci --module virtio_blk --module virtio_rng --with fio \
-	--init "$here/cases/guest.sh" || bail "no guest"
+"$here/mkguest.sh" "$tmp/guest-virtio.cpio" --module virtio_pci --module virtio_blk --module virtio_rng \
+	--module virtio_console --with fio --init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-net.cpio" --module virtio_pci --module virtio_net --with iperf3 --with ping \
 	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-6.12.cpio" --kernel host --module nvme --module e1000e --with fio \

@@ -24,8 +24,9 @@ BELOW = {
     'core/boot': ['core/kvm'],
     'core/acpi': ['core/base'],
     'io/ring': ['core/kvm'],
-    'io/serial': ['io/ring'],
-    'io/virtio': ['core/pci', 'io/ring'],
+    'io/line': ['io/ring'],
+    'io/serial': ['io/line'],
+    'io/virtio': ['core/pci', 'io/line'],
     'vfio': ['core/pci', 'io/ring'],
     'core/vmm': ['core/acpi', 'core/boot', 'io/serial', 'io/virtio', 'vfio'],
 }

@@ -144,11 +144,11 @@ refused 'more memory than the host' 1 "option --memory: size=${more}M" "the host
 refused 'far more memory than the host' 1 'option --memory: size=4194304M' 'the host has' 'ask for less' \
 	"$torc" --kernel "$bz" --memory 4T
 
-for mode in tty file=/dev/null; do
-	usage "--console $mode" "option --console: value $mode" 'no virtio-console yet' "--serial $mode" \
-		--kernel "$bz" --console $mode
-done
-usage '--console pty' 'option --console: value pty' 'not supported yet' 'off, null, tty or file=PATH' --kernel "$bz" --console pty
+usage '--console tty --serial tty' 'option --console: value tty' 'has standard input and output already' '--serial null' \
+	--kernel "$bz" --console tty --serial tty
+usage '--console and --serial to one socket' "option --console: value socket=$tmp/s" 'has it already' 'another path' \
+	--kernel "$bz" --console "socket=$tmp/s" --serial "socket=$tmp/s"
+usage '--console ptyy' 'option --console: value ptyy' 'unknown' 'did you mean pty?' --kernel "$bz" --console ptyy
 usage '--serial ttyy' 'option --serial: value ttyy' 'unknown' 'did you mean tty?' --kernel "$bz" --serial ttyy
 
 : >"$tmp/empty"
@@ -240,6 +240,29 @@ refused 'entropy source missing' 1 "entropy source $tmp/absent" 'No such file' '
 	"$torc" --kernel "$bz" --rng "src=$tmp/absent"
 refused 'entropy source is a directory' 1 "entropy source $tmp" 'neither a regular file' 'give /dev/urandom' \
 	"$torc" --kernel "$bz" --rng "src=$tmp"
+# line NAME REASON REMEDY OPTION VALUE
+line() {
+	refused "$1" 1 "${4#--} $5" "$2" "$3" "$torc" --kernel "$bz" --memory 64M "$4" "$5"
+}
+line 'serial file in no folder' 'No such file' '' --serial "file=$tmp/no/file"
+line 'serial socket in no folder' 'No such file' '' --serial "socket=$tmp/no/socket"
+line 'serial socket is a file' 'is no socket' 'name another path' --serial "socket=$tmp/image"
+python3 -c 'import socket, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.bind(sys.argv[1])
+s.listen()
+print(flush=True)
+time.sleep(60)' "$tmp/socket" >"$tmp/ready" &
+listener=$!
+until [ -s "$tmp/ready" ]; do sleep 0.1; done
+line 'console socket in use' 'a process listens on it' 'end that process' --console "socket=$tmp/socket"
+line 'serial socket in use' 'a process listens on it' 'end that process' --serial "socket=$tmp/socket"
+kill $listener
+wait $listener 2>/dev/null
+long=$(head -c 100 /dev/zero | tr '\0' x)
+usage '--serial socket= too long' 'option --serial: value socket=/tmp' 'at most 107 bytes' 'closer to the root' \
+	--kernel "$bz" --serial "socket=/tmp/somewhere/$long"
+usage '--serial socket' 'option --serial: value socket' 'names no socket' 'socket=PATH' --kernel "$bz" --serial socket
 long=$(head -c 2048 /dev/zero | tr '\0' x)
 refused 'command line too long for a bzImage' 1 "kernel $bz" 'a command line of 2047 bytes, this one has 2048' \
 	'shorten --cmdline' "$torc" --kernel "$bz" --cmdline "$long"

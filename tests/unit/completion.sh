@@ -60,11 +60,13 @@ expect "no values for a size" "torc --memory size=" ''
 expect "keys after the option and =" "torc --memory=" size= thp=
 expect "values after the option and =" "torc --memory=thp=o" on off
 
-expect "modes of --serial" "torc --serial " off null tty file=
+expect "modes of --serial" "torc --serial " off null tty pty file= socket=
 expect "a mode after =" "torc --serial=t" tty
 expect "files for --serial file=" "torc --serial file=$scratch/files/vmlinux" \
 	"$scratch/files/vmlinux"
-expect "modes of --console" "torc --console " off null
+expect "files for --serial socket=" "torc --serial socket=$scratch/files/vmlinux" \
+	"$scratch/files/vmlinux"
+expect "modes of --console" "torc --console " off null tty pty file= socket=
 expect "log formats" "torc --log-format j" json
 expect "one value only" "torc --log-format json t" ''
 

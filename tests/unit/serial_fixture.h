@@ -147,12 +147,12 @@ static inline struct fixture *fixture_new(void)
 /**
  * start - open the UART and its line
  * @f: the fixture
- * @mode: as in struct serial_config
- * @path: as in struct serial_config
+ * @mode: as in struct line_config
+ * @path: as in struct line_config
  */
-static inline void start(struct fixture *f, enum serial_mode mode, const char *path)
+static inline void start(struct fixture *f, enum line_mode mode, const char *path)
 {
-	struct serial_config config = { .mode = mode, .path = path, .quit = on_quit };
+	struct serial_config config = { .line = { mode, path }, .quit = on_quit };
 
 	assert_int_equal(serial_init(&f->s, &config, &f->ring, on_irq, f, NULL), 0);
 	fake_ring_settle(&f->ring);
@@ -211,7 +211,7 @@ static inline int setup_pipes(void **state)
 	struct fixture *f = fixture_new();
 
 	plug_pipes(f);
-	start(f, SERIAL_TTY, NULL);
+	start(f, LINE_TTY, NULL);
 	*state = f;
 	return 0;
 }

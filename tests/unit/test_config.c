@@ -15,6 +15,8 @@
 
 #define MAX_WORDS 80
 #define DEV	  "/sys/bus/pci/devices/0000:01:00.0"
+#define PATH_27	  "/a-folder-of-such-a-length-"
+#define PATH_107  PATH_27 PATH_27 PATH_27 "/and-the-name-of-a-socket-"
 #define DEV2	  "/sys/bus/pci/devices/0000:02:00.0"
 
 /* "torc" and then @line, cut at blanks; '' is an empty word, '~' stands for a blank within one. */
@@ -60,8 +62,8 @@ static void defaults_are_cloud_hypervisors_except_for_the_console(void **state)
 	assert_int_equal(c.cpus.topology.packages, 0);
 	assert_int_equal(c.memory.size, 512 * MIB);
 	assert_true(c.memory.thp);
-	assert_int_equal(c.serial.mode, SERIAL_TTY);
-	assert_int_equal(c.console, SERIAL_OFF);
+	assert_int_equal(c.serial.mode, LINE_TTY);
+	assert_int_equal(c.console.mode, LINE_OFF);
 	assert_int_equal(c.nr_devices, 0);
 	assert_int_equal(c.log.level, LOG_LEVEL_WARNING);
 	assert_false(c.log.json);
@@ -158,15 +160,22 @@ static void serial_and_console_modes(void **state)
 {
 	struct config c = good("--kernel k --serial file=/tmp/a,b=c --console null");
 
-	assert_int_equal(c.serial.mode, SERIAL_FILE);
+	assert_int_equal(c.serial.mode, LINE_FILE);
 	assert_string_equal(c.serial.path, "/tmp/a,b=c");
-	assert_int_equal(c.console, SERIAL_NULL);
+	assert_int_equal(c.console.mode, LINE_NULL);
 	config_destroy(&c);
 	c = good("--kernel k --serial off");
-	assert_int_equal(c.serial.mode, SERIAL_OFF);
+	assert_int_equal(c.serial.mode, LINE_OFF);
+	config_destroy(&c);
+	c = good("--kernel k --serial pty");
+	assert_int_equal(c.serial.mode, LINE_PTY);
+	config_destroy(&c);
+	c = good("--kernel k --serial socket=" PATH_107);
+	assert_int_equal(c.serial.mode, LINE_SOCKET);
+	assert_int_equal(strlen(c.serial.path), LINE_MAX_SOCKET_PATH);
 	config_destroy(&c);
 	c = good("--kernel k --serial null");
-	assert_int_equal(c.serial.mode, SERIAL_NULL);
+	assert_int_equal(c.serial.mode, LINE_NULL);
 	config_destroy(&c);
 }
 
@@ -274,6 +283,34 @@ static void as_many_devices_as_slots_and_no_more(void **state)
 	strcat(line, " --disk path=/x");
 	assert_int_equal(parse_line(&c, line, &err), -EINVAL);
 	assert_non_null(strstr(err.reason, "more than 31 devices"));
+	strcpy(strstr(line, " --disk"), " --console null");
+	assert_int_equal(parse_line(&c, line, &err), -EINVAL);
+	assert_non_null(strstr(err.reason, "more than 31 devices"));
+	strcpy(strstr(line, " path=/30"), " --console null");
+	c = good(line);
+	assert_int_equal(c.nr_devices, CONFIG_MAX_DEVICES - 1);
+	assert_int_equal(c.console.mode, LINE_NULL);
+	config_destroy(&c);
+}
+
+/* As in Cloud Hypervisor, where whoever says --console tty finds the console on the terminal. */
+static void console_takes_the_terminal_from_a_serial_port_that_was_not_asked_for(void **state)
+{
+	struct config c = good("--kernel k --console tty");
+
+	assert_int_equal(c.console.mode, LINE_TTY);
+	assert_int_equal(c.serial.mode, LINE_NULL);
+	config_destroy(&c);
+	c = good("--kernel k --serial off --console tty");
+	assert_int_equal(c.serial.mode, LINE_OFF);
+	config_destroy(&c);
+	c = good("--kernel k --console pty");
+	assert_int_equal(c.console.mode, LINE_PTY);
+	assert_int_equal(c.serial.mode, LINE_TTY);
+	config_destroy(&c);
+	c = good("--kernel k --console file=/a --serial file=/b");
+	assert_string_equal(c.console.path, "/a");
+	config_destroy(&c);
 }
 
 static void v_counts(void **state)
@@ -517,14 +554,23 @@ static const struct bad bad_devices[] = {
 
 static const struct bad bad_lines[] = {
 	{ "--serial tyt", "option --serial: value tyt", "unknown", "did you mean tty?" },
-	{ "--serial something", "value something", "unknown", "off, null, tty or file=PATH" },
+	{ "--serial something", "value something", "unknown", "pty, file=PATH or socket=PATH" },
 	{ "--serial file", "value file", "names no file", "file=PATH" },
 	{ "--serial file=", "value file=", "names no file", "file=PATH" },
-	{ "--serial pty", "value pty", "not supported yet", "tty" },
-	{ "--serial socket=/s", "value socket=/s", "not supported yet", "" },
-	{ "--console tty", "option --console: value tty", "no virtio-console yet", "--serial tty" },
-	{ "--console file=/x", "value file=/x", "no virtio-console yet", "--serial file=/x" },
-	{ "--console pty", "value pty", "not supported yet", "" },
+	{ "--serial socket", "value socket", "names no socket", "socket=PATH" },
+	{ "--serial socket=", "value socket=", "names no socket", "socket=PATH" },
+	{ "--serial pty=", "value pty=", "unknown", "did you mean pty?" },
+	{ "--serial socket=" PATH_107 "x", "value socket=", "at most 107 bytes, this one has 108",
+	  "closer to the root" },
+	{ "--serial tty --console tty", "option --console: value tty", "already", "--serial null" },
+	{ "--console tty --serial=tty", "option --console: value tty", "already", "--serial null" },
+	{ "--serial file=/a --console file=/a", "option --console: value file=/a", "already",
+	  "another path" },
+	{ "--serial socket=/a --console socket=/a", "option --console: value socket=/a", "already",
+	  "another path" },
+	{ "--serial file=/a --console socket=/a", "option --console: value socket=/a", "already",
+	  "another path" },
+	{ "--console socket=", "option --console: value socket=", "names no socket", "" },
 	{ "--console of", "value of", "unknown", "did you mean off?" },
 };
 
@@ -680,6 +726,8 @@ int main(void)
 		cmocka_unit_test(disks_are_read),
 		cmocka_unit_test(nets_are_read),
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
+		cmocka_unit_test(
+			console_takes_the_terminal_from_a_serial_port_that_was_not_asked_for),
 		cmocka_unit_test(v_counts),
 		cmocka_unit_test(log_options),
 		cmocka_unit_test(help_and_version_need_nothing_else),

@@ -345,7 +345,7 @@ static void non_blocking_input_is_polled(void **state)
 
 	plug_pipes(f);
 	fcntl(STDIN_FILENO, F_SETFL, O_NONBLOCK);
-	start(f, SERIAL_TTY, NULL);
+	start(f, LINE_TTY, NULL);
 	wr(f, UART_FCR, UART_FCR_ENABLE_FIFO);
 	type(f, "one", 3);
 	expect_received(f, "one");

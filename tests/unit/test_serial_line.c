@@ -29,7 +29,7 @@ static void ring_that_is_writing_is_not_woken(void **state)
 	assert_int_equal(write(STDOUT_FILENO, page, sizeof(page)), sizeof(page));
 	wr(f, UART_TX, 'a');
 	fake_ring_settle(&f->ring);
-	assert_true(f->s.out_op.active);
+	assert_true(f->s.line.out_op.active);
 	wr(f, UART_TX, 'b');
 	assert_null(f->ring.post_head);
 	assert_int_equal(take(f, got, sizeof(got)), sizeof(page));
@@ -81,7 +81,7 @@ static void slow_reader_holds_the_guest_and_loses_nothing(void **state)
 	wr(f, UART_IER, UART_IER_THRI);
 	for (unsigned round = 0; round < 3; round++) {
 		sent = send_until_full(f, sent);
-		assert_true(sent - got >= SERIAL_OUT_SIZE - SERIAL_FIFO);
+		assert_true(sent - got >= LINE_OUT_SIZE - SERIAL_FIFO);
 		assert_false(rd(f, UART_LSR) & (UART_LSR_THRE | UART_LSR_TEMT));
 		assert_false(f->irq);
 		got = drain(f, got);
@@ -108,7 +108,7 @@ static void full_non_blocking_output_is_tried_again(void **state)
 
 	plug_pipes(f);
 	fcntl(STDOUT_FILENO, F_SETFL, O_NONBLOCK);
-	start(f, SERIAL_TTY, NULL);
+	start(f, LINE_TTY, NULL);
 	sent = send_until_full(f, 0);
 	assert_int_equal(drain(f, 0), sent);
 }
@@ -120,7 +120,7 @@ static void closed_output_is_discarded(void **state)
 	fd_close(&f->out_fd);
 	wr(f, UART_MCR, UART_MCR_OUT2);
 	wr(f, UART_IER, UART_IER_THRI);
-	for (unsigned i = 0; i < 3 * SERIAL_OUT_SIZE; i++) {
+	for (unsigned i = 0; i < 3 * LINE_OUT_SIZE; i++) {
 		wr(f, UART_TX, 'x');
 		if (i % 1000 == 0)
 			fake_ring_settle(&f->ring);
@@ -157,7 +157,7 @@ static void file_is_created_truncated_and_written(void **state)
 
 	assert_true(fd >= 0);
 	assert_int_equal(fd_write_all(fd, "what was there before", 21), 0);
-	start(f, SERIAL_FILE, path);
+	start(f, LINE_FILE, path);
 	for (unsigned i = 0; i < 2; i++) {
 		wr(f, UART_TX, 'a' + i);
 		fake_ring_settle(&f->ring);
@@ -169,7 +169,7 @@ static void file_is_created_truncated_and_written(void **state)
 	close(fd);
 	unlink(path);
 	umask(022);
-	start(f, SERIAL_FILE, path);
+	start(f, LINE_FILE, path);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0644);
 	unlink(path);
@@ -178,19 +178,19 @@ static void file_is_created_truncated_and_written(void **state)
 static void file_that_cannot_be_opened_is_named(void **state)
 {
 	struct fixture *f = *state;
-	struct serial_config config = { .mode = SERIAL_FILE, .path = "/nonexistent/log" };
+	struct serial_config config = { .line = { LINE_FILE, "/nonexistent/log" } };
 	struct error err = { 0 };
 
 	assert_int_equal(serial_init(&f->s, &config, &f->ring, on_irq, f, &err), -ENOENT);
 	assert_non_null(strstr(err.object, "/nonexistent/log"));
-	assert_null(f->s.ring);
+	assert_null(f->s.line.ring);
 }
 
 static void fifo_without_reader_is_refused_at_once(void **state)
 {
 	struct fixture *f = *state;
 	char dir[] = "/tmp/torc-serial-XXXXXX", path[64];
-	struct serial_config config = { .mode = SERIAL_FILE, .path = path };
+	struct serial_config config = { .line = { LINE_FILE, path } };
 	struct error err = { 0 };
 
 	assert_non_null(mkdtemp(dir));
@@ -206,8 +206,8 @@ static void full_device_is_reported_and_discarded(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, SERIAL_FILE, "/dev/full");
-	for (unsigned i = 0; i < 2 * SERIAL_OUT_SIZE; i++) {
+	start(f, LINE_FILE, "/dev/full");
+	for (unsigned i = 0; i < 2 * LINE_OUT_SIZE; i++) {
 		wr(f, UART_TX, 'x');
 		fake_ring_settle(&f->ring);
 	}
@@ -218,8 +218,8 @@ static void null_takes_everything(void **state)
 {
 	struct fixture *f = *state;
 
-	start(f, SERIAL_NULL, NULL);
-	for (unsigned i = 0; i < 2 * SERIAL_OUT_SIZE; i++)
+	start(f, LINE_NULL, NULL);
+	for (unsigned i = 0; i < 2 * LINE_OUT_SIZE; i++)
 		wr(f, UART_TX, 'x');
 	assert_true(rd(f, UART_LSR) & UART_LSR_THRE);
 	assert_int_equal(f->ring.nr_active, 0);
@@ -280,7 +280,7 @@ static int setup_terminal(void **state)
 	assert_true(fd >= 0);
 	dup2(fd, STDIN_FILENO);
 	close(fd);
-	start(f, SERIAL_TTY, NULL);
+	start(f, LINE_TTY, NULL);
 	wr(f, UART_FCR, UART_FCR_ENABLE_FIFO);
 	*state = f;
 	return 0;
@@ -300,9 +300,9 @@ static void terminal_can_be_restored_from_a_signal_handler(void **state)
 {
 	tcflag_t cooked = ECHO | ICANON | ISIG;
 
-	serial_restore_terminal();
+	line_restore_terminal();
 	assert_int_equal(terminal_of(STDIN_FILENO).c_lflag & cooked, cooked);
-	serial_restore_terminal(); /* once is enough */
+	line_restore_terminal(); /* once is enough */
 }
 
 static void control_c_goes_to_the_guest(void **state)
@@ -351,11 +351,24 @@ static void escape_twice_sends_one(void **state)
 static void longest_read_after_an_escape_fits(void **state)
 {
 	struct fixture *f = *state;
-	char text[258] = "\001";
+	char text[LINE_IN_SIZE + 2] = "\001";
 
-	memset(text + 1, 'q', 256);
+	memset(text + 1, 'q', LINE_IN_SIZE);
 	type(f, text, 1);
-	type(f, text + 1, 256);
+	type(f, text + 1, LINE_IN_SIZE);
+	expect_received(f, text);
+}
+
+/* A guest that takes no input any more cannot keep its user from ending it. */
+static void escape_works_while_input_waits(void **state)
+{
+	struct fixture *f = *state;
+	char text[SERIAL_FIFO + 101] = "";
+
+	memset(text, 'q', sizeof(text) - 1);
+	type(f, text, sizeof(text) - 1);
+	type(f, "\001x", 2);
+	assert_int_equal(f->quits, 1);
 	expect_received(f, text);
 }
 
@@ -386,6 +399,7 @@ int main(void)
 		TERMINAL(escape_may_be_split_between_reads),
 		TERMINAL(escape_twice_sends_one),
 		TERMINAL(longest_read_after_an_escape_fits),
+		TERMINAL(escape_works_while_input_waits),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as torc does */
