@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every test, from nothing: installs what is missing, builds four ways, runs unit tests, fuzz replay, lint and the lab.
+# Every test, from nothing: installs what is missing, builds five ways, runs unit tests, fuzzers, lint and the lab.
 #
 #   sh tests/run.sh [WORD]...    with words: only the tests whose names contain one of them, e.g. gcc/lint lab/device
 #   TORC_SOAK=20 sh tests/run.sh lab/soak lab-sanitized/soak    20 x 1 GiB and 50 rebinds instead of the short form
 #
 # A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then how many of each. The exit
-# status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, lab/GROUP/NAME for what runs in
-# the lab. The builds stay in build-test, for the next time.
+# status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME for a minute of fuzzing,
+# lab/GROUP/NAME for what runs in the lab. The builds stay in build-test, for the next time.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -59,7 +59,7 @@ may_want() {
 	[ -n "$words" ] || return 0
 	for word in $words; do
 		case $word in
-		gcc/* | clang/* | asan/* | tsan/* | lab/* | lab-sanitized/*) [ "${word%%/*}" != "$1" ] || return 0 ;;
+		gcc/* | clang/* | asan/* | tsan/* | fuzz/* | lab/* | lab-sanitized/*) [ "${word%%/*}" != "$1" ] || return 0 ;;
 		*) return 0 ;;
 		esac
 	done
@@ -107,6 +107,27 @@ host_tests() {
 		tail -20 "$log"
 		result failed "not ok $name/results"
 	}
+}
+
+# fuzz NAME...: each for a minute from its saved inputs; what makes one fail is kept
+fuzz() {
+	for name; do
+		wanted "fuzz/$name" || continue
+		say "fuzz/$name: a minute"
+		mkdir -p "$tmp/corpus-$name"
+		begin=$(now)
+		"build-test/fuzz/tests/fuzz/fuzz_$name" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+			-artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$name-" "$tmp/corpus-$name" "tests/fuzz/corpus/$name" >"$log" 2>&1 &
+		child=$!
+		if wait "$child"; then
+			inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
+			result passed "ok fuzz/$name ($(($(now) - begin)) s, $inputs inputs)"
+		else
+			result failed "not ok fuzz/$name"
+			tail -n 60 "$log"
+		fi
+		child=''
+	done
 }
 
 # lab_tests PREFIX BUILD GROUP CASE...: in one boot of the lab
@@ -162,6 +183,9 @@ if may_want asan || may_want lab-sanitized; then
 fi
 if may_want tsan; then
 	build tsan gcc -Db_sanitize=thread && host_tests tsan unit
+fi
+if may_want fuzz; then
+	build fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && fuzz virtqueue blk net
 fi
 for group in plain device refuse large soak; do
 	# shellcheck disable=SC2046 # a list

@@ -119,7 +119,7 @@ static void start_queue(struct driver *d, unsigned i)
 	driver_write(d, COMMON(queue_enable), 2, 1);
 }
 
-void driver_start(struct driver *d, uint64_t features, unsigned nr_queues)
+void driver_prepare(struct driver *d, uint64_t features, unsigned nr_queues)
 {
 	features |= 1ULL << VIRTIO_F_VERSION_1;
 	driver_reset(d);
@@ -132,8 +132,18 @@ void driver_start(struct driver *d, uint64_t features, unsigned nr_queues)
 	driver_write(d, COMMON(msix_config), 2, 0);
 	for (unsigned i = 0; i < nr_queues; i++)
 		start_queue(d, i);
+}
+
+void driver_go(struct driver *d)
+{
 	driver_write(d, COMMON(device_status), 1,
 		     STATUS_START | VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+void driver_start(struct driver *d, uint64_t features, unsigned nr_queues)
+{
+	driver_prepare(d, features, nr_queues);
+	driver_go(d);
 }
 
 uint16_t driver_add(struct driver *d, unsigned queue, const struct driver_buffer *buffers,

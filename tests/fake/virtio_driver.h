@@ -138,8 +138,22 @@ void driver_config_write(struct driver *d, unsigned offset, unsigned size, uint3
 void driver_start(struct driver *d, uint64_t features, unsigned nr_queues);
 
 /**
+ * driver_prepare - the same but for DRIVER_OK, so that chains can be there before the device looks
+ * @d: attached
+ * @features: as driver_start()
+ * @nr_queues: as driver_start()
+ */
+void driver_prepare(struct driver *d, uint64_t features, unsigned nr_queues);
+
+/**
+ * driver_go - DRIVER_OK
+ * @d: prepared
+ */
+void driver_go(struct driver *d);
+
+/**
  * driver_add - make a chain available
- * @d: started
+ * @d: prepared or started
  * @queue: number
  * @buffers: of the chain
  * @nr: how many
