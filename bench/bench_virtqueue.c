@@ -4,7 +4,8 @@
  * in flight as the argument says and looks for used ones all the time. "ring" is torc as it is; "epoll" serves the same
  * queue by epoll_wait() and preadv(). A null backend has every request done at once; the file is read past the page
  * cache, 4 KiB at random places. One core each for guest and server: cpu_ns is the server's time per request, enters its
- * system calls for waiting and submitting.
+ * system calls for waiting and submitting. The stages are the parts of it, each alone and in batches: the queue's side,
+ * a read by the ring from the page cache, and beside that the bare system call.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -351,10 +352,105 @@ static void epoll_file(struct bench_state *state, int64_t depth)
 	run_epoll(state, depth, true);
 }
 
+/* The parts of a request's way, each alone: what the queue, the ring and the interrupt take. */
+static void stage_queue(struct bench_state *state, int64_t batch)
+{
+	static struct guest guest;
+	const struct virtqueue_config config = {
+		DRIVER_QUEUE_SIZE, { 0x10000 }, { 0x14000 }, { 0x18000 }
+	};
+	struct virtqueue vq = { 0 };
+	struct virtqueue_chain chain;
+	struct iovec iov[8];
+	int64_t done = 0;
+
+	guest_init(&guest, batch);
+	guest.driver.queue[0] = (struct driver_queue){
+		.desc = driver_ptr(&guest.driver, config.desc.v),
+		.avail = driver_ptr(&guest.driver, config.avail.v),
+		.used = driver_ptr(&guest.driver, config.used.v),
+		.size = DRIVER_QUEUE_SIZE,
+	};
+	if (virtqueue_start(&vq, &guest.driver.mem, &config, EVENT_IDX))
+		abort();
+	for (unsigned i = 0; i < guest.depth; i++)
+		describe(&guest, i);
+	while (bench_next(state)) {
+		for (unsigned i = 0; i < guest.depth; i++)
+			add(&guest, BUFFERS_MAX * i);
+		while (virtqueue_pop(&vq, &chain, iov, 8) > 0)
+			virtqueue_push(&vq, chain.head, BLOCK + 1);
+		virtqueue_publish(&vq);
+		virtqueue_request_kick(&vq);
+		done += batch;
+	}
+	bench_items(state, done);
+	virtqueue_stop(&vq);
+	driver_destroy(&guest.driver);
+}
+
+struct stage_read {
+	struct ring_op op;
+	struct iovec iov;
+	unsigned *nr_left;
+};
+
+static void stage_read_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	--*container_of(op, struct stage_read, op)->nr_left;
+}
+
+/* Submission and completion of reads that the page cache has. */
+static void stage_ring(struct bench_state *state, int64_t batch)
+{
+	static struct stage_read reads[MAX_DEPTH];
+	struct ring ring;
+	char *buffer = malloc(BLOCK);
+	int fd = make_file();
+	unsigned nr_left = 0;
+	int64_t done = 0;
+
+	if (ring_init(&ring, 64, NULL))
+		abort();
+	ring_register_file(&ring, fd);
+	for (unsigned i = 0; i < batch; i++)
+		reads[i] = (struct stage_read){ { .done = stage_read_done },
+						{ buffer, BLOCK },
+						&nr_left };
+	while (bench_next(state)) {
+		for (unsigned i = 0; i < batch; i++, nr_left++)
+			ring_readv(&ring, &reads[i].op, fd, &reads[i].iov, 1, BLOCK * i, 0);
+		for (unsigned i = 0; i < batch; i++)
+			ring_wait(&ring, &reads[i].op);
+		done += batch;
+	}
+	bench_items(state, done);
+	ring_destroy(&ring);
+	free(buffer);
+	close(fd);
+}
+
+static void stage_pread(struct bench_state *state, int64_t batch)
+{
+	char *buffer = malloc(BLOCK);
+	int fd = make_file();
+	int64_t done = 0;
+
+	while (bench_next(state)) {
+		for (unsigned i = 0; i < batch; i++) {
+			if (pread(fd, buffer, BLOCK, BLOCK * i) != BLOCK)
+				abort();
+		}
+		done += batch;
+	}
+	bench_items(state, done);
+	free(buffer);
+	close(fd);
+}
+
 const struct bench bench_table[] = {
-	{ "ring/null", ring_null, { 1, 32 } },
-	{ "epoll/null", epoll_null, { 1, 32 } },
-	{ "ring/file", ring_file, { 1, 32 } },
-	{ "epoll/file", epoll_file, { 1, 32 } },
-	{ 0 },
+	{ "ring/null", ring_null, { 1, 32 } },	   { "epoll/null", epoll_null, { 1, 32 } },
+	{ "ring/file", ring_file, { 1, 32 } },	   { "epoll/file", epoll_file, { 1, 32 } },
+	{ "stage/queue", stage_queue, { 1, 32 } }, { "stage/ring-read", stage_ring, { 1, 32 } },
+	{ "stage/pread", stage_pread, { 1, 32 } }, { 0 },
 };

@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What the guest of bench/demo.sh and bench/numbers.sh runs (busybox sh, from the initramfs of tests/lab/mkguest.sh).
+# What the guest of bench/demo.sh, numbers.sh and virtio.sh runs (busybox sh, from the initramfs of tests/lab/mkguest.sh).
 # Speaks to measure.py over the serial line, in lines that start with TORC-. Each byte there costs exits, so nothing
 # is printed inside a window in which exits are counted.
 # $verify (a size) comes from the kernel's command line: write as much first and read it back.
 
 disk=/dev/nvme0n1
+[ ! -e /dev/vda ] || disk=/dev/vda
 
-# The drive's completed reads and the time. A multipath head (nvme0n1) counts nothing, its path (nvme0c0n1) does.
+# The disk's completed reads and the time. A multipath head (nvme0n1) counts nothing, its path (nvme0c0n1) does.
 sample() {
 	reads=0
-	for stat in /sys/block/nvme0*/stat; do
+	for stat in /sys/block/nvme0*/stat /sys/block/vda/stat; do
+		[ -e "$stat" ] || continue
 		read -r n _ <"$stat"
 		reads=$((reads + n))
 	done

@@ -101,7 +101,8 @@ bench_build() {
 # boot.cpio and io.cpio, which has fio. Done out here: the lab is ten times as slow.
 bench_stage() {
 	"$here/../tests/lab/mkguest.sh" "$stage/boot.cpio" --init "$here/guest.sh" &&
-		"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio &&
+		"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio --module virtio_pci \
+			--module virtio_blk &&
 		cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" &&
 		mkdir -p "$stage/torc" && cp "$build/torc" "$stage/torc/torc" &&
 		ldd "$stage/torc/torc" | bench_copy_libraries "$stage/torc"

@@ -4,9 +4,10 @@
 
 measure.py numbers STAGE BDF OUT [ROUNDS]   what bench/numbers.sh prints, of torc and of QEMU in turn: A B B A
 measure.py demo STAGE BDF OUT               what bench/demo.sh reports of one guest of torc
+measure.py virtio STAGE none OUT [ROUNDS]   what bench/virtio.sh prints of virtio disks, of torc and of QEMU in turn
 
 STAGE (see stage() in lib.sh) holds the VMMs, a kernel and initramfs; it is copied to a tmpfs, as what lies on a
-network file system would be slow to start. BDF is an NVMe drive bound to vfio-pci. OUT receives the results as JSON.
+network file system would be slow to start. BDF is an NVMe drive bound to vfio-pci, or "none". OUT receives the results as JSON.
 
 Everything is counted by the host's kernel and not by the VMM, so that all VMMs are measured alike:
   exits        histogram triggers on kvm:kvm_exit and kvm:kvm_userspace_exit, read before and after a window
@@ -14,6 +15,7 @@ Everything is counted by the host's kernel and not by the VMM, so that all VMMs 
   start        sched:sched_process_exec of the VMM to its first kvm:kvm_entry; the first kvm_exit disables that event
   first line   a thread reads what the guest prints and stamps every line with the clock of the trace
   ioctls       syscalls:sys_enter_ioctl, filtered for a few commands
+  system calls of all threads of the VMM: raw_syscalls:sys_enter, counted by thread
   bursts       kvm:kvm_mmio, for the guest's writes to the MSI-X table
   memory       Private_* of /proc/PID/smaps, all mappings but the guest's RAM
 A second window without histograms, right after, shows what tracing itself costs.
@@ -121,6 +123,17 @@ class Tracer:
     def histograms(self, enabled):
         for name, keys in HISTOGRAMS.items():
             write(self.event(name, 'trigger'), f'{"" if enabled else "!"}hist:keys={keys}:size=512')
+
+    def count_system_calls(self, enabled):
+        write(self.event('raw_syscalls/sys_enter', 'trigger'),
+              f'{"" if enabled else "!"}hist:keys=common_pid:size=4096')
+
+    def system_calls(self, pid):
+        """Of all threads of a process that live, since count_system_calls(True)."""
+        text = read(self.event('raw_syscalls/sys_enter', 'hist'))
+        counts = {int(thread): int(hits)
+                  for thread, hits in re.findall(r'common_pid: *(\d+) *\} hitcount: *(\d+)', text)}
+        return sum(counts.get(int(os.path.basename(task)), 0) for task in glob.glob(f'/proc/{pid}/task/*'))
 
     def start(self):
         write(f'{self.root}/trace', '')
@@ -269,7 +282,8 @@ class Bench:
         self.stage = f'{WORK}/stage'
         shutil.copytree(stage, self.stage)
         self.bdf = bdf
-        self.table = msix_table(bdf)
+        self.table = msix_table(bdf) if bdf != 'none' else None
+        self.disk = None
         self.tracer = Tracer()
         self.runs = 0
 
@@ -278,11 +292,18 @@ class Bench:
         if vmm == 'torc':
             command = [f'{self.stage}/torc/torc', '--kernel', kernel, '--initramfs', initramfs, '--cmdline', cmdline,
                        '--cpus', str(cpus), '--memory', f'size={RAM_MIB}M', '--serial', 'tty', '--console', 'off']
+            if self.disk:
+                command += ['--disk', f'path={self.disk}' + (',direct=on' if self.disk.startswith('/dev') else '')]
             return command + (['--device', f'path=/sys/bus/pci/devices/{self.bdf}/'] if device else [])
         command = [f'{qemu}/ld.so', '--library-path', f'{qemu}/lib', f'{qemu}/qemu-system-x86_64',
                    '-L', f'{qemu}/share', '-M', 'q35', '-accel', 'kvm', '-cpu', 'host', '-nodefaults', '-nographic',
                    '-serial', 'stdio', '-no-reboot', '-smp', str(cpus), '-m', str(RAM_MIB),
                    '-kernel', kernel, '-initrd', initramfs, '-append', cmdline]
+        if self.disk:
+            driver, direct = ('host_device', 'on') if self.disk.startswith('/dev') else ('file', 'off')
+            command += ['-object', 'iothread,id=io0', '-blockdev',
+                        f'driver={driver},filename={self.disk},node-name=disk,aio=io_uring,cache.direct={direct}',
+                        '-device', 'virtio-blk-pci,drive=disk,iothread=io0']
         return command + (['-device', f'vfio-pci,host={self.bdf}'] if device else [])
 
     def guest(self, vmm, *args):
@@ -395,6 +416,54 @@ class Bench:
         return {'traced': traced, 'plain': plain}
 
 
+def disk_load(bench, guest, depth):
+    """Counts while fio reads from a virtio disk; nothing is traced but the system calls."""
+    tracer = bench.tracer
+    tracer.count_system_calls(True)
+    guest.wait_for(f'TORC-WINDOW {depth}$', 60)
+    time.sleep(0.4)
+    begin, exits, calls = now(), total_exits(), tracer.system_calls(guest.process.pid)
+    time.sleep(2.5)
+    seconds = now() - begin
+    window = {'exits': total_exits() - exits, 'calls': tracer.system_calls(guest.process.pid) - calls}
+    tracer.count_system_calls(False)
+    _, match = guest.wait_for(f'TORC-READS {depth} (.*)', 60)
+    sample = [float(number) for number in match[1].split()]
+    # The guest's second window: with nothing counted at all.
+    traced, plain = ((sample[at + 2] - sample[at]) / (sample[at + 3] - sample[at + 1]) for at in (0, 4))
+    if not traced or not plain:
+        raise RuntimeError(f'queue depth {depth}: the guest completed no read')
+    ios = traced * seconds
+    return {'iops': plain, 'exits_per_io': window['exits'] / ios, 'calls_per_io': window['calls'] / ios}
+
+
+def disk_run(bench, vmm, disk):
+    bench.disk = disk
+    with bench.guest(vmm, 'io', False, 1, CMDLINE) as guest:
+        result = {'vmm': vmm, 'disk': disk, 'command': shlex.join(guest.process.args)}
+        guest.wait_for('TORC-IDLE', 90)
+        result['load'] = {depth: disk_load(bench, guest, depth) for depth in ('1', '32')}
+        guest.finish()
+    return result
+
+
+def virtio(bench, rounds):
+    subprocess.run(['modprobe', 'null_blk', 'gb=1'], check=True)
+    file = f'{WORK}/disk'
+    with open(file, 'wb') as image:
+        for _ in range(64):
+            image.write(os.urandom(1 << 20))
+    runs = []
+    plan = [(vmm, disk) for disk in ('/dev/nullb0', file) for vmm in ['torc', 'qemu', 'qemu', 'torc'] * rounds]
+    for number, (vmm, disk) in enumerate(plan, 1):
+        run = disk_run(bench, vmm, disk)
+        runs.append(run)
+        text = '; '.join(f'QD{depth} {load["iops"]:,.0f} IOPS, {load["calls_per_io"]:.2f} system calls and '
+                         f'{load["exits_per_io"]:.2f} exits per I/O' for depth, load in run['load'].items())
+        say(f'{number}/{len(plan)} {vmm}, {os.path.basename(disk)}: {text}')
+    return {'runs': runs}
+
+
 def summary(run):
     text = f'first instruction {run["entry_ms"]:.0f} ms, first line {run["line_ms"]:.0f} ms, ' \
            f'{sum(run["user_exits"].values())} userspace exits, {sum(run["private_kib"].values()) / 1024:.1f} MiB'
@@ -430,7 +499,10 @@ def main():
     what, stage, bdf, out, *rest = sys.argv[1:]
     try:
         bench = Bench(stage, bdf)
-        results = numbers(bench, int(rest[0])) if what == 'numbers' else demo(bench)
+        if what == 'demo':
+            results = demo(bench)
+        else:
+            results = {'numbers': numbers, 'virtio': virtio}[what](bench, int(rest[0]))
         with open(f'{out}/{what}.json', 'w', encoding='utf-8') as file:
             json.dump(results, file, indent=1)
     except RuntimeError as error:

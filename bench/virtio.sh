@@ -1,0 +1,61 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What a virtio disk of torc costs: beside QEMU's in one run of the lab (reads per second, system calls and exits per
+# I/O), and on this machine beside an epoll loop over the same queue, with the cost of each stage.
+#
+#   virtio.sh [--rounds N] [--build DIR]
+#
+#   --rounds  how often torc, QEMU, QEMU, torc (1) on each of two disks; medians are printed, with the extremes
+#   --build   the build directory (build/ in the tree), made when it is not there
+#
+# The guest has 1 vCPU and reads 4 KiB at random, one and 32 at a time, from null_blk and from a file on tmpfs; QEMU has
+# an iothread and aio=io_uring. How each number is taken: measure.py and bench_virtqueue.c.
+#
+# Exit status: 0 when all was measured, whether a target is met or not; 1 when something failed, which it names.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
+build=$root/build rounds=1
+while [ $# -gt 0 ]; do
+	case $1 in
+	--rounds | --build)
+		[ $# -gt 1 ] || { echo "virtio.sh: $1 needs a value" >&2; exit 2; }
+		case $1 in
+		--rounds) rounds=$2 ;;
+		--build) build=$2 ;;
+		esac
+		shift
+		;;
+	--help) sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) echo "virtio.sh: unknown option $1; see --help" >&2; exit 2 ;;
+	esac
+	shift
+done
+case $rounds in '' | *[!0-9]* | 0) echo "virtio.sh: --rounds: not a count: $rounds" >&2; exit 2 ;; esac
+
+logs=$build/bench/virtio steps=6
+mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
+. "$here/lib.sh"
+stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
+bench_traps
+
+build_all() {
+	bench_build && ninja -C "$build" bench/bench_virtqueue
+}
+
+stage_all() {
+	bench_stage && bench_stage_qemu
+}
+
+bench_step "installing what is missing" sh "$root/tests/setup.sh"
+bench_step "building torc" build_all
+bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
+bench_step "preparing the guests" stage_all
+bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 300 * rounds)) --devices '' \
+	--out "$logs" -- "'$(bench_python)' '$here/measure.py' virtio '$stage' none \"\$TORC_LAB_OUT\" $rounds"
+bench_step "measuring on this machine" "$build/bench/bench_virtqueue" --benchmark_repetitions=5 \
+	--benchmark_out="$logs/virtqueue.json" --benchmark_out_format=json
+python3 "$here/report.py" virtio "$logs" >"$logs/report.txt" || exit 1
+cat "$logs/report.txt"
+bench_say "saved in $logs/report.txt"
