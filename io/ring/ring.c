@@ -162,8 +162,10 @@ void ring_run_deferred(struct ring *ring)
 
 bool ring_has_events(const struct ring *ring)
 {
-	return io_uring_cq_ready(&ring->uring) ||
-	       READ_ONCE(*ring->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+	unsigned flags = READ_ONCE(*ring->uring.sq.kflags);
+
+	return io_uring_cq_ready(&ring->uring) || flags & IORING_SQ_CQ_OVERFLOW ||
+	       (flags & IORING_SQ_TASKRUN && !ring->taskrun_is_stale);
 }
 
 int ring_submit(struct ring *ring, enum ring_submit how)
@@ -183,11 +185,23 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 	return r;
 }
 
+/*
+ * The kernel queues task work first and sets its flag then. On another CPU that can come after this one has run the work,
+ * and the flag stays until there is more: not to be taken for events again, or the ring would look at nothing else.
+ * Should it be set for work that has come since, the wait that ends the polling runs that.
+ */
+static void notice_stale_taskrun(struct ring *ring)
+{
+	ring->taskrun_is_stale = !io_uring_cq_ready(&ring->uring) &&
+				 READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN;
+}
+
 static int ring_turn(struct ring *ring)
 {
 	bool busy = ring->deferred || ring_busy_wait(ring) || ring_ask_pollers(ring, true);
 	int r = ring_submit(ring, busy ? RING_SUBMIT_AND_GET_EVENTS : RING_SUBMIT_AND_WAIT);
 
+	notice_stale_taskrun(ring);
 	ring_reap(ring);
 	ring_run_deferred(ring);
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r >= 0 ? 0 : r;

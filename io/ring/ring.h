@@ -81,6 +81,7 @@ struct ring {
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;
 	bool stopping;
+	bool taskrun_is_stale; /* the flag told of task work, and there was none */
 	unsigned nr_active;    /* operations the kernel owns */
 	unsigned nr_io;	       /* those of them that a device works on */
 	unsigned nr_io_queued; /* those that are not yet submitted */
