@@ -76,7 +76,9 @@ struct ring {
 	uint64_t cycles_per_us;
 	uint64_t poll_max_cycles; /* how long to poll before a wait; 0: never */
 	uint64_t poll_cycles;	  /* at the moment */
-	unsigned linger_skip, linger_backoff;
+	unsigned linger_target;	  /* how many pieces of work to wait for once there is one */
+	unsigned linger_skip, linger_backoff; /* how often not to try for more */
+	long nr_preempted;	/* involuntary context switches, when it was last looked */
 	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;

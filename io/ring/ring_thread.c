@@ -16,6 +16,10 @@ static void *ring_thread_main(void *arg)
 
 	if (!r && t->poll_us != RING_POLL_AUTO)
 		ring_set_poll(&t->ring, t->poll_us);
+	if (!r && t->ring.cycles_per_us)
+		log_debug("a system call takes %llu ns; rings poll for up to %llu us",
+			  (unsigned long long)(t->ring.call_cycles * 1000 / t->ring.cycles_per_us),
+			  (unsigned long long)(t->ring.poll_max_cycles / t->ring.cycles_per_us));
 
 	pthread_mutex_lock(&t->lock);
 	t->result = r;
