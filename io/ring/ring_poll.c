@@ -24,7 +24,8 @@
 #define LINGER_ALL(ring) ((ring)->poll_max_cycles * 2)
 #define LINGER_MAX	 64 /* how many */
 
-/* After one that was in vain: how often not to try for more, at most. */
+/* After one that was in vain: how often not to try for more; at most, where one comes at a time. */
+#define LINGER_SKIP	3
 #define LINGER_MAX_SKIP 255
 
 /* A pause of the loop itself that is this long may mean that another thread had the CPU. */
@@ -90,26 +91,27 @@ static bool look(struct ring *ring)
 	return found;
 }
 
-/* How many came at most, lately, without a pause: to wait for more of them is in vain. More are tried for now and then. */
+/* How many come without a pause: to wait for more of them is in vain, which is tried for now and then. */
 static void learn_from_linger(struct ring *ring, unsigned nr_found)
 {
-	bool reached = nr_found >= ring->linger_target;
+	unsigned target = ring->linger_target;
 
-	if (!reached) {
-		ring->linger_backoff = 2 * ring->linger_backoff + 1;
-		if (ring->linger_backoff > LINGER_MAX_SKIP)
-			ring->linger_backoff = LINGER_MAX_SKIP;
-		ring->linger_skip = ring->linger_backoff;
-		ring->linger_target = nr_found;
-	} else if (ring->linger_skip) {
+	if (nr_found >= target && ring->linger_skip) {
 		ring->linger_skip--;
+	} else if (nr_found >= target) {
+		ring->linger_target = 2 * target + 1 < LINGER_MAX ? 2 * target + 1 : LINGER_MAX;
+	} else if (nr_found || target > 1) {
+		ring->linger_target = nr_found ? nr_found : target / 2;
+		ring->linger_skip = LINGER_SKIP;
+		ring->linger_backoff = LINGER_SKIP;
 	} else {
-		ring->linger_target = 2 * ring->linger_target + 1;
-		if (ring->linger_target > LINGER_MAX)
-			ring->linger_target = LINGER_MAX;
+		/* One at a time. */
+		ring->linger_target = 0;
+		ring->linger_backoff = 2 * ring->linger_backoff + 1 < LINGER_MAX_SKIP
+					       ? 2 * ring->linger_backoff + 1
+					       : LINGER_MAX_SKIP;
+		ring->linger_skip = ring->linger_backoff;
 	}
-	if (reached && !ring->linger_skip)
-		ring->linger_backoff /= 2;
 }
 
 /* Something is queued; look what else comes. */
