@@ -7,8 +7,10 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <linux/stat.h>
 
 #include "core/base/bits.h"
@@ -152,6 +154,17 @@ static int describe(struct blk_file *file, const char *path, struct error *err)
 	return error_remedy(err, "make it larger: truncate -s SIZE %s", path);
 }
 
+/*
+ * A file on tmpfs waits for nothing but its pages in swap, yet does not say so (FMODE_NOWAIT), and io_uring would have
+ * worker threads read it. O_NONBLOCK says it as well.
+ */
+static bool is_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC;
+}
+
 int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct,
 		  struct error *err)
 {
@@ -167,7 +180,7 @@ int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool d
 	r = describe(&f, path, err);
 	if (!r)
 		r = lock(&f, path, err);
-	if (!r && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))
+	if (!r && !is_in_memory(f.fd) && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))
 		r = error_set(err, -errno, "disk %s", path);
 	if (r) {
 		fd_close(&f.fd);

@@ -19,11 +19,11 @@ for guest in halt poweroff fault reset off-and-reset reset-and-fault; do
 	python3 "$here/../lab/cases/tiny.py" $guest "$tmp/$guest" || exit 1
 done
 
-# A shell makes what it starts in the background deaf to SIGINT.
+# A shell makes what it starts in the background deaf to SIGINT, as nohup does to SIGHUP.
 start() {
 	guest=$1
 	shift
-	env --default-signal=INT "$torc" -v --kernel "$tmp/$guest" --memory 64M "$@" </dev/null >"$tmp/out" 2>"$tmp/log" &
+	env --default-signal=INT,HUP "$torc" -v --kernel "$tmp/$guest" --memory 64M "$@" </dev/null >"$tmp/out" 2>"$tmp/log" &
 	pid=$!
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A virtio disk from its registers to its file, with the real rings; only KVM is not there. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -43,12 +45,18 @@ static uint8_t byte_at(uint64_t offset)
 	return (uint8_t)(offset * 7 + offset / 512);
 }
 
-static void make_image(struct fixture *f)
+static void make_image(struct fixture *f, bool in_memory)
 {
 	uint8_t *bytes = malloc(SECTORS * 512);
 
-	snprintf(f->path, sizeof(f->path), "%s/torc-blk.XXXXXX", getenv("TMPDIR") ?: "/tmp");
-	f->fd = mkstemp(f->path);
+	if (in_memory) {
+		f->fd = memfd_create("image", MFD_CLOEXEC);
+		snprintf(f->path, sizeof(f->path), "/proc/self/fd/%d", f->fd);
+	} else {
+		snprintf(f->path, sizeof(f->path), "%s/torc-blk.XXXXXX",
+			 getenv("TMPDIR") ?: "/tmp");
+		f->fd = mkstemp(f->path);
+	}
 	assert_true(f->fd >= 0);
 	for (uint64_t i = 0; i < SECTORS * 512; i++)
 		bytes[i] = byte_at(i);
@@ -73,7 +81,7 @@ static int create(struct fixture *f, bool readonly, bool direct, struct virtio_p
 	return virtio_blk_create(&options, out, err);
 }
 
-static int open_disk(void **state, bool readonly, bool direct)
+static int open_disk(void **state, bool readonly, bool direct, bool in_memory)
 {
 	static struct fixture f;
 	struct virtio_pci *disk;
@@ -83,7 +91,7 @@ static int open_disk(void **state, bool readonly, bool direct)
 	fake_kvm_reset();
 	if (driver_init(&f.driver))
 		return -1;
-	make_image(&f);
+	make_image(&f, in_memory);
 	if (create(&f, readonly, direct, &disk, NULL))
 		return -1;
 	driver_attach(&f.driver, disk);
@@ -92,17 +100,22 @@ static int open_disk(void **state, bool readonly, bool direct)
 
 static int setup(void **state)
 {
-	return open_disk(state, false, false);
+	return open_disk(state, false, false, false);
 }
 
 static int setup_readonly(void **state)
 {
-	return open_disk(state, true, false);
+	return open_disk(state, true, false, false);
 }
 
 static int setup_direct(void **state)
 {
-	return open_disk(state, false, true);
+	return open_disk(state, false, true, false);
+}
+
+static int setup_memory(void **state)
+{
+	return open_disk(state, true, false, true);
 }
 
 static int teardown(void **state)
@@ -114,6 +127,28 @@ static int teardown(void **state)
 	close(f->fd);
 	unlink(f->path);
 	return 0;
+}
+
+/* Threads of io_uring's in this process. */
+static unsigned count_workers(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	assert_non_null(tasks);
+	for (struct dirent *task; (task = readdir(tasks));) {
+		char path[300], name[16] = "";
+		FILE *comm;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+		comm = fopen(path, "re");
+		if (!comm)
+			continue;
+		n += fgets(name, sizeof(name), comm) && strncmp(name, "iou-wrk", 7) == 0;
+		fclose(comm);
+	}
+	closedir(tasks);
+	return n;
 }
 
 /* A request in three buffers and its status; @len bytes at BUFFER. */
@@ -156,6 +191,17 @@ static void reads_give_what_the_file_has(void **state)
 			assert_int_equal(buffer(f)[i], byte_at(sector * 512 + i));
 		assert_int_equal(buffer(f)[512], 0);
 	}
+}
+
+static void files_in_memory_are_read_without_a_worker(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before = count_workers();
+
+	driver_start(&f->driver, FLUSH, 1);
+	for (unsigned i = 0; i < 16; i++)
+		assert_int_equal(request(f, VIRTIO_BLK_T_IN, i, 4096), VIRTIO_BLK_S_OK);
+	assert_int_equal(count_workers(), before);
 }
 
 static void writes_reach_the_file(void **state)
@@ -597,6 +643,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(reads_give_what_the_file_has),
+		TEST_AS(memory, files_in_memory_are_read_without_a_worker),
 		TEST(writes_reach_the_file),
 		TEST(buffers_may_be_cut_anywhere),
 		TEST(bad_requests_are_refused),
