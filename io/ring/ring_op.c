@@ -120,6 +120,8 @@ void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iove
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_readv2(sqe, fd, iov, nr, offset, flags);
+	if (offset != UINT64_MAX)
+		ring_use_memory(ring, sqe);
 	ring_start_io(ring, sqe, op);
 }
 
@@ -129,6 +131,8 @@ void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iov
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_writev2(sqe, fd, iov, nr, offset, flags);
+	if (offset != UINT64_MAX)
+		ring_use_memory(ring, sqe);
 	ring_start_io(ring, sqe, op);
 }
 

@@ -67,10 +67,12 @@ void net_ctrl_activate(struct virtio_device *dev)
 
 static bool change_pairs(struct virtio_net *net, unsigned nr)
 {
+	struct ring *ring = net->dev.queue[net->dev.nr_queues - 1].ring;
+
 	if (!set_pairs(net, nr))
 		return false;
 	for (unsigned i = 0; i < net->nr_pairs; i++)
-		ring_post(net->dev.queue[2 * i].ring, &net->rx[i].enable_work);
+		ring_send(ring, net->dev.queue[2 * i].ring, &net->rx[i].enable_work);
 	return true;
 }
 
