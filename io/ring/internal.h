@@ -113,12 +113,20 @@ bool ring_busy_wait(struct ring *ring);
 void ring_slept(struct ring *ring, uint64_t cycles);
 
 /**
+ * ring_lingers - whether what is queued now will wait for more
+ * @ring: the calling thread's
+ *
+ * Return: true when it will, if more is to come.
+ */
+bool ring_lingers(const struct ring *ring);
+
+/**
  * ring_ask_pollers - have every poller look
  * @ring: the calling thread's
  * @rest: the ring is about to wait
  *
- * Return: whether one found something.
+ * Return: how many pieces of work they found.
  */
-bool ring_ask_pollers(struct ring *ring, bool rest);
+unsigned ring_ask_pollers(struct ring *ring, bool rest);
 
 #endif

@@ -131,6 +131,7 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 
 	ring->nr_enter++;
 	ring->nr_io_queued = 0;
+	ring->signal_queued = false;
 	if (how == RING_SUBMIT_ONLY)
 		return io_uring_submit(&ring->uring);
 	if (how == RING_SUBMIT_AND_GET_EVENTS)

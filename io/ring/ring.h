@@ -48,10 +48,10 @@ struct ring_work {
  * Something that the ring's thread looks at by itself: before it waits, and while it polls. Embedded.
  */
 struct ring_poller {
-	/* Look, and do what there is to do. Return: whether there was something. */
-	bool (*poll)(struct ring_poller *poller);
+	/* Look, and do what there is to do. Return: how many pieces of work that was. */
+	unsigned (*poll)(struct ring_poller *poller);
 	/* The ring is about to wait: from now on a completion has to announce what comes. Return: as poll(). */
-	bool (*rest)(struct ring_poller *poller);
+	unsigned (*rest)(struct ring_poller *poller);
 	struct ring_poller *next;
 };
 
@@ -86,9 +86,12 @@ struct ring {
 	uint64_t cycles_per_us;
 	uint64_t poll_max_cycles; /* how long to poll before a wait; 0: never */
 	uint64_t poll_cycles;	  /* at the moment */
-	unsigned linger_target;	  /* how many pieces of work to wait for once there is one */
-	unsigned linger_skip, linger_backoff; /* how often not to try for more */
-	long nr_preempted;	/* involuntary context switches, when it was last looked */
+	uint64_t pace_cycles;	  /* from one piece of work to the next, while they come */
+	unsigned depth;		  /* how many pieces of work come before whoever sends them waits */
+	bool signal_queued;
+	unsigned linger_skip, linger_backoff; /* how many batches until that is looked at again */
+	uint64_t preemption_asked;	      /* when it was last looked: */
+	long nr_preempted;		      /* involuntary context switches */
 	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;

@@ -170,6 +170,10 @@ void ring_signal(struct ring *ring, int fd)
 	use_registered(ring, sqe);
 	io_uring_sqe_set_data(sqe, NULL);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	ring->signal_queued = true;
+	/* Would it wait for the next batch, so would the guest, which is to make that. */
+	if (!ring->nr_io_queued && ring_lingers(ring))
+		ring_submit(ring, RING_SUBMIT_ONLY);
 }
 
 void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns)

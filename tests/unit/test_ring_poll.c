@@ -19,16 +19,16 @@ struct fixture {
 	unsigned nr_polls, nr_rests;
 };
 
-static bool on_poll(struct ring_poller *poller)
+static unsigned on_poll(struct ring_poller *poller)
 {
 	container_of(poller, struct fixture, poller)->nr_polls++;
-	return false;
+	return 0;
 }
 
-static bool on_rest(struct ring_poller *poller)
+static unsigned on_rest(struct ring_poller *poller)
 {
 	container_of(poller, struct fixture, poller)->nr_rests++;
-	return false;
+	return 0;
 }
 
 static void on_time(struct ring_op *op, int32_t res, uint32_t flags)
