@@ -20,10 +20,9 @@ int vhost_net_open(struct error *err)
 		return fd;
 	error_set(err, r, DEVICE);
 	if (r == -ENOENT || r == -ENODEV || r == -ENXIO)
-		error_remedy(err, "load its driver: modprobe vhost_net\nor leave vhost=on out");
+		error_remedy(err, "modprobe vhost_net # or leave vhost=on out");
 	else if (r == -EACCES || r == -EPERM)
-		error_remedy(err, "have the administrator let this user write to it: "
-				  "setfacl -m u:$USER:rw " DEVICE "\nor leave vhost=on out");
+		error_remedy(err, "chown $USER " DEVICE " # or leave vhost=on out");
 	return r;
 }
 
@@ -34,7 +33,7 @@ int vhost_set_owner(int fd)
 
 int vhost_get_features(int fd, uint64_t *features)
 {
-	__u64 f;
+	__u64 f = 0;
 	int r = call(fd, VHOST_GET_FEATURES, &f);
 
 	if (!r)
