@@ -43,7 +43,7 @@ static bool set_offload(struct virtio_net *net, uint64_t features)
 	return !r;
 }
 
-/* Device locked. vhost-net serves a pair only while it is attached. */
+/* Device locked. vhost-net serves only pairs that are attached. */
 static void set_pair(struct virtio_net *net, unsigned pair, bool on)
 {
 	int r = net->vhost && !on ? net_vhost_enable(net, pair, false) : 0;

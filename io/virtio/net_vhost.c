@@ -4,8 +4,8 @@
  * it signals is the vector's eventfd, so that a packet passes between the guest and the interface without torc. A queue
  * that has no vector signals an eventfd of its own, which the ring turns into the slow interrupt.
  *
- * The control queue stays on its ring. A pair that the driver does not use has no backend: vhost-net would give up
- * polling a descriptor that is detached from its interface, and not notice when it is attached again.
+ * The control queue stays on its ring. A pair that the driver does not use has no backend: to detach its descriptor from
+ * the interface would not stop vhost-net from going on with the packets that it has taken already.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -117,7 +117,8 @@ int vhost_set_vring_err(int fd, const struct vhost_vring_file *file);
  * @fd: owned
  * @file: index and TAP descriptor; -1 stops it, and returns when guest memory is not touched for it any more
  *
- * Return: 0; -EFAULT the vring is not set up; -EINVAL the descriptor has no queue of its interface; -ENOMEM; -errno.
+ * Return: 0; -EFAULT the vring is not set up; -ENOTSOCK no TAP descriptor; -EINVAL its interface is gone;
+ * -ENOMEM.
  */
 int vhost_net_set_backend(int fd, const struct vhost_vring_file *file);
 

@@ -269,12 +269,12 @@ int vhost_set_vring_err(int fd, const struct vhost_vring_file *file)
 	return set_file(fd, FAKE_VHOST_ERR, file);
 }
 
-/* A descriptor that is detached from its interface answers EBADFD, and a poll of it POLLERR. */
+/* The kernel would take one that is not. */
 static bool is_attached(int tap)
 {
-	struct ifreq ifr;
+	struct ifreq ifr = { 0 };
 
-	return !ioctl(tap, TUNGETIFF, &ifr);
+	return !ioctl(tap, TUNGETIFF, &ifr) && !(ifr.ifr_flags & IFF_DETACH_QUEUE);
 }
 
 int vhost_net_set_backend(int fd, const struct vhost_vring_file *file)

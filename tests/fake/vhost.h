@@ -78,7 +78,7 @@ void fake_vhost_device(unsigned i, struct fake_vhost_device *out);
 void fake_vhost_log(char out[FAKE_VHOST_LOG]);
 
 /**
- * fake_vhost_breaches - how many requests the kernel would have refused
+ * fake_vhost_breaches - how many requests the kernel would have refused, or would serve a pair that is not attached
  *
  * Return: their number.
  */

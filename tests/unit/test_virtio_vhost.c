@@ -96,7 +96,7 @@ static int teardown(void **state)
 
 	driver_detach(&f->driver);
 	driver_destroy(&f->driver);
-	/* Nothing was asked of vhost-net that it would refuse. */
+	/* Nothing was asked of vhost-net that it would refuse, or that torc should not ask. */
 	return (int)fake_vhost_breaches();
 }
 

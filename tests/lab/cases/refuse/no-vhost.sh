@@ -3,8 +3,10 @@
 # vhost=on without vhost-net, or without permission for it: torc names the file and the command that is enough.
 . "$CASES/lib.sh"
 . "$CASES/refuse.sh"
-trap 'set +e; cleanup; ip link delete torc0; restore' EXIT
 modprobe tun
+mode=$(stat -c %a /dev/net/tun)
+trap 'set +e; cleanup; ip link delete torc0; chmod $mode /dev/net/tun; restore' EXIT
+chmod 666 /dev/net/tun
 as_nobody unlimited
 ip tuntap add torc0 mode tap user 65534 vnet_hdr
 ip link set torc0 up
