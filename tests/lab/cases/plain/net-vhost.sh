@@ -44,7 +44,7 @@ echo "# torc's rings woke up $slept times"
 [ "$slept" -lt 100 ] || fail "torc's rings woke up $slept times"
 ping -q -f -w 60 10.9.0.2 >/dev/null &
 ping=$!
-ask "n=0; while [ \$n -lt 10 ]; do echo virtio0 >$driver/unbind && echo virtio0 >$driver/bind && $up || break; usleep 100000; n=\$((n + 1)); done; [ \$n -eq 10 ]" 120
+ask "n=0; while [ \$n -lt 10 ]; do echo virtio0 >$driver/unbind && echo virtio0 >$driver/bind && $up && /bin/ping -q -c 3 -i 0.1 10.9.0.1 >/dev/null || break; n=\$((n + 1)); done; [ \$n -eq 10 ]" 120
 tell 'reboot -f'
 await serial '^TORC-GUEST-COMMANDS' 2
 kill $ping 2>/dev/null || :
