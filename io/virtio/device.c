@@ -98,9 +98,11 @@ static void start(struct ring_work *work)
 	queue->resting = false;
 	queue->sated = false;
 	virtio_queue_hold(queue);
-	ring_register_file(queue->ring, queue->kick_fd);
 	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
-	ring_register_file(queue->ring, queue->interrupt_fd);
+	if (!queue->offloaded) {
+		ring_register_file(queue->ring, queue->kick_fd);
+		ring_register_file(queue->ring, queue->interrupt_fd);
+	}
 	if (dev->ops->start)
 		dev->ops->start(queue);
 	if (r) {
@@ -109,6 +111,8 @@ static void start(struct ring_work *work)
 		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
 							  : "a queue lies where it may not");
 	}
+	if (queue->offloaded)
+		return;
 	ring_add_poller(queue->ring, &queue->poller);
 	ring_poll(queue->ring, &queue->kick_op, queue->kick_fd);
 	/* Chains may be there already. */
@@ -125,7 +129,10 @@ static void stop(struct ring_work *work)
 	queue->stopping = true;
 	if (queue->dev->ops->cancel)
 		queue->dev->ops->cancel(queue);
-	ring_cancel(queue->ring, &queue->kick_op);
+	if (queue->offloaded)
+		virtio_queue_release(queue);
+	else
+		ring_cancel(queue->ring, &queue->kick_op);
 }
 
 /* Device locked. */
@@ -257,18 +264,31 @@ void virtio_device_reset(struct virtio_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+/* Device locked. Return: whether that is news. */
+static bool ask_for_reset(struct virtio_device *dev)
+{
+	if (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return false;
+	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		dev->transport->config_interrupt(dev);
+	return true;
+}
+
 void virtio_device_violation(struct virtio_device *dev, const char *what)
 {
 	pthread_mutex_lock(&dev->lock);
-	if (!(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
-		if (dev->nr_violations++ < MAX_LOGGED_VIOLATIONS)
-			log_warning(
-				"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
-				dev->id, what);
-		dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-		if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
-			dev->transport->config_interrupt(dev);
-	}
+	if (ask_for_reset(dev) && dev->nr_violations++ < MAX_LOGGED_VIOLATIONS)
+		log_warning(
+			"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
+			dev->id, what);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+void virtio_device_fail(struct virtio_device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	ask_for_reset(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -319,8 +339,10 @@ void virtio_queue_release(struct virtio_queue *queue)
 	ring_remove_poller(queue->ring, &queue->poller);
 	if (dev->ops->stopped)
 		dev->ops->stopped(queue);
-	ring_unregister_file(queue->ring, queue->interrupt_fd);
-	ring_unregister_file(queue->ring, queue->kick_fd);
+	if (!queue->offloaded) {
+		ring_unregister_file(queue->ring, queue->interrupt_fd);
+		ring_unregister_file(queue->ring, queue->kick_fd);
+	}
 	virtqueue_stop(&queue->vq);
 	queue->started = false;
 	queue->stopping = false;
