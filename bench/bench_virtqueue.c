@@ -24,6 +24,7 @@
 #include "bench/bench.h"
 #include "core/base/bits.h"
 #include "core/base/fd.h"
+#include "io/ring/ring_memory.h"
 #include "io/virtio/blk.h"
 #include "io/virtio/device.h"
 #include "io/virtio/pci.h"
@@ -249,39 +250,37 @@ static const struct virtio_device_ops null_ops = {
 	.free = null_free,
 };
 
-struct registration {
+struct taker {
 	struct ring_work work;
-	struct guest *guest;
+	struct ring *ring;
+	const struct ring_memory *memory;
 	bool done; /* atomic */
 };
 
-static void registered(struct ring *ring, void *opaque, int result)
+static void take(struct ring_work *work)
 {
-	struct registration *registration = opaque;
+	struct taker *taker = container_of(work, struct taker, work);
 
-	if (result)
+	if (ring_take_memory(taker->ring, taker->memory))
 		abort();
-	/* Pairs with the load in register_memory(). */
-	store_release(&registration->done, true);
+	/* Pairs with the load in take_memory(). */
+	store_release(&taker->done, true);
 }
 
-static void register_work(struct ring_work *work)
+static void take_memory(struct guest *guest, struct ring_memory *memory)
 {
-	struct registration *registration = container_of(work, struct registration, work);
-	struct driver *driver = &registration->guest->driver;
-	const struct guest_region *region = &driver->mem.region[0];
+	const struct guest_region *region = &guest->driver.mem.region[0];
+	struct taker taker = {
+		.work.run = take,
+		.ring = &guest->driver.ring_thread.ring,
+		.memory = memory,
+	};
 
-	ring_register_memory(&driver->ring_thread.ring, &(struct iovec){ region->va, region->size },
-			     1, registered, registration);
-}
-
-static void register_memory(struct guest *guest)
-{
-	struct registration registration = { .work.run = register_work, .guest = guest };
-
-	ring_post(&guest->driver.ring_thread.ring, &registration.work);
-	/* Pairs with the store in registered(). */
-	while (!load_acquire(&registration.done))
+	if (ring_memory_init(memory, &(struct iovec){ region->va, region->size }, 1))
+		abort();
+	ring_post(taker.ring, &taker.work);
+	/* Pairs with the store in take(). */
+	while (!load_acquire(&taker.done))
 		sched_yield();
 }
 
@@ -337,6 +336,7 @@ static void ring_null(struct bench_state *state, int64_t depth)
 
 static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed)
 {
+	struct ring_memory memory = { 0 };
 	static struct guest guest;
 	int fd = make_file();
 	char path[64];
@@ -356,8 +356,9 @@ static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed)
 	if (virtio_blk_create(&options, &vp, NULL))
 		abort();
 	if (fixed)
-		register_memory(&guest);
+		take_memory(&guest, &memory);
 	run_ring(state, &guest, vp);
+	ring_memory_destroy(&memory);
 	close(fd);
 }
 

@@ -162,8 +162,7 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 	machine->vcpu = calloc(nr, sizeof(*machine->vcpu));
 	machine->ring_thread = calloc(nr, sizeof(*machine->ring_thread));
 	machine->pin = calloc(nr, sizeof(*machine->pin));
-	machine->share = calloc(nr, sizeof(*machine->share));
-	if (!machine->vcpu || !machine->ring_thread || !machine->pin || !machine->share)
+	if (!machine->vcpu || !machine->ring_thread || !machine->pin)
 		return error_set(err, -ENOMEM, "vCPUs");
 	for (unsigned i = 0; i < nr; i++) {
 		int r = vcpu_init(&machine->vcpu[i], &machine->vm, i, &machine->topology, cpuid,
@@ -310,8 +309,10 @@ static void stop_threads(struct machine *machine)
 		vcpu_destroy(&machine->vcpu[i]);
 	machine_reset_virtio(machine);
 	machine_close_console(machine);
+	machine_finish_register(machine);
 	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
 		ring_thread_stop(&machine->ring_thread[i]);
+	ring_memory_destroy(&machine->ring_memory);
 	vfio_dma_stop(&machine->dma);
 	machine->nr_vcpus = machine->nr_ring_threads = 0;
 }
@@ -334,7 +335,7 @@ void machine_free(struct machine *machine)
 	free(machine->vcpu);
 	free(machine->ring_thread);
 	free(machine->pin);
-	free(machine->share);
+	free(machine->taker);
 	free(machine->apic_ids);
 	guest_mem_destroy(&machine->mem);
 	boot_destroy(&machine->boot);

@@ -21,6 +21,7 @@
 #include "core/vmm/machine.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
+#include "io/ring/ring_memory.h"
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
 #include "io/virtio/pci.h"
@@ -53,11 +54,11 @@ struct machine_pin {
 	cpu_set_t cpus;
 };
 
-/** What a ring is to do about guest memory. */
-struct machine_share {
+/** A ring that is to use registered memory. */
+struct machine_taker {
 	struct ring_work work;
 	struct machine *machine;
-	unsigned index; /* of the ring */
+	unsigned index;
 };
 
 #define MACHINE_NR_IRQCHIPS 3 /* both PICs and the I/O APIC */
@@ -77,13 +78,16 @@ struct machine {
 	struct vcpu *vcpu;
 	unsigned nr_vcpus; /* initialised so far */
 	struct ring_thread *ring_thread;
-	struct machine_pin *pin;     /* of each ring's thread */
-	struct machine_share *share; /* likewise */
+	struct machine_pin *pin; /* of each ring's thread */
 	unsigned nr_ring_threads;
 
 	struct vfio_ioas ioas;
 	struct vfio_dma dma;
 	struct ring_work dma_work;
+	pthread_t register_thread;
+	bool registers; /* the thread was started */
+	struct ring_memory ring_memory;
+	struct machine_taker *taker; /* one for each ring */
 	struct irq_batch batch;
 	struct vfio_host_device *host; /* config->nr_devices of them */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES];
@@ -256,11 +260,19 @@ bool machine_waits_for_dma(const struct machine *machine);
 int machine_start_dma(struct machine *machine, struct error *err);
 
 /**
- * machine_register_memory - have the rings register guest memory, in the background
+ * machine_register_memory - have the rings use registered guest memory, in the background
  * @machine: its memory is populated and pinned
  *
- * Without effect where no disk has direct I/O. Main thread.
+ * Without effect where no disk has direct I/O, or the kernel is older than 6.12. Main thread, once.
  */
 void machine_register_memory(struct machine *machine);
+
+/**
+ * machine_finish_register - wait for what machine_register_memory() began
+ * @machine: its rings run
+ *
+ * Main thread.
+ */
+void machine_finish_register(struct machine *machine);
 
 #endif

@@ -67,23 +67,17 @@ void ring_run_deferred(struct ring *ring);
 int ring_restrict(struct ring *ring);
 
 /**
- * ring_use_memory - turn a vectored read or write into one on registered memory, where it is
+ * ring_use_memory - turn a vectored read or write of a file into one on registered memory, where it is
  * @ring: the calling thread's
  * @sqe: prepared; its vector stays until the operation is done
- *
- * Return: whether it was.
  */
-bool ring_use_memory(const struct ring *ring, struct io_uring_sqe *sqe);
+void ring_use_memory(const struct ring *ring, struct io_uring_sqe *sqe);
 
 /**
- * ring_find_buffer - the registered buffer that a range lies in
- * @ring: the calling thread's
- * @p: start
- * @size: bytes
- *
- * Return: its index; -1 when it is in none, or not in one.
+ * ring_drop_memory - unpin what ring_take_memory() took
+ * @ring: the calling thread's, with nothing in flight
  */
-int ring_find_buffer(const struct ring *ring, const void *p, uint64_t size);
+void ring_drop_memory(struct ring *ring);
 
 /**
  * ring_receive - deal with a CQE of a message
@@ -125,8 +119,8 @@ bool ring_lingers(const struct ring *ring);
  * @ring: the calling thread's
  * @rest: the ring is about to wait
  *
- * Return: how many pieces of work they found.
+ * Return: whether one found something.
  */
-unsigned ring_ask_pollers(struct ring *ring, bool rest);
+bool ring_ask_pollers(struct ring *ring, bool rest);
 
 #endif

@@ -206,6 +206,7 @@ void ring_destroy(struct ring *ring)
 		if (ring_turn(ring))
 			break;
 	}
+	ring_drop_memory(ring);
 	io_uring_queue_exit(&ring->uring);
 	free(ring->file);
 	free(ring->slot_of_fd);

@@ -3,12 +3,12 @@
  * Ring: one io_uring and the thread that owns it.
  *
  * A ring is created, run and destroyed by one thread (SINGLE_ISSUER); only ring_post(), ring_stop() may be called by
- * others, and a ring reaches another one by ring_send(). An operation is a struct ring_op embedded in whatever waits for it: its buffer, its descriptor and
- * itself belong to the kernel until the CQE without IORING_CQE_F_MORE arrives, when `active` becomes false and the
- * callback runs for the last time. ring_run() submits everything queued and waits for completions with one
+ * others, and a ring reaches another one by ring_send(). An operation is a struct ring_op embedded in whatever waits
+ * for it: its buffer, its descriptor and itself belong to the kernel until the CQE without IORING_CQE_F_MORE arrives,
+ * when `active` becomes false and the callback runs for the last time. ring_run() submits everything queued and waits for completions with one
  * io_uring_enter(2) a turn.
  *
- * The ring is set up R_DISABLED, restricted to the opcodes in ring.c, then enabled. SQEs that do not fit are
+ * The ring is set up R_DISABLED, restricted to the opcodes in ring_features.c, then enabled. SQEs that do not fit are
  * submitted at once, so that queueing an operation never fails while the ring is alive.
  */
 #ifndef IO_RING_RING_H
@@ -21,6 +21,7 @@
 #include "core/base/error.h"
 
 struct ring;
+struct ring_memory;
 struct ring_op;
 
 /**
@@ -48,30 +49,18 @@ struct ring_work {
  * Something that the ring's thread looks at by itself: before it waits, and while it polls. Embedded.
  */
 struct ring_poller {
-	/* Look, and do what there is to do. Return: how many pieces of work that was. */
-	unsigned (*poll)(struct ring_poller *poller);
+	/* Look, and do what there is to do. Return: whether there was something. */
+	bool (*poll)(struct ring_poller *poller);
 	/* The ring is about to wait: from now on a completion has to announce what comes. Return: as poll(). */
-	unsigned (*rest)(struct ring_poller *poller);
+	bool (*rest)(struct ring_poller *poller);
 	struct ring_poller *next;
 };
 
-#define RING_MAX_FILES	 256 /* registered with one ring */
-#define RING_MAX_REGIONS 4
+#define RING_MAX_FILES 256 /* registered with one ring */
 
 struct ring_file {
 	int fd;
 	unsigned nr_users; /* 0: free */
-};
-
-/** Memory registered with a ring, in buffers of the same size but for the last of each region. */
-struct ring_memory {
-	struct iovec region[RING_MAX_REGIONS];
-	unsigned nr_regions;
-	unsigned shift; /* log2 of a buffer's bytes */
-	unsigned nr_buffers, nr_registered;
-	struct ring_work work; /* registers the next one */
-	void (*done)(struct ring *ring, void *opaque, int result);
-	void *opaque;
 };
 
 struct ring {
@@ -86,8 +75,8 @@ struct ring {
 	uint64_t cycles_per_us;
 	uint64_t poll_max_cycles; /* how long to poll before a wait; 0: never */
 	uint64_t poll_cycles;	  /* at the moment */
-	uint64_t pace_cycles;	  /* from one piece of work to the next, while they come */
-	unsigned depth;		  /* how many pieces of work come before whoever sends them waits */
+	uint64_t pace_cycles;	  /* from one request to the next, while they come */
+	unsigned depth;		  /* how many requests come before the guest waits for them */
 	bool signal_queued;
 	unsigned linger_skip, linger_backoff; /* how many batches until that is looked at again */
 	uint64_t preemption_asked;	      /* when it was last looked: */
@@ -95,10 +84,10 @@ struct ring {
 	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;
-	struct ring_memory memory;
+	const struct ring_memory *memory; /* NULL: none is registered */
 	/* What the kernel has: */
 	bool can_send;		/* messages to other rings */
-	bool can_share_memory;	/* that another ring registered */
+	bool can_take_memory;	/* that was registered elsewhere */
 	bool has_fixed_vectors; /* several pieces of registered memory in one operation */
 	bool stopping;
 	bool taskrun_is_stale; /* the flag told of task work, and there was none */
@@ -206,29 +195,6 @@ void ring_register_file(struct ring *ring, int fd);
 void ring_unregister_file(struct ring *ring, int fd);
 
 /**
- * ring_register_memory - spare the kernel the look-up of pages in I/O on a range
- * @ring: the calling thread's, without registered memory
- * @region: @nr page-aligned ranges; mapped until the ring is destroyed, with the pages they have now
- * @nr: at most RING_MAX_REGIONS
- * @done: called on the ring's thread when all is registered, or -errno says why the rest is not
- * @opaque: for @done
- *
- * Populates and pins the pages, piece by piece between turns. ring_readv() and ring_writev() on a file use what is
- * registered by then. Errors: -ENOMEM locked-memory limit; -EBUSY; -E2BIG.
- */
-void ring_register_memory(struct ring *ring, const struct iovec *region, unsigned nr,
-			  void (*done)(struct ring *ring, void *opaque, int result), void *opaque);
-
-/**
- * ring_share_memory - take over the registrations of another ring
- * @ring: the calling thread's, without registered memory
- * @from: done with its own registration, alive
- *
- * Return: 0; -ENOSYS before Linux 6.12; -EBUSY; -ENOMEM.
- */
-int ring_share_memory(struct ring *ring, const struct ring *from);
-
-/**
  * ring_describe - log what the kernel lacks
  * @ring: initialised
  */
@@ -323,7 +289,7 @@ void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uin
 void ring_accept(struct ring *ring, struct ring_op *op, int fd);
 
 /**
- * ring_signal - add 1 to an eventfd, in the same submission as everything else of this turn
+ * ring_signal - add 1 to an eventfd, in the next submission: at once, where that would wait for more requests
  * @ring: the calling thread's
  * @fd: non-blocking eventfd, open until the ring has had another turn; nobody hears of a failure
  */

@@ -20,12 +20,10 @@ static const uint8_t opcodes[] = {
 };
 
 /* Registrations are allowed one by one; without any even enabling the ring would be refused. */
-static const uint8_t
-	registrations[] = {
-		IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_FILES_UPDATE,
-		IORING_REGISTER_BUFFERS2,     IORING_REGISTER_BUFFERS_UPDATE,
-		RING_REGISTER_CLONE_BUFFERS, /* last, as it may be left out */
-	};
+static const uint8_t registrations[] = {
+	IORING_REGISTER_ENABLE_RINGS, IORING_REGISTER_FILES_UPDATE, IORING_UNREGISTER_BUFFERS,
+	RING_REGISTER_CLONE_BUFFERS, /* last, as it may be left out */
+};
 
 #define MAX_RESTRICTIONS (ARRAY_SIZE(opcodes) + ARRAY_SIZE(registrations) + 1)
 
@@ -63,7 +61,7 @@ int ring_restrict(struct ring *ring)
 	ring->has_fixed_vectors = io_uring_opcode_supported(probe, RING_OP_READV_FIXED) &&
 				  io_uring_opcode_supported(probe, RING_OP_WRITEV_FIXED);
 	r = restrict_to(ring, probe, ARRAY_SIZE(registrations));
-	ring->can_share_memory = r >= 0;
+	ring->can_take_memory = r >= 0;
 	if (r == -EINVAL)
 		r = restrict_to(ring, probe, ARRAY_SIZE(registrations) - 1);
 	io_uring_free_probe(probe);
@@ -78,8 +76,8 @@ void ring_describe(const struct ring *ring)
 	} features[] = {
 		{ ring->file, "registered files (descriptors are looked up instead)" },
 		{ ring->can_send, "messages between rings (eventfds instead)" },
-		{ ring->can_share_memory,
-		  "sharing of registered buffers (each ring registers its own)" },
+		{ ring->can_take_memory,
+		  "registered buffers that rings share (pages are looked up instead)" },
 		{ ring->has_fixed_vectors,
 		  "vectors in registered buffers (only requests of one buffer use them)" },
 	};

@@ -20,17 +20,22 @@
 #define POLL_CALLS \
 	1024 /* the default of ring_poll_us: 0.1 to 0.2 ms, about what KVM polls for a halted vCPU */
 
-/* Lingering: for the next one, in times that one took so far and within parts of the longest poll; for all, likewise. */
-#define GAP_PACES	 32
-#define GAP_MIN(ring)	 ((ring)->poll_max_cycles / 8)
-#define GAP_MAX(ring)	 ((ring)->poll_max_cycles * ((ring)->depth > 1 ? 4 : 1))
-#define PACE_MAX(ring)	 ((ring)->poll_max_cycles / 4)
-#define LINGER_ALL(ring) ((ring)->poll_max_cycles * 16)
+/*
+ * Lingering: for the next one, in times that one took so far and within parts of the longest poll; for all. Where one
+ * comes at a time the next one is not waited for as long.
+ */
+#define GAP_PACES     32
+#define GAP_MIN(ring) ((ring)->poll_max_cycles / 8)
+#define GAP_MAX(ring) \
+	((ring)->depth > 1 ? (ring)->poll_max_cycles * 4 : (ring)->poll_max_cycles / 4)
+#define PACE_MAX(ring)	 ((ring)->poll_max_cycles / 8)
+#define LINGER_ALL(ring) ((ring)->poll_max_cycles * 8)
 #define LINGER_MAX	 64 /* how many */
 
-/* How many batches go before the next one that is to show how many come at all: at least, at most. */
+/* How many batches go before the next one that is to show how many come at all: at least, at most, if they have no end. */
 #define LINGER_SKIP	3
-#define LINGER_MAX_SKIP 511
+#define LINGER_MAX_SKIP 1023
+#define ENDLESS_SKIP	16383
 
 /* A pause of the loop itself that is this long may mean that another thread had the CPU; asking is a system call. */
 #define PAUSE_CALLS	 32
@@ -79,22 +84,22 @@ void ring_set_poll(struct ring *ring, uint64_t poll_us)
 	ring->poll_cycles = 0;
 }
 
-unsigned ring_ask_pollers(struct ring *ring, bool rest)
+bool ring_ask_pollers(struct ring *ring, bool rest)
 {
-	unsigned n = 0;
+	bool found = false;
 
 	for (struct ring_poller *p = ring->pollers; p; p = p->next)
-		n += rest ? p->rest(p) : p->poll(p);
-	return n;
+		found |= rest ? p->rest(p) : p->poll(p);
+	return found;
 }
 
 /* Look, and show the guest what was done at once. */
-static unsigned look(struct ring *ring)
+static bool look(struct ring *ring)
 {
-	unsigned n = ring_ask_pollers(ring, false);
+	bool found = ring_ask_pollers(ring, false);
 
 	ring_run_deferred(ring);
-	return n;
+	return found;
 }
 
 bool ring_lingers(const struct ring *ring)
@@ -112,66 +117,67 @@ static uint64_t longest_gap(const struct ring *ring)
 /* A probe has waited for as many as would come. */
 static void learn_depth(struct ring *ring, unsigned nr, uint64_t took, uint64_t idle)
 {
-	uint64_t depth = nr;
-
-	/* They have no end: as many as come within the longest poll. */
-	if (nr >= LINGER_MAX || (took >= LINGER_ALL(ring) && idle < longest_gap(ring) / 2))
-		depth = nr * ring->poll_max_cycles / (took + 1);
-	if (depth > LINGER_MAX)
-		depth = LINGER_MAX;
 	/* They may come more slowly than it was ready to wait. */
 	if (nr < 2 && ring->pace_cycles < PACE_MAX(ring))
 		ring->pace_cycles = 2 * ring->pace_cycles + 1;
-	if (depth > ring->depth)
+	if (nr > ring->depth)
 		ring->linger_backoff = LINGER_SKIP;
 	else if (2 * ring->linger_backoff < LINGER_MAX_SKIP)
 		ring->linger_backoff = 2 * ring->linger_backoff + 1;
-	ring->depth = (unsigned)depth;
+	ring->depth = nr < LINGER_MAX ? nr : LINGER_MAX;
+	ring->linger_skip = ring->linger_backoff;
+	/* Those that come at their own times, not when others are done, would only be late. */
+	if (took > ring->poll_max_cycles && (nr >= LINGER_MAX || idle < longest_gap(ring) / 2)) {
+		ring->depth = 1;
+		ring->linger_skip = ENDLESS_SKIP;
+	}
 }
 
 /* A batch has come to @nr. Sometimes one is a probe, which tells how many the guest has at a time. */
 static void learn(struct ring *ring, unsigned nr, uint64_t took, uint64_t idle)
 {
-	if (ring->linger_skip && nr >= ring->depth) {
-		ring->linger_skip--;
-		return;
-	}
 	if (!ring->linger_skip) {
 		learn_depth(ring, nr, took, idle);
+	} else if (nr >= ring->depth) {
+		ring->linger_skip--;
 	} else {
 		/* It may be a guest that did not run for a while. */
 		ring->depth -= 1 + ring->depth / 8;
-		ring->linger_backoff = LINGER_SKIP;
+		ring->linger_skip = ring->linger_backoff = LINGER_SKIP;
 	}
-	ring->linger_skip = ring->linger_backoff;
 }
 
-/* @nr are there; look what else comes. */
-static void linger(struct ring *ring, unsigned nr)
+/* What the device has ends by itself and should be told of at once, and so should the guest. */
+static bool may_linger(const struct ring *ring)
+{
+	return ring->nr_io_queued && ring->nr_io == ring->nr_io_queued && !ring->signal_queued;
+}
+
+/* Requests are queued; look what else comes. */
+static void linger(struct ring *ring)
 {
 	unsigned target = ring->linger_skip ? ring->depth : LINGER_MAX;
 	uint64_t begin = __builtin_ia32_rdtsc(), last = begin, now = begin;
 	uint64_t gap = longest_gap(ring);
 
-	/* What the device has ends by itself, and should be told of at once. */
-	if (ring->nr_io != ring->nr_io_queued || ring->signal_queued)
+	if (!may_linger(ring))
 		return;
-	if (nr < ring->nr_io_queued)
-		nr = ring->nr_io_queued;
-	while (nr < target && now - last < gap && now - begin < LINGER_ALL(ring)) {
-		unsigned more = look(ring);
+	while (ring->nr_io_queued < target && now - last < gap && now - begin < LINGER_ALL(ring)) {
+		unsigned before = ring->nr_io_queued;
 
-		if (ring_has_events(ring))
+		look(ring);
+		if (!may_linger(ring) || ring_has_events(ring))
 			return;
-		if (more) {
-			ring->pace_cycles = (7 * ring->pace_cycles + (now - last) / more) / 8;
+		if (ring->nr_io_queued != before) {
+			ring->pace_cycles = (7 * ring->pace_cycles +
+					     (now - last) / (ring->nr_io_queued - before)) /
+					    8;
 			last = now;
 		}
-		nr += more;
 		__builtin_ia32_pause();
 		now = __builtin_ia32_rdtsc();
 	}
-	learn(ring, nr, now - begin, now - last);
+	learn(ring, ring->nr_io_queued, now - begin, now - last);
 }
 
 /* By another thread, that is; not by an interrupt, nor by the host of this host. */
@@ -196,17 +202,14 @@ bool ring_busy_wait(struct ring *ring)
 	if (!ring->poll_cycles)
 		return false;
 	if (io_uring_sq_ready(&ring->uring)) {
-		linger(ring, 0);
+		linger(ring);
 		return true;
 	}
 	do {
-		unsigned nr;
-
 		if (ring_has_events(ring))
 			return true;
-		nr = look(ring);
-		if (nr) {
-			linger(ring, nr);
+		if (look(ring)) {
+			linger(ring);
 			return true;
 		}
 		__builtin_ia32_pause();

@@ -2,7 +2,7 @@
 /**
  * Ring thread: a thread "ringN" with a ring of its own, one per vCPU.
  *
- * The main thread starts and stops it; everybody else reaches it by ring_post() on its ring.
+ * The main thread starts and stops it; everybody else reaches it by ring_post() or ring_send() on its ring.
  */
 #ifndef IO_RING_RING_THREAD_H
 #define IO_RING_RING_THREAD_H

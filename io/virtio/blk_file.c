@@ -155,14 +155,15 @@ static int describe(struct blk_file *file, const char *path, struct error *err)
 }
 
 /*
- * A file on tmpfs waits for nothing but its pages in swap, yet does not say so (FMODE_NOWAIT), and io_uring would have
- * worker threads read it. O_NONBLOCK says it as well.
+ * A file on tmpfs waits for nothing but its pages in swap, yet since Linux 6.5 does not say so (FMODE_NOWAIT), and
+ * io_uring would have worker threads read it. O_NONBLOCK says it as well. A device's node is on a tmpfs, too, where that
+ * would have its requests fail.
  */
-static bool is_in_memory(int fd)
+static bool is_in_memory(const struct blk_file *file)
 {
 	struct statfs fs;
 
-	return !fstatfs(fd, &fs) && fs.f_type == TMPFS_MAGIC;
+	return !file->is_device && !fstatfs(file->fd, &fs) && fs.f_type == TMPFS_MAGIC;
 }
 
 int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct,
@@ -180,7 +181,7 @@ int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool d
 	r = describe(&f, path, err);
 	if (!r)
 		r = lock(&f, path, err);
-	if (!r && !is_in_memory(f.fd) && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))
+	if (!r && !is_in_memory(&f) && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))
 		r = error_set(err, -errno, "disk %s", path);
 	if (r) {
 		fd_close(&f.fd);

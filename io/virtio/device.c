@@ -52,26 +52,26 @@ static void flush(struct ring_work *work)
 	process(queue);
 }
 
-static unsigned poll_queue(struct ring_poller *poller)
+static bool poll_queue(struct ring_poller *poller)
 {
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
 	uint16_t before = queue->vq.next_avail;
 
 	if (queue->sated || queue->stopping || !queue->vq.size || !virtqueue_has_chains(&queue->vq))
-		return 0;
+		return false;
 	process(queue);
 	/* A device that takes one at a time may leave them for later. */
-	return (uint16_t)(queue->vq.next_avail - before);
+	return queue->vq.next_avail != before;
 }
 
-static unsigned rest_queue(struct ring_poller *poller)
+static bool rest_queue(struct ring_poller *poller)
 {
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
 
 	if (queue->resting || queue->sated || queue->stopping || !queue->vq.size)
-		return 0;
+		return false;
 	queue->resting = true;
-	return virtqueue_request_kick(&queue->vq) ? poll_queue(poller) : 0;
+	return virtqueue_request_kick(&queue->vq) && poll_queue(poller);
 }
 
 static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Work that goes from ring to ring, and memory registered with them. */
 #include <errno.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,10 +15,11 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "io/ring/ring.h"
+#include "io/ring/ring_memory.h"
 
 #define NR_WORKS    64
 #define TURN_NS	    2000000ULL
-#define MEMORY	    (66 * MIB) /* more than one buffer */
+#define MEMORY	    (4 * MIB)
 #define FILE_OFFSET 8192
 
 struct fixture {
@@ -27,8 +29,7 @@ struct fixture {
 	unsigned order[2 * NR_WORKS];
 	unsigned nr_run;
 	int32_t io_res;
-	int result;
-	unsigned nr_done;
+	struct ring_memory registered;
 	int fd;
 	char *memory;
 };
@@ -47,12 +48,6 @@ static void on_time(struct ring_op *op, int32_t res, uint32_t flags)
 static void on_io(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	f.io_res = res;
-}
-
-static void on_registered(struct ring *ring, void *opaque, int result)
-{
-	f.result = result;
-	f.nr_done++;
 }
 
 static int setup(void **state)
@@ -75,6 +70,7 @@ static int teardown(void **state)
 {
 	ring_destroy(&f.a);
 	ring_destroy(&f.b);
+	ring_memory_destroy(&f.registered);
 	munmap(f.memory, MEMORY);
 	close(f.fd);
 	return 0;
@@ -152,15 +148,18 @@ static void message_that_fails_is_posted(void **state)
 	expect_in_order(1);
 }
 
-static void register_all(struct ring *ring)
+/* False where the kernel has no such thing, which is an answer of its own. */
+static bool take_memory(struct ring *ring)
 {
 	const struct iovec regions[] = { { f.memory, 4096 }, { f.memory + 4096, MEMORY - 4096 } };
+	int r;
 
-	ring_register_memory(ring, regions, 2, on_registered, NULL);
-	turn(ring);
-	assert_int_equal(f.nr_done, 1);
-	assert_int_equal(f.result, 0);
-	assert_int_equal(ring->memory.nr_registered, 3);
+	if (!f.registered.nr_buffers)
+		assert_int_equal(ring_memory_init(&f.registered, regions, 2), 0);
+	assert_int_equal(f.registered.nr_buffers, 2);
+	r = ring_take_memory(ring, &f.registered);
+	assert_int_equal(r, ring->can_take_memory ? 0 : -ENOSYS);
+	return !r;
 }
 
 static int32_t read_into(struct ring *ring, const struct iovec *iov, unsigned nr)
@@ -171,7 +170,7 @@ static int32_t read_into(struct ring *ring, const struct iovec *iov, unsigned nr
 }
 
 /* Pages that only a registration still reaches tell whether it was used. */
-static void reads_use_it(struct ring *ring, char *at, unsigned nr)
+static void expect_registered(struct ring *ring, char *at, unsigned nr)
 {
 	const struct iovec iov[] = { { at, 4 }, { at + 4, 7 } };
 
@@ -184,12 +183,13 @@ static void reads_use_it(struct ring *ring, char *at, unsigned nr)
 
 static void registered_memory_is_used(void **state)
 {
-	register_all(&f.a);
-	reads_use_it(&f.a, f.memory, 1);
-	reads_use_it(&f.a, f.memory + 8192, 1);
-	reads_use_it(&f.a, f.memory + MEMORY - 4096, 1);
+	if (!take_memory(&f.a))
+		return;
+	expect_registered(&f.a, f.memory, 1);
+	expect_registered(&f.a, f.memory + 8192, 1);
+	expect_registered(&f.a, f.memory + MEMORY - 4096, 1);
 	if (f.a.has_fixed_vectors)
-		reads_use_it(&f.a, f.memory + 65 * MIB, 2);
+		expect_registered(&f.a, f.memory + MIB, 2);
 }
 
 static void registered_memory_is_written_from(void **state)
@@ -197,7 +197,8 @@ static void registered_memory_is_written_from(void **state)
 	const struct iovec iov = { f.memory + 4096, 5 };
 	char got[5];
 
-	register_all(&f.a);
+	if (!take_memory(&f.a))
+		return;
 	memcpy(f.memory + 4096, "hello", 5);
 	assert_int_equal(mprotect(f.memory, MEMORY, PROT_NONE), 0);
 	ring_writev(&f.a, &f.io, f.fd, &iov, 1, 0, 0);
@@ -210,58 +211,76 @@ static void registered_memory_is_written_from(void **state)
 /* What no operation on registered memory can do is done by the vector. */
 static void other_memory_is_reached_too(void **state)
 {
-	char *second = f.memory + 4096 + 64 * MIB; /* the second buffer of the second region */
 	char other[16] = "";
 
-	register_all(&f.a);
+	take_memory(&f.a);
 	assert_int_equal(read_into(&f.a, (struct iovec[]){ { other, 11 } }, 1), 11);
 	assert_string_equal(other, "in the file");
-	assert_int_equal(read_into(&f.a, (struct iovec[]){ { second - 4, 11 } }, 1), 11);
-	assert_memory_equal(second - 4, "in the file", 11);
+	assert_int_equal(read_into(&f.a, (struct iovec[]){ { f.memory + 4092, 11 } }, 1), 11);
+	assert_memory_equal(f.memory + 4092, "in the file", 11);
 	assert_int_equal(read_into(&f.a, (struct iovec[]){ { f.memory, 4 }, { other, 7 } }, 2), 11);
 	assert_memory_equal(f.memory, "in t", 4);
 	assert_memory_equal(other, "he file", 7);
 }
 
-static void registrations_are_shared(void **state)
+/* A buffer has at most 1 GiB. */
+static void large_memory_has_several_buffers(void **state)
 {
-	int r;
+	const uint64_t size = GIB + 4096;
+	char *large = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	register_all(&f.a);
-	r = ring_share_memory(&f.b, &f.a);
-	if (!f.b.can_share_memory) {
-		assert_int_equal(r, -ENOSYS);
-		return;
+	assert_true(large != MAP_FAILED);
+	madvise(large, size, MADV_HUGEPAGE);
+	assert_int_equal(ring_memory_init(&f.registered, &(struct iovec){ large, size }, 1), 0);
+	assert_int_equal(f.registered.nr_buffers, 2);
+	take_memory(&f.a);
+	for (int at = -8; at <= 0; at += 4) {
+		char *p = large + GIB + at;
+
+		assert_int_equal(read_into(&f.a, (struct iovec[]){ { p, 8 } }, 1), 8);
+		assert_memory_equal(p, "in the f", 8);
+		memset(p, 0, 8);
 	}
-	assert_int_equal(r, 0);
-	reads_use_it(&f.b, f.memory + 8192, 1);
-	assert_int_equal(ring_share_memory(&f.b, &f.a), -EBUSY);
+	munmap(large, size);
 }
 
-static void registering_twice_is_refused(void **state)
+static void *take_and_read(void *arg)
 {
-	const struct iovec region = { f.memory, 4096 };
+	struct ring other;
 
-	register_all(&f.a);
-	ring_register_memory(&f.a, &region, 1, on_registered, NULL);
-	assert_int_equal(f.nr_done, 2);
-	assert_int_equal(f.result, -EBUSY);
-	reads_use_it(&f.a, f.memory, 1);
+	assert_int_equal(ring_init(&other, 8, NULL), 0);
+	if (take_memory(&other))
+		expect_registered(&other, f.memory + 8192, 1);
+	ring_destroy(&other);
+	return NULL;
 }
 
-/* Memory that is not there: what was registered before stays of use. */
-static void failure_keeps_what_is_registered(void **state)
+/* As torc does: one thread registers, each ring's own takes it over. */
+static void rings_of_other_threads_share_it(void **state)
 {
-	const struct iovec region = { f.memory, MEMORY };
+	if (!take_memory(&f.a))
+		return;
+	for (unsigned i = 0; i < 2; i++) {
+		pthread_t thread;
 
-	assert_int_equal(munmap(f.memory + 65 * MIB, MIB), 0);
-	ring_register_memory(&f.a, &region, 1, on_registered, NULL);
-	turn(&f.a);
-	assert_int_equal(f.nr_done, 1);
-	assert_int_equal(f.result, -EFAULT);
-	assert_int_equal(f.a.memory.nr_registered, 1);
-	assert_int_equal(read_into(&f.a, (struct iovec[]){ { f.memory + 64 * MIB, 11 } }, 1), 11);
-	assert_memory_equal(f.memory + 64 * MIB, "in the file", 11);
+		assert_int_equal(pthread_create(&thread, NULL, take_and_read, NULL), 0);
+		pthread_join(thread, NULL);
+	}
+	expect_registered(&f.a, f.memory, 1);
+	assert_int_equal(ring_take_memory(&f.a, &f.registered), -EBUSY);
+}
+
+static void memory_that_is_not_there_is_refused(void **state)
+{
+	struct iovec regions[RING_MAX_REGIONS + 1] = { { f.memory, MEMORY } };
+
+	assert_int_equal(munmap(f.memory + MIB, MIB), 0);
+	assert_int_equal(ring_memory_init(&f.registered, regions, 1), -EFAULT);
+	assert_int_equal(ring_memory_init(&f.registered, regions, RING_MAX_REGIONS + 1), -EINVAL);
+	assert_int_equal(ring_memory_init(&f.registered, regions, 0), -EINVAL);
+	regions[0].iov_len = SIZE_MAX / 2;
+	assert_int_equal(ring_memory_init(&f.registered, regions, 1), -E2BIG);
+	assert_int_equal(f.registered.nr_buffers, 0);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -277,9 +296,9 @@ int main(void)
 		TEST(registered_memory_is_used),
 		TEST(registered_memory_is_written_from),
 		TEST(other_memory_is_reached_too),
-		TEST(registrations_are_shared),
-		TEST(registering_twice_is_refused),
-		TEST(failure_keeps_what_is_registered),
+		TEST(large_memory_has_several_buffers),
+		TEST(rings_of_other_threads_share_it),
+		TEST(memory_that_is_not_there_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
