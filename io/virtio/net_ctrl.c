@@ -44,29 +44,42 @@ static bool set_offload(struct virtio_net *net, uint64_t features)
 }
 
 /* Device locked. vhost-net serves only pairs that are attached. */
-static void set_pair(struct virtio_net *net, unsigned pair, bool on)
+static int set_pair(struct virtio_net *net, unsigned pair, bool on, const char **what)
 {
-	int r = net->vhost && !on ? net_vhost_enable(net, pair, false) : 0;
+	int r = 0;
 
-	if (r)
-		net_failed(net, "VHOST_NET_SET_BACKEND", r);
-	r = tap_attach(&net->tap, pair, on);
-	if (r)
-		net_failed(net, "TUNSETQUEUE", r);
-	r = net->vhost && on ? net_vhost_enable(net, pair, true) : 0;
-	if (r)
-		net_failed(net, "VHOST_NET_SET_BACKEND", r);
+	*what = "VHOST_NET_SET_BACKEND";
+	if (net->vhost && !on)
+		r = net_vhost_enable(net, pair, false);
+	if (!r) {
+		*what = "TUNSETQUEUE";
+		r = tap_attach(&net->tap, pair, on);
+	}
+	if (!r && net->vhost && on) {
+		*what = "VHOST_NET_SET_BACKEND";
+		r = net_vhost_enable(net, pair, true);
+	}
+	return r;
 }
 
 /* Device locked. */
 static bool set_pairs(struct virtio_net *net, unsigned nr)
 {
+	bool done = true;
+
 	if (nr < 1 || nr > net->nr_pairs)
 		return false;
 	WRITE_ONCE(net->nr_wanted_pairs, nr);
-	for (unsigned i = 0; i < net->nr_pairs && net->nr_pairs > 1; i++)
-		set_pair(net, i, i < nr);
-	return true;
+	for (unsigned i = 0; i < net->nr_pairs && net->nr_pairs > 1; i++) {
+		const char *what;
+		int r = set_pair(net, i, i < nr, &what);
+
+		if (!r)
+			continue;
+		net_failed(net, what, r);
+		done = false;
+	}
+	return done;
 }
 
 void net_ctrl_activate(struct virtio_device *dev)

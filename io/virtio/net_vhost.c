@@ -74,10 +74,14 @@ static void error_done(struct ring_op *op, int32_t res, uint32_t flags)
 	struct virtio_queue *queue = vring->queue;
 
 	if (res > 0 && !queue->stopping && vring->is_set_up) {
+		int r;
+
 		pthread_mutex_lock(&queue->dev->lock);
-		set_backend(vring, false);
+		r = set_backend(vring, false);
 		vring->is_set_up = false;
 		pthread_mutex_unlock(&queue->dev->lock);
+		if (r)
+			net_failed(net_of(queue), "VHOST_NET_SET_BACKEND", r);
 		virtio_device_violation(queue->dev, "vhost-net cannot serve a chain");
 	}
 	if (op->active)

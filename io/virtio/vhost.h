@@ -81,7 +81,7 @@ int vhost_set_vring_base(int fd, const struct vhost_vring_state *state);
  * @fd: owned, its memory and the vring's number set
  * @addr: index and the owner's addresses of the three areas
  *
- * Return: 0; -EINVAL not aligned, not in its memory.
+ * Where it has no backend it is not looked at before it gets one. Return: 0; -EINVAL not aligned.
  */
 int vhost_set_vring_addr(int fd, const struct vhost_vring_addr *addr);
 
