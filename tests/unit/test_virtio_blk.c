@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A virtio disk from its registers to its file, with the real rings; only KVM is not there. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -129,28 +128,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Threads of io_uring's in this process. */
-static unsigned count_workers(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	unsigned n = 0;
-
-	assert_non_null(tasks);
-	for (struct dirent *task; (task = readdir(tasks));) {
-		char path[300], name[16] = "";
-		FILE *comm;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
-		comm = fopen(path, "re");
-		if (!comm)
-			continue;
-		n += fgets(name, sizeof(name), comm) && strncmp(name, "iou-wrk", 7) == 0;
-		fclose(comm);
-	}
-	closedir(tasks);
-	return n;
-}
-
 /* A request in three buffers and its status; @len bytes at BUFFER. */
 static unsigned request(struct fixture *f, uint32_t type, uint64_t sector, uint32_t len)
 {
@@ -196,12 +173,12 @@ static void reads_give_what_the_file_has(void **state)
 static void files_in_memory_are_read_without_a_worker(void **state)
 {
 	struct fixture *f = *state;
-	unsigned before = count_workers();
+	unsigned before = driver_count_workers();
 
 	driver_start(&f->driver, FLUSH, 1);
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(request(f, VIRTIO_BLK_T_IN, i, 4096), VIRTIO_BLK_S_OK);
-	assert_int_equal(count_workers(), before);
+	assert_int_equal(driver_count_workers(), before);
 }
 
 static void writes_reach_the_file(void **state)
