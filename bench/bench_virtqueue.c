@@ -2,14 +2,16 @@
 /*
  * Requests per second from virtqueue to ring to virtqueue, with a thread that plays the guest: it keeps as many requests
  * in flight as the argument says and looks for used ones all the time. "ring" is torc as it is; "epoll" serves the same
- * queue by epoll_wait() and preadv(). A null backend has every request done at once; the file is read past the page
- * cache, 4 KiB at random places. One core each for guest and server: cpu_ns is the server's time per request, enters its
- * system calls for waiting and submitting. The stages are the parts of it, each alone and in batches: the queue's side,
- * a read by the ring from the page cache, and beside that the bare system call.
+ * queue by epoll_wait() and preadv(). Backends: "null" is /dev/null, so that all is there but the device's own time;
+ * "file" is read past the page cache, 4 KiB at random places, also by torc with guest memory registered; "none" does not
+ * leave the queue. One core each for guest and server: cpu_ns is the server's time per request, waits its system calls
+ * for waiting and submitting. The stages are the parts of it, each alone and in batches: the queue's side, a read by the
+ * ring from the page cache, and beside that the bare system call.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,16 +39,26 @@
 #define BUFFERS	    (DRIVER_DATA + 0x10000)
 #define BUFFERS_MAX 3 /* of a request */
 
-/* A device that does nothing, at once. */
+struct null_request {
+	struct ring_op op;
+	struct virtio_queue *queue;
+	uint16_t head;
+	struct iovec iov;
+};
+
+/* A device that reads nothing: from /dev/null, or not even that. */
 struct null_device {
 	struct virtio_device dev;
 	struct virtio_pci pci;
+	int fd; /* negative: none */
+	struct null_request request[DRIVER_QUEUE_SIZE];
 };
 
 /* The same queue, served the way that torc does not. */
 struct epoll_server {
 	struct virtqueue vq;
-	int kick_fd, call_fd, stop_fd, file_fd;
+	int kick_fd, call_fd, stop_fd, file_fd; /* the last may be none: negative */
+	int length;				/* what a read gives */
 	pthread_t thread;
 	uint64_t nr_waits;
 };
@@ -185,21 +197,93 @@ static void guest_init(struct guest *guest, int64_t depth)
 		abort();
 }
 
+static void null_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct null_request *req = container_of(op, struct null_request, op);
+
+	virtio_queue_done(req->queue, req->head, 1);
+	virtio_queue_release(req->queue);
+}
+
 static void null_process(struct virtio_queue *queue)
 {
+	struct null_device *null = container_of(queue->dev, struct null_device, dev);
 	struct virtqueue_chain chain;
 	struct iovec iov[8];
 
-	while (virtio_queue_next(queue, &chain, iov, 8))
-		virtio_queue_done(queue, chain.head, 1);
+	while (virtio_queue_next(queue, &chain, iov, 8)) {
+		struct null_request *req = &null->request[chain.head];
+
+		if (null->fd < 0) {
+			virtio_queue_done(queue, chain.head, 1);
+			continue;
+		}
+		*req = (struct null_request){ { .done = null_done }, queue, chain.head, iov[1] };
+		virtio_queue_hold(queue);
+		ring_readv(queue->ring, &req->op, null->fd, &req->iov, 1, 0, 0);
+	}
+}
+
+static void null_start(struct virtio_queue *queue)
+{
+	ring_register_file(queue->ring, container_of(queue->dev, struct null_device, dev)->fd);
+}
+
+static void null_stopped(struct virtio_queue *queue)
+{
+	ring_unregister_file(queue->ring, container_of(queue->dev, struct null_device, dev)->fd);
 }
 
 static void null_free(struct virtio_device *dev)
 {
-	free(container_of(dev, struct null_device, dev));
+	struct null_device *null = container_of(dev, struct null_device, dev);
+
+	fd_close(&null->fd);
+	free(null);
 }
 
-static const struct virtio_device_ops null_ops = { .process = null_process, .free = null_free };
+static const struct virtio_device_ops null_ops = {
+	.process = null_process,
+	.start = null_start,
+	.stopped = null_stopped,
+	.free = null_free,
+};
+
+struct registration {
+	struct ring_work work;
+	struct guest *guest;
+	bool done; /* atomic */
+};
+
+static void registered(struct ring *ring, void *opaque, int result)
+{
+	struct registration *registration = opaque;
+
+	if (result)
+		abort();
+	/* Pairs with the load in register_memory(). */
+	store_release(&registration->done, true);
+}
+
+static void register_work(struct ring_work *work)
+{
+	struct registration *registration = container_of(work, struct registration, work);
+	struct driver *driver = &registration->guest->driver;
+	const struct guest_region *region = &driver->mem.region[0];
+
+	ring_register_memory(&driver->ring_thread.ring, &(struct iovec){ region->va, region->size },
+			     1, registered, registration);
+}
+
+static void register_memory(struct guest *guest)
+{
+	struct registration registration = { .work.run = register_work, .guest = guest };
+
+	ring_post(&guest->driver.ring_thread.ring, &registration.work);
+	/* Pairs with the store in registered(). */
+	while (!load_acquire(&registration.done))
+		sched_yield();
+}
 
 static void run_ring(struct bench_state *state, struct guest *guest, struct virtio_pci *vp)
 {
@@ -213,7 +297,7 @@ static void run_ring(struct bench_state *state, struct guest *guest, struct virt
 	driver_destroy(&guest->driver);
 }
 
-static void ring_null(struct bench_state *state, int64_t depth)
+static void run_ring_null(struct bench_state *state, int64_t depth, int fd)
 {
 	static struct guest guest;
 	struct null_device *null = calloc(1, sizeof(*null));
@@ -222,6 +306,7 @@ static void ring_null(struct bench_state *state, int64_t depth)
 					 .host = &guest.driver.host };
 
 	guest_init(&guest, depth);
+	null->fd = fd;
 	null->dev.ops = &null_ops;
 	null->dev.id = "null";
 	null->dev.mem = &guest.driver.mem;
@@ -231,7 +316,26 @@ static void ring_null(struct bench_state *state, int64_t depth)
 	run_ring(state, &guest, &null->pci);
 }
 
-static void ring_file(struct bench_state *state, int64_t depth)
+static void ring_none(struct bench_state *state, int64_t depth)
+{
+	run_ring_null(state, depth, -1);
+}
+
+static int open_null(void)
+{
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		abort();
+	return fd;
+}
+
+static void ring_null(struct bench_state *state, int64_t depth)
+{
+	run_ring_null(state, depth, open_null());
+}
+
+static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed)
 {
 	static struct guest guest;
 	int fd = make_file();
@@ -251,8 +355,20 @@ static void ring_file(struct bench_state *state, int64_t depth)
 	guest_init(&guest, depth);
 	if (virtio_blk_create(&options, &vp, NULL))
 		abort();
+	if (fixed)
+		register_memory(&guest);
 	run_ring(state, &guest, vp);
 	close(fd);
+}
+
+static void ring_file(struct bench_state *state, int64_t depth)
+{
+	run_ring_file(state, depth, false);
+}
+
+static void ring_fixed_file(struct bench_state *state, int64_t depth)
+{
+	run_ring_file(state, depth, true);
 }
 
 static void epoll_request(struct epoll_server *server)
@@ -268,8 +384,8 @@ static void epoll_request(struct epoll_server *server)
 			ssize_t n =
 				preadv(server->file_fd, &iov[1], 1, (off_t)header->sector * 512);
 
-			*(uint8_t *)iov[2].iov_base = n == BLOCK ? 0 : 1;
-			len = BLOCK + 1;
+			*(uint8_t *)iov[2].iov_base = n == server->length ? 0 : 1;
+			len = (uint32_t)n + 1;
 		}
 		virtqueue_push(&server->vq, chain.head, len);
 	}
@@ -302,17 +418,24 @@ static void *epoll_main(void *arg)
 	return NULL;
 }
 
-static void run_epoll(struct bench_state *state, int64_t depth, bool file)
+enum backend {
+	NONE,
+	DEV_NULL,
+	O_DIRECT_FILE
+};
+
+static void run_epoll(struct bench_state *state, int64_t depth, enum backend backend)
 {
 	static struct guest guest;
 	struct epoll_server server = { .kick_fd = fd_eventfd(),
 				       .call_fd = fd_eventfd(),
 				       .stop_fd = fd_eventfd(),
-				       .file_fd = -1 };
+				       .file_fd = backend == DEV_NULL ? open_null() : -1,
+				       .length = backend == DEV_NULL ? 0 : BLOCK };
 	const struct virtqueue_config config = {
 		DRIVER_QUEUE_SIZE, { 0x10000 }, { 0x14000 }, { 0x18000 }
 	};
-	int fd = file ? make_file() : -1;
+	int fd = backend == O_DIRECT_FILE ? make_file() : -1;
 	char path[64];
 
 	guest_init(&guest, depth);
@@ -324,10 +447,10 @@ static void run_epoll(struct bench_state *state, int64_t depth, bool file)
 		.size = DRIVER_QUEUE_SIZE,
 	};
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (file)
+	if (backend == O_DIRECT_FILE)
 		server.file_fd = open(path, O_RDONLY | O_DIRECT | O_CLOEXEC);
 	if (virtqueue_start(&server.vq, &guest.driver.mem, &config, EVENT_IDX) ||
-	    (file && server.file_fd < 0) ||
+	    (backend != NONE && server.file_fd < 0) ||
 	    pthread_create(&server.thread, NULL, epoll_main, &server))
 		abort();
 	load(&guest, state, server.thread, &server.nr_waits);
@@ -342,14 +465,19 @@ static void run_epoll(struct bench_state *state, int64_t depth, bool file)
 	fd_close(&fd);
 }
 
+static void epoll_none(struct bench_state *state, int64_t depth)
+{
+	run_epoll(state, depth, NONE);
+}
+
 static void epoll_null(struct bench_state *state, int64_t depth)
 {
-	run_epoll(state, depth, false);
+	run_epoll(state, depth, DEV_NULL);
 }
 
 static void epoll_file(struct bench_state *state, int64_t depth)
 {
-	run_epoll(state, depth, true);
+	run_epoll(state, depth, O_DIRECT_FILE);
 }
 
 /* The parts of a request's way, each alone: what the queue, the ring and the interrupt take. */
@@ -449,8 +577,15 @@ static void stage_pread(struct bench_state *state, int64_t batch)
 }
 
 const struct bench bench_table[] = {
-	{ "ring/null", ring_null, { 1, 32 } },	   { "epoll/null", epoll_null, { 1, 32 } },
-	{ "ring/file", ring_file, { 1, 32 } },	   { "epoll/file", epoll_file, { 1, 32 } },
-	{ "stage/queue", stage_queue, { 1, 32 } }, { "stage/ring-read", stage_ring, { 1, 32 } },
-	{ "stage/pread", stage_pread, { 1, 32 } }, { 0 },
+	{ "ring/null", ring_null, { 1, 32 } },
+	{ "epoll/null", epoll_null, { 1, 32 } },
+	{ "ring/file", ring_file, { 1, 32 } },
+	{ "epoll/file", epoll_file, { 1, 32 } },
+	{ "ring-registered/file", ring_fixed_file, { 1, 32 } },
+	{ "ring/none", ring_none, { 1, 32 } },
+	{ "epoll/none", epoll_none, { 1, 32 } },
+	{ "stage/queue", stage_queue, { 1, 32 } },
+	{ "stage/ring-read", stage_ring, { 1, 32 } },
+	{ "stage/pread", stage_pread, { 1, 32 } },
+	{ 0 },
 };

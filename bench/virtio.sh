@@ -3,10 +3,12 @@
 # What a virtio disk of torc costs: beside QEMU's in one run of the lab (reads per second, system calls and exits per
 # I/O), and on this machine beside an epoll loop over the same queue, with the cost of each stage.
 #
-#   virtio.sh [--rounds N] [--build DIR]
+#   virtio.sh [--rounds N] [--build DIR] [--soak]
 #
 #   --rounds  how often torc, QEMU, QEMU, torc (1) on each of two disks; medians are printed, with the extremes
 #   --build   the build directory (build/ in the tree), made when it is not there
+#   --soak    also 20 runs of 1 GiB of mixed I/O that fio verifies, and 50 times a driver that goes under load and comes
+#             back, without and with the sanitizers (an hour)
 #
 # The guest has 1 vCPU and reads 4 KiB at random, one and 32 at a time, from null_blk and from a file on tmpfs; QEMU has
 # an iothread and aio=io_uring. How each number is taken: measure.py and bench_virtqueue.c.
@@ -16,7 +18,7 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=${here%/*}
-build=$root/build rounds=1
+build=$root/build rounds=1 soak=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--rounds | --build)
@@ -27,6 +29,7 @@ while [ $# -gt 0 ]; do
 		esac
 		shift
 		;;
+	--soak) soak=1 ;;
 	--help) sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
 	*) echo "virtio.sh: unknown option $1; see --help" >&2; exit 2 ;;
 	esac
@@ -34,7 +37,7 @@ while [ $# -gt 0 ]; do
 done
 case $rounds in '' | *[!0-9]* | 0) echo "virtio.sh: --rounds: not a count: $rounds" >&2; exit 2 ;; esac
 
-logs=$build/bench/virtio steps=6
+logs=$build/bench/virtio steps=$((6 + ${soak:-0}))
 mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
 . "$here/lib.sh"
 stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
@@ -56,6 +59,11 @@ bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 +
 	--out "$logs" -- "'$(bench_python)' '$here/measure.py' virtio '$stage' none \"\$TORC_LAB_OUT\" $rounds"
 bench_step "measuring on this machine" "$build/bench/bench_virtqueue" --benchmark_repetitions=5 \
 	--benchmark_out="$logs/virtqueue.json" --benchmark_out_format=json
+[ -z "$soak" ] || bench_step "verifying" env TORC_SOAK=20 sh "$root/tests/run.sh" lab/soak lab-sanitized/soak
 python3 "$here/report.py" virtio "$logs" >"$logs/report.txt" || exit 1
+[ -z "$soak" ] || {
+	printf '\nMixed I/O and rebinding, verified\n\n'
+	grep -E '^(not )?ok lab|^# |^[0-9]+ passed' "$logs/step-$step.log"
+} >>"$logs/report.txt"
 cat "$logs/report.txt"
 bench_say "saved in $logs/report.txt"

@@ -76,6 +76,7 @@ struct config_net {
 	int fd[TAP_MAX_PAIRS]; /* nr_fds of them, each of a pair; none: open @tap */
 	unsigned nr_pairs;
 	unsigned queue_size;
+	bool vhost;
 };
 
 enum config_action {

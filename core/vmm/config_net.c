@@ -22,6 +22,7 @@ enum {
 	NET_FD,
 	NET_NUM_QUEUES,
 	NET_QUEUE_SIZE,
+	NET_VHOST,
 	NET_ID
 };
 
@@ -36,6 +37,7 @@ static const struct config_key_set net_keys = {
 		[NET_FD] = { "fd", false },
 		[NET_NUM_QUEUES] = { "num_queues", false },
 		[NET_QUEUE_SIZE] = { "queue_size", false },
+		[NET_VHOST] = { "vhost", false },
 		[NET_ID] = { "id", false },
 		{ "bw_size", true },
 		{ "host_mac", true },
@@ -46,7 +48,6 @@ static const struct config_key_set net_keys = {
 		{ "ops_size", true },
 		{ "pci_segment", true },
 		{ "socket", true },
-		{ "vhost", true },
 		{ "vhost_mode", true },
 		{ "vhost_user", true },
 	},
@@ -222,6 +223,8 @@ static int add_net(struct config *config, const struct config_pairs *pairs, stru
 		r = read_fds(pairs, &net, err);
 	if (!r)
 		r = read_queues(pairs, &net, err);
+	if (!r)
+		r = config_pairs_toggle(pairs, NET_VHOST, &net.vhost, err);
 	if (!r)
 		r = config_check_slots(config, "network device",
 				       pairs->value[NET_TAP] ? pairs->value[NET_TAP] : "", err);

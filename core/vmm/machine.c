@@ -162,7 +162,8 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 	machine->vcpu = calloc(nr, sizeof(*machine->vcpu));
 	machine->ring_thread = calloc(nr, sizeof(*machine->ring_thread));
 	machine->pin = calloc(nr, sizeof(*machine->pin));
-	if (!machine->vcpu || !machine->ring_thread || !machine->pin)
+	machine->share = calloc(nr, sizeof(*machine->share));
+	if (!machine->vcpu || !machine->ring_thread || !machine->pin || !machine->share)
 		return error_set(err, -ENOMEM, "vCPUs");
 	for (unsigned i = 0; i < nr; i++) {
 		int r = vcpu_init(&machine->vcpu[i], &machine->vm, i, &machine->topology, cpuid,
@@ -185,6 +186,7 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 		if (r)
 			return r;
 	}
+	ring_describe(&machine->ring_thread[0].ring);
 	return 0;
 }
 
@@ -332,6 +334,7 @@ void machine_free(struct machine *machine)
 	free(machine->vcpu);
 	free(machine->ring_thread);
 	free(machine->pin);
+	free(machine->share);
 	free(machine->apic_ids);
 	guest_mem_destroy(&machine->mem);
 	boot_destroy(&machine->boot);

@@ -122,6 +122,7 @@ static void dma_work(struct ring_work *work)
 		(unsigned long long)(machine->mem.size / MIB),
 		(unsigned long long)(dma->populate_ns / 1000000),
 		(unsigned long long)(dma->map_ns / 1000000), machine->ioas.nr_map_calls);
+	machine_register_memory(machine);
 	if (machine_waits_for_dma(machine))
 		machine_resume(machine);
 }

@@ -53,6 +53,13 @@ struct machine_pin {
 	cpu_set_t cpus;
 };
 
+/** What a ring is to do about guest memory. */
+struct machine_share {
+	struct ring_work work;
+	struct machine *machine;
+	unsigned index; /* of the ring */
+};
+
 #define MACHINE_NR_IRQCHIPS 3 /* both PICs and the I/O APIC */
 
 struct machine {
@@ -70,7 +77,8 @@ struct machine {
 	struct vcpu *vcpu;
 	unsigned nr_vcpus; /* initialised so far */
 	struct ring_thread *ring_thread;
-	struct machine_pin *pin; /* of each ring's thread */
+	struct machine_pin *pin;     /* of each ring's thread */
+	struct machine_share *share; /* likewise */
 	unsigned nr_ring_threads;
 
 	struct vfio_ioas ioas;
@@ -246,5 +254,13 @@ bool machine_waits_for_dma(const struct machine *machine);
  * A failure later on ends machine_run(). Main thread. Return: 0; -errno of pthread_create().
  */
 int machine_start_dma(struct machine *machine, struct error *err);
+
+/**
+ * machine_register_memory - have the rings register guest memory, in the background
+ * @machine: its memory is populated and pinned
+ *
+ * Without effect where no disk has direct I/O. Main thread.
+ */
+void machine_register_memory(struct machine *machine);
 
 #endif

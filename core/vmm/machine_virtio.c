@@ -109,6 +109,7 @@ static int add_net(struct machine *machine, unsigned i, struct error *err)
 			 .nr_pairs = net->nr_pairs,
 			 .fd = net->nr_fds ? net->fd : NULL },
 		.queue_size = (uint16_t)net->queue_size,
+		.vhost = net->vhost,
 		.host = &machine->virtio_host,
 	};
 	struct virtio_pci *vp;

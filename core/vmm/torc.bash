@@ -37,7 +37,7 @@ _torc_pairs()
 	last=${value##*,}
 	[[ $value == *,* ]] && done=${value%,*},
 	case $last in
-	thp=* | readonly=* | direct=*)
+	thp=* | readonly=* | direct=* | vhost=*)
 		_torc_match "$done${last%%=*}=" "${last#*=}" on off
 		return
 		;;
@@ -89,7 +89,7 @@ _torc_value()
 		_torc_pairs "$2" ring_poll_us=
 		;;
 	--net)
-		_torc_pairs "$2" tap= ip= mask= mac= mtu= fd= num_queues= queue_size= id=
+		_torc_pairs "$2" tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
 		;;
 	--rng)
 		if [[ $2 == src=* ]]; then

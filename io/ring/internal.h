@@ -9,6 +9,15 @@
 
 #include "io/ring/ring.h"
 
+/** In the user data of a CQE, beside a struct ring_work: a message arrived; one of this ring's could not. */
+#define RING_MESSAGE	 1U
+#define RING_UNDELIVERED 2U
+
+/** linux/io_uring.h of Linux 6.12 and 6.15; Debian 12's does not have them. */
+#define RING_REGISTER_CLONE_BUFFERS 30
+#define RING_OP_READV_FIXED	    60
+#define RING_OP_WRITEV_FIXED	    61
+
 /** How a ring enters the kernel. */
 enum ring_submit {
 	RING_SUBMIT_ONLY,
@@ -50,6 +59,39 @@ bool ring_has_events(const struct ring *ring);
 void ring_run_deferred(struct ring *ring);
 
 /**
+ * ring_restrict - find out what the kernel can do and allow this ring no more than torc does
+ * @ring: not yet enabled
+ *
+ * Return: 0; -ENOMEM; -errno of io_uring_register(2).
+ */
+int ring_restrict(struct ring *ring);
+
+/**
+ * ring_use_memory - turn a vectored read or write into one on registered memory, where it is
+ * @ring: the calling thread's
+ * @sqe: prepared; its vector stays until the operation is done
+ *
+ * Return: whether it was.
+ */
+bool ring_use_memory(const struct ring *ring, struct io_uring_sqe *sqe);
+
+/**
+ * ring_find_buffer - the registered buffer that a range lies in
+ * @ring: the calling thread's
+ * @p: start
+ * @size: bytes
+ *
+ * Return: its index; -1 when it is in none, or not in one.
+ */
+int ring_find_buffer(const struct ring *ring, const void *p, uint64_t size);
+
+/**
+ * ring_receive - deal with a CQE of a message
+ * @data: its user data
+ */
+void ring_receive(uint64_t data);
+
+/**
  * ring_calibrate - measure what a system call costs
  * @ring: enabled, nothing queued or in flight
  */
@@ -71,12 +113,20 @@ bool ring_busy_wait(struct ring *ring);
 void ring_slept(struct ring *ring, uint64_t cycles);
 
 /**
+ * ring_lingers - whether what is queued now will wait for more
+ * @ring: the calling thread's
+ *
+ * Return: true when it will, if more is to come.
+ */
+bool ring_lingers(const struct ring *ring);
+
+/**
  * ring_ask_pollers - have every poller look
  * @ring: the calling thread's
  * @rest: the ring is about to wait
  *
- * Return: whether one found something.
+ * Return: how many pieces of work they found.
  */
-bool ring_ask_pollers(struct ring *ring, bool rest);
+unsigned ring_ask_pollers(struct ring *ring, bool rest);
 
 #endif

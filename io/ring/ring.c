@@ -10,39 +10,6 @@
 #include "core/base/fd.h"
 #include "io/ring/internal.h"
 
-/* Every opcode torc submits; the kernel refuses all others on its rings. */
-static const uint8_t allowed_opcodes[] = {
-	IORING_OP_POLL_ADD,	IORING_OP_READ,	 IORING_OP_WRITE,     IORING_OP_READV,
-	IORING_OP_WRITEV,	IORING_OP_FSYNC, IORING_OP_FALLOCATE, IORING_OP_TIMEOUT,
-	IORING_OP_ASYNC_CANCEL, IORING_OP_NOP,	 IORING_OP_ACCEPT,
-};
-
-/* Registrations are allowed one by one; without any even enabling the ring would be refused. */
-static const uint8_t allowed_registrations[] = { IORING_REGISTER_ENABLE_RINGS,
-						 IORING_REGISTER_FILES_UPDATE };
-
-#define NR_RESTRICTIONS (ARRAY_SIZE(allowed_opcodes) + ARRAY_SIZE(allowed_registrations) + 1)
-
-static int ring_restrict(struct ring *ring)
-{
-	struct io_uring_restriction res[NR_RESTRICTIONS] = { 0 };
-	unsigned n = 0;
-
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_opcodes); i++) {
-		res[n].opcode = IORING_RESTRICTION_SQE_OP;
-		res[n++].sqe_op = allowed_opcodes[i];
-	}
-	for (size_t i = 0; i < ARRAY_SIZE(allowed_registrations); i++) {
-		res[n].opcode = IORING_RESTRICTION_REGISTER_OP;
-		res[n++].register_op = allowed_registrations[i];
-	}
-	res[n].opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED;
-	res[n].sqe_flags = IOSQE_CQE_SKIP_SUCCESS | IOSQE_FIXED_FILE;
-	/* liburing 2.3 does not export its wrappers of these two. */
-	return io_uring_register((unsigned)ring->uring.ring_fd, IORING_REGISTER_RESTRICTIONS, res,
-				 NR_RESTRICTIONS);
-}
-
 static int ring_setup_error(int r, struct error *err)
 {
 	int64_t disabled = 0;
@@ -105,7 +72,6 @@ int ring_init(struct ring *ring, unsigned entries, struct error *err)
 		goto exit_uring;
 	}
 	ring_calibrate(ring);
-	pthread_mutex_init(&ring->post_lock, NULL);
 	ring->wakeup.done = wakeup_done;
 	ring_poll(ring, &ring->wakeup, ring->post_fd);
 	return 0;
@@ -128,7 +94,8 @@ static void ring_reap(struct ring *ring)
 	/* Looks at memory only: peeking would enter the kernel for task work, which the turn is to wait for. */
 	io_uring_for_each_cqe(&ring->uring, head, cqe)
 	{
-		struct ring_op *op = io_uring_cqe_get_data(cqe);
+		uint64_t data = cqe->user_data;
+		struct ring_op *op = (struct ring_op *)(uintptr_t)data;
 		int32_t res = cqe->res;
 		uint32_t flags = cqe->flags;
 
@@ -136,27 +103,16 @@ static void ring_reap(struct ring *ring)
 		ring->nr_cqe++;
 		if (!op) /* a cancellation's own completion, a signal that failed */
 			continue;
+		if (data & (RING_MESSAGE | RING_UNDELIVERED)) {
+			ring_receive(data);
+			continue;
+		}
 		if (!(flags & IORING_CQE_F_MORE)) {
 			op->active = false;
 			ring->nr_active--;
 			ring->nr_io -= op->is_io;
 		}
 		op->done(op, res, flags);
-	}
-}
-
-/* What they defer in turn is for the next turn, which then does not wait. */
-void ring_run_deferred(struct ring *ring)
-{
-	struct ring_work *work = ring->deferred;
-
-	ring->deferred = NULL;
-	while (work) {
-		struct ring_work *next = work->next;
-
-		work->queued = false;
-		work->run(work);
-		work = next;
 	}
 }
 
@@ -175,6 +131,7 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 
 	ring->nr_enter++;
 	ring->nr_io_queued = 0;
+	ring->signal_queued = false;
 	if (how == RING_SUBMIT_ONLY)
 		return io_uring_submit(&ring->uring);
 	if (how == RING_SUBMIT_AND_GET_EVENTS)
@@ -253,59 +210,7 @@ void ring_destroy(struct ring *ring)
 	free(ring->file);
 	free(ring->slot_of_fd);
 	fd_close(&ring->post_fd);
-	pthread_mutex_destroy(&ring->post_lock);
 	memset(ring, 0, sizeof(*ring));
-}
-
-void ring_post(struct ring *ring, struct ring_work *work)
-{
-	bool wake = false;
-
-	pthread_mutex_lock(&ring->post_lock);
-	if (!work->queued) {
-		work->queued = true;
-		work->next = NULL;
-		if (ring->post_tail)
-			ring->post_tail->next = work;
-		else
-			ring->post_head = work;
-		/* The first of a batch wakes the ring; it takes the rest with it. */
-		wake = !ring->post_tail;
-		ring->post_tail = work;
-	}
-	pthread_mutex_unlock(&ring->post_lock);
-	if (wake)
-		fd_eventfd_signal(ring->post_fd);
-}
-
-/* What is posted meanwhile waits for its own wake-up: work that posts itself again must not starve completions. */
-void ring_drain_posted(struct ring *ring)
-{
-	struct ring_work *work;
-
-	pthread_mutex_lock(&ring->post_lock);
-	work = ring->post_head;
-	ring->post_head = ring->post_tail = NULL;
-	pthread_mutex_unlock(&ring->post_lock);
-	while (work) {
-		struct ring_work *next;
-
-		pthread_mutex_lock(&ring->post_lock);
-		next = work->next;
-		work->queued = false;
-		pthread_mutex_unlock(&ring->post_lock);
-		work->run(work);
-		work = next;
-	}
-}
-
-void ring_defer(struct ring *ring, struct ring_work *work)
-{
-	if (work->queued)
-		return;
-	work->queued = true;
-	work->next = ring->deferred;
-	ring->deferred = work;
 }
 
 void ring_add_poller(struct ring *ring, struct ring_poller *poller)

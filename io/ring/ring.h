@@ -3,7 +3,7 @@
  * Ring: one io_uring and the thread that owns it.
  *
  * A ring is created, run and destroyed by one thread (SINGLE_ISSUER); only ring_post(), ring_stop() may be called by
- * others. An operation is a struct ring_op embedded in whatever waits for it: its buffer, its descriptor and
+ * others, and a ring reaches another one by ring_send(). An operation is a struct ring_op embedded in whatever waits for it: its buffer, its descriptor and
  * itself belong to the kernel until the CQE without IORING_CQE_F_MORE arrives, when `active` becomes false and the
  * callback runs for the last time. ring_run() submits everything queued and waits for completions with one
  * io_uring_enter(2) a turn.
@@ -15,7 +15,6 @@
 #define IO_RING_RING_H
 
 #include <liburing.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -37,38 +36,49 @@ struct ring_op {
 	struct __kernel_timespec timespec; /* of a timeout */
 };
 
-/** Work handed over by another thread; embedded, at most once in the queue. */
+/** Work handed over, by another thread or for later; embedded, at most once on its way. */
 struct ring_work {
 	void (*run)(struct ring_work *work);
 	struct ring_work *next;
-	bool queued; /* under ring->post_lock */
+	struct ring *to; /* of a message */
+	bool queued;	 /* atomic */
 };
 
 /**
  * Something that the ring's thread looks at by itself: before it waits, and while it polls. Embedded.
  */
 struct ring_poller {
-	/* Look, and do what there is to do. Return: whether there was something. */
-	bool (*poll)(struct ring_poller *poller);
+	/* Look, and do what there is to do. Return: how many pieces of work that was. */
+	unsigned (*poll)(struct ring_poller *poller);
 	/* The ring is about to wait: from now on a completion has to announce what comes. Return: as poll(). */
-	bool (*rest)(struct ring_poller *poller);
+	unsigned (*rest)(struct ring_poller *poller);
 	struct ring_poller *next;
 };
 
-#define RING_MAX_FILES 256 /* registered with one ring */
+#define RING_MAX_FILES	 256 /* registered with one ring */
+#define RING_MAX_REGIONS 4
 
 struct ring_file {
 	int fd;
 	unsigned nr_users; /* 0: free */
 };
 
+/** Memory registered with a ring, in buffers of the same size but for the last of each region. */
+struct ring_memory {
+	struct iovec region[RING_MAX_REGIONS];
+	unsigned nr_regions;
+	unsigned shift; /* log2 of a buffer's bytes */
+	unsigned nr_buffers, nr_registered;
+	struct ring_work work; /* registers the next one */
+	void (*done)(struct ring *ring, void *opaque, int result);
+	void *opaque;
+};
+
 struct ring {
 	struct io_uring uring;
-	struct ring_op wakeup; /* multishot poll of post_fd */
-	int post_fd;	       /* eventfd */
-	pthread_mutex_t post_lock;
-	struct ring_work *post_head;
-	struct ring_work *post_tail;
+	struct ring_op wakeup;	  /* multishot poll of post_fd */
+	int post_fd;		  /* eventfd */
+	struct ring_work *posted; /* the last one first; atomic */
 	struct ring_work *deferred;
 	struct ring_poller *pollers;
 	/* Polling; times in cycles of the TSC. */
@@ -76,12 +86,20 @@ struct ring {
 	uint64_t cycles_per_us;
 	uint64_t poll_max_cycles; /* how long to poll before a wait; 0: never */
 	uint64_t poll_cycles;	  /* at the moment */
-	unsigned linger_target;	  /* how many pieces of work to wait for once there is one */
-	unsigned linger_skip, linger_backoff; /* how often not to try for more */
-	long nr_preempted;	/* involuntary context switches, when it was last looked */
+	uint64_t pace_cycles;	  /* from one piece of work to the next, while they come */
+	unsigned depth;		  /* how many pieces of work come before whoever sends them waits */
+	bool signal_queued;
+	unsigned linger_skip, linger_backoff; /* how many batches until that is looked at again */
+	uint64_t preemption_asked;	      /* when it was last looked: */
+	long nr_preempted;		      /* involuntary context switches */
 	struct ring_file *file; /* RING_MAX_FILES of them; NULL: the kernel has none */
 	uint16_t *slot_of_fd;	/* plus one; 0: not registered; nr_fds of them */
 	unsigned nr_fds;
+	struct ring_memory memory;
+	/* What the kernel has: */
+	bool can_send;		/* messages to other rings */
+	bool can_share_memory;	/* that another ring registered */
+	bool has_fixed_vectors; /* several pieces of registered memory in one operation */
 	bool stopping;
 	bool taskrun_is_stale; /* the flag told of task work, and there was none */
 	unsigned nr_active;    /* operations the kernel owns */
@@ -127,6 +145,14 @@ void ring_stop(struct ring *ring);
  * @work: must stay until it has run; queueing it twice runs it once
  */
 void ring_post(struct ring *ring, struct ring_work *work);
+
+/**
+ * ring_send - have another ring's thread run a piece of work, by a message that goes with this turn's submission
+ * @from: the calling thread's
+ * @to: may be the same; lives until the message has arrived
+ * @work: must stay until it has run; queueing it twice runs it once
+ */
+void ring_send(struct ring *from, struct ring *to, struct ring_work *work);
 
 /**
  * ring_defer - run a piece of work at the end of this turn, when every completion that is there has been handled
@@ -178,6 +204,35 @@ void ring_register_file(struct ring *ring, int fd);
  * @fd: registered, or not
  */
 void ring_unregister_file(struct ring *ring, int fd);
+
+/**
+ * ring_register_memory - spare the kernel the look-up of pages in I/O on a range
+ * @ring: the calling thread's, without registered memory
+ * @region: @nr page-aligned ranges; mapped until the ring is destroyed, with the pages they have now
+ * @nr: at most RING_MAX_REGIONS
+ * @done: called on the ring's thread when all is registered, or -errno says why the rest is not
+ * @opaque: for @done
+ *
+ * Populates and pins the pages, piece by piece between turns. ring_readv() and ring_writev() on a file use what is
+ * registered by then. Errors: -ENOMEM locked-memory limit; -EBUSY; -E2BIG.
+ */
+void ring_register_memory(struct ring *ring, const struct iovec *region, unsigned nr,
+			  void (*done)(struct ring *ring, void *opaque, int result), void *opaque);
+
+/**
+ * ring_share_memory - take over the registrations of another ring
+ * @ring: the calling thread's, without registered memory
+ * @from: done with its own registration, alive
+ *
+ * Return: 0; -ENOSYS before Linux 6.12; -EBUSY; -ENOMEM.
+ */
+int ring_share_memory(struct ring *ring, const struct ring *from);
+
+/**
+ * ring_describe - log what the kernel lacks
+ * @ring: initialised
+ */
+void ring_describe(const struct ring *ring);
 
 /**
  * ring_poll - wait for a descriptor to become readable, again and again (multishot, edge-triggered)

@@ -120,6 +120,8 @@ void ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iove
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_readv2(sqe, fd, iov, nr, offset, flags);
+	if (offset != UINT64_MAX)
+		ring_use_memory(ring, sqe);
 	ring_start_io(ring, sqe, op);
 }
 
@@ -129,6 +131,8 @@ void ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iov
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_writev2(sqe, fd, iov, nr, offset, flags);
+	if (offset != UINT64_MAX)
+		ring_use_memory(ring, sqe);
 	ring_start_io(ring, sqe, op);
 }
 
@@ -166,6 +170,10 @@ void ring_signal(struct ring *ring, int fd)
 	use_registered(ring, sqe);
 	io_uring_sqe_set_data(sqe, NULL);
 	sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	ring->signal_queued = true;
+	/* Would it wait for the next batch, so would the guest, which is to make that. */
+	if (!ring->nr_io_queued && ring_lingers(ring))
+		ring_submit(ring, RING_SUBMIT_ONLY);
 }
 
 void ring_timeout(struct ring *ring, struct ring_op *op, uint64_t timeout_ns)

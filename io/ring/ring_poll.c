@@ -3,8 +3,8 @@
  * Polling. To sleep and be woken costs some system calls' time and the guest an exit, so when the next request is
  * likely to come sooner, the ring looks for it instead; when it did not for a while, the ring sleeps again. A guest
  * that is slower than its device would then have each request submitted, and be interrupted, by itself, just when it
- * is about to add the next one. So while nothing is in the device and requests keep coming, what is queued lingers for
- * a few of them, and one system call takes all of them and the interrupt.
+ * is about to add the next one. So while nothing is in the device, what is queued lingers for as many requests as the
+ * guest is known to have at a time, and one system call takes all of them. Their interrupt does not linger.
  *
  * All times are multiples of what a system call costs on this machine, in cycles of the TSC: reading the clock is a
  * system call itself where the TSC is not the clock. On a current server one is about 0.2 us.
@@ -17,19 +17,24 @@
 
 #define NR_SAMPLES 16
 
-#define POLL_CALLS 256 /* the default of ring_poll_us: as long as some ten sleeps and wake-ups */
+#define POLL_CALLS \
+	1024 /* the default of ring_poll_us: 0.1 to 0.2 ms, about what KVM polls for a halted vCPU */
 
-/* Lingering, as parts of the longest poll: for the next one, and for all of them together. */
-#define LINGER_GAP(ring) ((ring)->poll_max_cycles / 2)
-#define LINGER_ALL(ring) ((ring)->poll_max_cycles * 2)
+/* Lingering: for the next one, in times that one took so far and within parts of the longest poll; for all, likewise. */
+#define GAP_PACES	 32
+#define GAP_MIN(ring)	 ((ring)->poll_max_cycles / 8)
+#define GAP_MAX(ring)	 ((ring)->poll_max_cycles * ((ring)->depth > 1 ? 4 : 1))
+#define PACE_MAX(ring)	 ((ring)->poll_max_cycles / 4)
+#define LINGER_ALL(ring) ((ring)->poll_max_cycles * 16)
 #define LINGER_MAX	 64 /* how many */
 
-/* After one that was in vain: how often not to try for more; at most, where one comes at a time. */
+/* How many batches go before the next one that is to show how many come at all: at least, at most. */
 #define LINGER_SKIP	3
-#define LINGER_MAX_SKIP 255
+#define LINGER_MAX_SKIP 511
 
-/* A pause of the loop itself that is this long may mean that another thread had the CPU. */
-#define PAUSE_CALLS 32
+/* A pause of the loop itself that is this long may mean that another thread had the CPU; asking is a system call. */
+#define PAUSE_CALLS	 32
+#define PREEMPTION_CALLS 8192 /* between two questions */
 
 static uint64_t clock_ns(void)
 {
@@ -65,6 +70,7 @@ void ring_calibrate(struct ring *ring)
 	ring->call_cycles = best;
 	ring->cycles_per_us = (__builtin_ia32_rdtsc() - begin) * 1000 / (ns ? ns : 1);
 	ring->poll_max_cycles = POLL_CALLS * best;
+	ring->pace_cycles = PACE_MAX(ring);
 }
 
 void ring_set_poll(struct ring *ring, uint64_t poll_us)
@@ -73,74 +79,110 @@ void ring_set_poll(struct ring *ring, uint64_t poll_us)
 	ring->poll_cycles = 0;
 }
 
-bool ring_ask_pollers(struct ring *ring, bool rest)
+unsigned ring_ask_pollers(struct ring *ring, bool rest)
 {
-	bool found = false;
+	unsigned n = 0;
 
 	for (struct ring_poller *p = ring->pollers; p; p = p->next)
-		found |= rest ? p->rest(p) : p->poll(p);
-	return found;
+		n += rest ? p->rest(p) : p->poll(p);
+	return n;
 }
 
 /* Look, and show the guest what was done at once. */
-static bool look(struct ring *ring)
+static unsigned look(struct ring *ring)
 {
-	bool found = ring_ask_pollers(ring, false);
+	unsigned n = ring_ask_pollers(ring, false);
 
 	ring_run_deferred(ring);
-	return found;
+	return n;
 }
 
-/* How many come without a pause: to wait for more of them is in vain, which is tried for now and then. */
-static void learn_from_linger(struct ring *ring, unsigned nr_found)
+bool ring_lingers(const struct ring *ring)
 {
-	unsigned target = ring->linger_target;
+	return ring->poll_cycles && ring->depth > 1 && ring->nr_io == ring->nr_io_queued;
+}
 
-	if (nr_found >= target && ring->linger_skip) {
-		ring->linger_skip--;
-	} else if (nr_found >= target) {
-		ring->linger_target = 2 * target + 1 < LINGER_MAX ? 2 * target + 1 : LINGER_MAX;
-	} else if (nr_found || target > 1) {
-		ring->linger_target = nr_found ? nr_found : target / 2;
-		ring->linger_skip = LINGER_SKIP;
+static uint64_t longest_gap(const struct ring *ring)
+{
+	uint64_t gap = GAP_PACES * ring->pace_cycles;
+
+	return gap < GAP_MIN(ring) ? GAP_MIN(ring) : gap > GAP_MAX(ring) ? GAP_MAX(ring) : gap;
+}
+
+/* A probe has waited for as many as would come. */
+static void learn_depth(struct ring *ring, unsigned nr, uint64_t took, uint64_t idle)
+{
+	uint64_t depth = nr;
+
+	/* They have no end: as many as come within the longest poll. */
+	if (nr >= LINGER_MAX || (took >= LINGER_ALL(ring) && idle < longest_gap(ring) / 2))
+		depth = nr * ring->poll_max_cycles / (took + 1);
+	if (depth > LINGER_MAX)
+		depth = LINGER_MAX;
+	/* They may come more slowly than it was ready to wait. */
+	if (nr < 2 && ring->pace_cycles < PACE_MAX(ring))
+		ring->pace_cycles = 2 * ring->pace_cycles + 1;
+	if (depth > ring->depth)
 		ring->linger_backoff = LINGER_SKIP;
-	} else {
-		/* One at a time. */
-		ring->linger_target = 0;
-		ring->linger_backoff = 2 * ring->linger_backoff + 1 < LINGER_MAX_SKIP
-					       ? 2 * ring->linger_backoff + 1
-					       : LINGER_MAX_SKIP;
-		ring->linger_skip = ring->linger_backoff;
-	}
+	else if (2 * ring->linger_backoff < LINGER_MAX_SKIP)
+		ring->linger_backoff = 2 * ring->linger_backoff + 1;
+	ring->depth = (unsigned)depth;
 }
 
-/* Something is queued; look what else comes. */
-static void linger(struct ring *ring)
+/* A batch has come to @nr. Sometimes one is a probe, which tells how many the guest has at a time. */
+static void learn(struct ring *ring, unsigned nr, uint64_t took, uint64_t idle)
 {
+	if (ring->linger_skip && nr >= ring->depth) {
+		ring->linger_skip--;
+		return;
+	}
+	if (!ring->linger_skip) {
+		learn_depth(ring, nr, took, idle);
+	} else {
+		/* It may be a guest that did not run for a while. */
+		ring->depth -= 1 + ring->depth / 8;
+		ring->linger_backoff = LINGER_SKIP;
+	}
+	ring->linger_skip = ring->linger_backoff;
+}
+
+/* @nr are there; look what else comes. */
+static void linger(struct ring *ring, unsigned nr)
+{
+	unsigned target = ring->linger_skip ? ring->depth : LINGER_MAX;
 	uint64_t begin = __builtin_ia32_rdtsc(), last = begin, now = begin;
-	unsigned nr_found = 0;
+	uint64_t gap = longest_gap(ring);
 
 	/* What the device has ends by itself, and should be told of at once. */
-	if (ring->nr_io != ring->nr_io_queued)
+	if (ring->nr_io != ring->nr_io_queued || ring->signal_queued)
 		return;
-	while (nr_found < ring->linger_target && now - last < LINGER_GAP(ring) &&
-	       now - begin < LINGER_ALL(ring) && !ring_has_events(ring)) {
-		if (look(ring)) {
-			nr_found++;
+	if (nr < ring->nr_io_queued)
+		nr = ring->nr_io_queued;
+	while (nr < target && now - last < gap && now - begin < LINGER_ALL(ring)) {
+		unsigned more = look(ring);
+
+		if (ring_has_events(ring))
+			return;
+		if (more) {
+			ring->pace_cycles = (7 * ring->pace_cycles + (now - last) / more) / 8;
 			last = now;
 		}
+		nr += more;
 		__builtin_ia32_pause();
 		now = __builtin_ia32_rdtsc();
 	}
-	learn_from_linger(ring, nr_found);
+	learn(ring, nr, now - begin, now - last);
 }
 
 /* By another thread, that is; not by an interrupt, nor by the host of this host. */
-static bool was_preempted(struct ring *ring)
+static bool was_preempted(struct ring *ring, uint64_t now)
 {
 	long before = ring->nr_preempted;
 	struct rusage usage;
 
+	if (now - ring->preemption_asked < PREEMPTION_CALLS * ring->call_cycles)
+		return false;
+	ring->preemption_asked = now;
 	if (getrusage(RUSAGE_THREAD, &usage))
 		return true;
 	ring->nr_preempted = usage.ru_nivcsw;
@@ -154,20 +196,23 @@ bool ring_busy_wait(struct ring *ring)
 	if (!ring->poll_cycles)
 		return false;
 	if (io_uring_sq_ready(&ring->uring)) {
-		linger(ring);
+		linger(ring, 0);
 		return true;
 	}
 	do {
+		unsigned nr;
+
 		if (ring_has_events(ring))
 			return true;
-		if (look(ring)) {
-			linger(ring);
+		nr = look(ring);
+		if (nr) {
+			linger(ring, nr);
 			return true;
 		}
 		__builtin_ia32_pause();
 		before = now;
 		now = __builtin_ia32_rdtsc();
-		if (now - before > PAUSE_CALLS * ring->call_cycles && was_preempted(ring)) {
+		if (now - before > PAUSE_CALLS * ring->call_cycles && was_preempted(ring, now)) {
 			ring->poll_cycles = 0;
 			return false;
 		}

@@ -52,26 +52,26 @@ static void flush(struct ring_work *work)
 	process(queue);
 }
 
-static bool poll_queue(struct ring_poller *poller)
+static unsigned poll_queue(struct ring_poller *poller)
 {
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
 	uint16_t before = queue->vq.next_avail;
 
 	if (queue->sated || queue->stopping || !queue->vq.size || !virtqueue_has_chains(&queue->vq))
-		return false;
+		return 0;
 	process(queue);
 	/* A device that takes one at a time may leave them for later. */
-	return queue->vq.next_avail != before;
+	return (uint16_t)(queue->vq.next_avail - before);
 }
 
-static bool rest_queue(struct ring_poller *poller)
+static unsigned rest_queue(struct ring_poller *poller)
 {
 	struct virtio_queue *queue = container_of(poller, struct virtio_queue, poller);
 
 	if (queue->resting || queue->sated || queue->stopping || !queue->vq.size)
-		return false;
+		return 0;
 	queue->resting = true;
-	return virtqueue_request_kick(&queue->vq) && poll_queue(poller);
+	return virtqueue_request_kick(&queue->vq) ? poll_queue(poller) : 0;
 }
 
 static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)
@@ -98,9 +98,11 @@ static void start(struct ring_work *work)
 	queue->resting = false;
 	queue->sated = false;
 	virtio_queue_hold(queue);
-	ring_register_file(queue->ring, queue->kick_fd);
 	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
-	ring_register_file(queue->ring, queue->interrupt_fd);
+	if (!queue->offloaded) {
+		ring_register_file(queue->ring, queue->kick_fd);
+		ring_register_file(queue->ring, queue->interrupt_fd);
+	}
 	if (dev->ops->start)
 		dev->ops->start(queue);
 	if (r) {
@@ -109,6 +111,8 @@ static void start(struct ring_work *work)
 		virtio_device_violation(dev, r == -ENOMEM ? "no memory for a queue"
 							  : "a queue lies where it may not");
 	}
+	if (queue->offloaded)
+		return;
 	ring_add_poller(queue->ring, &queue->poller);
 	ring_poll(queue->ring, &queue->kick_op, queue->kick_fd);
 	/* Chains may be there already. */
@@ -125,7 +129,10 @@ static void stop(struct ring_work *work)
 	queue->stopping = true;
 	if (queue->dev->ops->cancel)
 		queue->dev->ops->cancel(queue);
-	ring_cancel(queue->ring, &queue->kick_op);
+	if (queue->offloaded)
+		virtio_queue_release(queue);
+	else
+		ring_cancel(queue->ring, &queue->kick_op);
 }
 
 /* Device locked. */
@@ -257,18 +264,31 @@ void virtio_device_reset(struct virtio_device *dev)
 	pthread_mutex_unlock(&dev->lock);
 }
 
+/* Device locked. Return: whether that is news. */
+static bool ask_for_reset(struct virtio_device *dev)
+{
+	if (dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)
+		return false;
+	dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
+	if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
+		dev->transport->config_interrupt(dev);
+	return true;
+}
+
 void virtio_device_violation(struct virtio_device *dev, const char *what)
 {
 	pthread_mutex_lock(&dev->lock);
-	if (!(dev->status & VIRTIO_CONFIG_S_NEEDS_RESET)) {
-		if (dev->nr_violations++ < MAX_LOGGED_VIOLATIONS)
-			log_warning(
-				"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
-				dev->id, what);
-		dev->status |= VIRTIO_CONFIG_S_NEEDS_RESET;
-		if (dev->status & VIRTIO_CONFIG_S_DRIVER_OK)
-			dev->transport->config_interrupt(dev);
-	}
+	if (ask_for_reset(dev) && dev->nr_violations++ < MAX_LOGGED_VIOLATIONS)
+		log_warning(
+			"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
+			dev->id, what);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+void virtio_device_fail(struct virtio_device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	ask_for_reset(dev);
 	pthread_mutex_unlock(&dev->lock);
 }
 
@@ -319,8 +339,10 @@ void virtio_queue_release(struct virtio_queue *queue)
 	ring_remove_poller(queue->ring, &queue->poller);
 	if (dev->ops->stopped)
 		dev->ops->stopped(queue);
-	ring_unregister_file(queue->ring, queue->interrupt_fd);
-	ring_unregister_file(queue->ring, queue->kick_fd);
+	if (!queue->offloaded) {
+		ring_unregister_file(queue->ring, queue->interrupt_fd);
+		ring_unregister_file(queue->ring, queue->kick_fd);
+	}
 	virtqueue_stop(&queue->vq);
 	queue->started = false;
 	queue->stopping = false;

@@ -6,7 +6,7 @@
  * through the transport. From DRIVER_OK to the reset, each queue belongs to one ring and is touched by that ring's
  * thread only: its doorbell is an eventfd that the ring polls, and what the type's process() takes from it is carried
  * out on the same ring. Interrupts wanted in one turn of the ring are one write to the vector's eventfd, submitted
- * together with everything else.
+ * together with everything else. An offloaded queue is the kernel's meanwhile; its ring only starts and stops it.
  *
  * A reset is asked for by the driver, which waits until the status reads 0, or by the main thread. Each queue stops on
  * its ring; the last one to have nothing in flight completes the reset.
@@ -66,6 +66,8 @@ struct virtio_queue {
 	uint16_t max_size;
 	bool enabled;
 	uint16_t vector;
+
+	bool offloaded; /* the type's to set, once: start() has something else serve it, cancel() ends that */
 
 	/* The ring's thread. */
 	struct virtqueue vq;
@@ -146,6 +148,14 @@ void virtio_device_reset(struct virtio_device *dev);
  * Any thread.
  */
 void virtio_device_violation(struct virtio_device *dev, const char *what);
+
+/**
+ * virtio_device_fail - the host cannot go on with the device: say so by DEVICE_NEEDS_RESET
+ * @dev: not locked
+ *
+ * The caller logs why. Any thread.
+ */
+void virtio_device_fail(struct virtio_device *dev);
 
 /**
  * virtio_device_config_changed - the type's configuration is another one now

@@ -44,6 +44,10 @@ static void start(struct virtio_queue *queue)
 
 	if (is_ctrl(queue))
 		return;
+	if (queue->offloaded) {
+		net_vhost_start(queue);
+		return;
+	}
 	/* Kernels that old close it up to a second after it was unregistered: the interface would be busy until then. */
 	if (tap->nowait)
 		ring_register_file(queue->ring, tap->fd[queue->index / 2]);
@@ -55,6 +59,8 @@ static void stopped(struct virtio_queue *queue)
 {
 	struct virtio_net *net = net_of(queue);
 
+	if (queue->offloaded)
+		return;
 	if (!is_ctrl(queue)) {
 		ring_unregister_file(queue->ring, net->tap.fd[queue->index / 2]);
 		return;
@@ -69,6 +75,10 @@ static void cancel(struct virtio_queue *queue)
 {
 	struct virtio_net *net = net_of(queue);
 
+	if (queue->offloaded) {
+		net_vhost_cancel(queue);
+		return;
+	}
 	if (is_rx(queue))
 		net_rx_cancel(queue);
 	for (unsigned i = 0; !is_ctrl(queue) && !is_rx(queue) && i < queue->max_size; i++)
@@ -83,6 +93,7 @@ static void net_free(struct virtio_device *dev)
 		free(net->rx[i].chain);
 	free(net->rx);
 	free(net->tx);
+	net_vhost_close(net);
 	tap_close(&net->tap);
 	free(net);
 }
@@ -113,12 +124,8 @@ static uint64_t features(const struct virtio_net *net)
 	return f;
 }
 
-static int alloc_queues(struct virtio_net *net, uint16_t size)
+static int alloc_buffers(struct virtio_net *net, uint16_t size)
 {
-	int r = virtio_device_init(&net->dev, 2 * net->nr_pairs + 1, size);
-
-	if (r)
-		return r;
 	net->tx = calloc((size_t)net->nr_pairs * size, sizeof(*net->tx));
 	net->rx = calloc(net->nr_pairs, sizeof(*net->rx));
 	if (!net->tx || !net->rx)
@@ -130,6 +137,18 @@ static int alloc_queues(struct virtio_net *net, uint16_t size)
 		net_rx_init(&net->rx[i], &net->dev.queue[2 * i]);
 	}
 	return 0;
+}
+
+static int init_queues(struct virtio_net *net, const struct virtio_net_options *options,
+		       struct error *err)
+{
+	int r = virtio_device_init(&net->dev, 2 * net->nr_pairs + 1, options->queue_size);
+
+	if (!r && options->vhost)
+		return net_vhost_open(net, err);
+	if (!r)
+		r = alloc_buffers(net, options->queue_size);
+	return r ? error_set(err, r, "queues") : 0;
 }
 
 int virtio_net_create(const struct virtio_net_options *options, struct virtio_pci **out,
@@ -163,9 +182,9 @@ int virtio_net_create(const struct virtio_net_options *options, struct virtio_pc
 	net->dev.features = features(net);
 	net->dev.config = &net->config;
 	net->dev.config_size = sizeof(net->config);
-	r = alloc_queues(net, options->queue_size);
+	r = init_queues(net, options, err);
 	if (r) {
-		error_set(err, r, "network device %s: queues", options->id);
+		error_set(err, r, "network device %s", options->id);
 		goto fail;
 	}
 	r = virtio_pci_init(&net->pci, &net->dev, &pci, err);
@@ -185,7 +204,7 @@ void virtio_net_describe(const struct virtio_pci *vp)
 	const uint8_t *mac = net->config.mac;
 
 	log_info("network %s: tap %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, guest 0000:00:%02x.0, %u "
-		 "pairs of queues",
+		 "pairs of queues%s",
 		 net->dev.id, net->tap.name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
-		 vp->pci.slot, net->nr_pairs);
+		 vp->pci.slot, net->nr_pairs, net->vhost ? ", vhost" : "");
 }

@@ -6,6 +6,9 @@
  * commands. Checksums and segmentation are left to whoever is last: packets pass with their struct virtio_net_hdr
  * between guest and interface. A packet is read straight into the driver's buffers, over several of them with
  * MRG_RXBUF, and written straight from them.
+ *
+ * With vhost, the kernel's vhost-net does so in threads of its own (net_vhost.c): torc is on no data path, and keeps
+ * the commands only.
  */
 #ifndef IO_VIRTIO_NET_H
 #define IO_VIRTIO_NET_H
@@ -29,6 +32,7 @@ struct virtio_net_options {
 	struct tap_config tap;
 	uint8_t mac[VIRTIO_NET_MAC_SIZE];
 	uint16_t queue_size; /* a power of two, VIRTIO_NET_MIN_SIZE to VIRTIO_NET_MAX_SIZE */
+	bool vhost;	     /* have vhost-net serve the queues of packets */
 	const struct virtio_host *host;
 };
 
@@ -39,7 +43,7 @@ struct virtio_net_options {
  * @err: filled on failure
  *
  * Every queue is to get a ring by virtio_pci_set_ring(), those of a pair the same one. Main thread.
- * Return: 0; what tap_open() returns; -ENOMEM.
+ * Return: 0; what tap_open() and vhost_net_open() return; -ENOTSUP a vhost-net that is too old; -ENOMEM.
  */
 int virtio_net_create(const struct virtio_net_options *options, struct virtio_pci **out,
 		      struct error *err);

@@ -43,17 +43,29 @@ static bool set_offload(struct virtio_net *net, uint64_t features)
 	return !r;
 }
 
+/* Device locked. vhost-net serves only pairs that are attached. */
+static void set_pair(struct virtio_net *net, unsigned pair, bool on)
+{
+	int r = net->vhost && !on ? net_vhost_enable(net, pair, false) : 0;
+
+	if (r)
+		net_failed(net, "VHOST_NET_SET_BACKEND", r);
+	r = tap_attach(&net->tap, pair, on);
+	if (r)
+		net_failed(net, "TUNSETQUEUE", r);
+	r = net->vhost && on ? net_vhost_enable(net, pair, true) : 0;
+	if (r)
+		net_failed(net, "VHOST_NET_SET_BACKEND", r);
+}
+
+/* Device locked. */
 static bool set_pairs(struct virtio_net *net, unsigned nr)
 {
 	if (nr < 1 || nr > net->nr_pairs)
 		return false;
 	WRITE_ONCE(net->nr_wanted_pairs, nr);
-	for (unsigned i = 0; i < net->nr_pairs && net->nr_pairs > 1; i++) {
-		int r = tap_attach(&net->tap, i, i < nr);
-
-		if (r)
-			net_failed(net, "TUNSETQUEUE", r);
-	}
+	for (unsigned i = 0; i < net->nr_pairs && net->nr_pairs > 1; i++)
+		set_pair(net, i, i < nr);
 	return true;
 }
 
@@ -62,16 +74,22 @@ void net_ctrl_activate(struct virtio_device *dev)
 	struct virtio_net *net = container_of(dev, struct virtio_net, dev);
 
 	set_offload(net, dev->driver_features);
+	if (net->vhost)
+		net_vhost_activate(net);
 	set_pairs(net, 1);
 }
 
 static bool change_pairs(struct virtio_net *net, unsigned nr)
 {
-	if (!set_pairs(net, nr))
-		return false;
-	for (unsigned i = 0; i < net->nr_pairs; i++)
-		ring_post(net->dev.queue[2 * i].ring, &net->rx[i].enable_work);
-	return true;
+	struct ring *ring = net->dev.queue[net->dev.nr_queues - 1].ring;
+	bool done;
+
+	pthread_mutex_lock(&net->dev.lock);
+	done = set_pairs(net, nr);
+	pthread_mutex_unlock(&net->dev.lock);
+	for (unsigned i = 0; i < net->nr_pairs && done && !net->vhost; i++)
+		ring_send(ring, net->dev.queue[2 * i].ring, &net->rx[i].enable_work);
+	return done;
 }
 
 static bool change_offload(struct virtio_net *net, uint64_t features)

@@ -65,6 +65,24 @@ struct net_rx {
 	struct ring_work enable_work;
 };
 
+/** A queue that vhost-net serves. */
+struct net_vring {
+	struct virtio_queue *queue;
+	int call_fd; /* eventfd; signalled where the queue has none of the transport's */
+	int error_fd;
+	struct ring_op call_op, error_op; /* the ring's thread polls them from start to stop */
+	/* The device's lock. */
+	bool is_set_up;	  /* it can have a backend */
+	bool has_backend; /* guest memory may be read and written */
+};
+
+/** A pair of them. */
+struct net_vhost {
+	int fd;	   /* of /dev/vhost-net */
+	int error; /* -errno of negotiating; the device's lock */
+	struct net_vring vring[2];
+};
+
 struct virtio_net {
 	struct virtio_device dev;
 	struct virtio_pci pci;
@@ -73,8 +91,9 @@ struct virtio_net {
 	struct tap tap;
 	unsigned nr_pairs;
 	unsigned nr_wanted_pairs;  /* by the driver; atomic */
-	struct net_rx *rx;	   /* one for each pair */
+	struct net_rx *rx;	   /* one for each pair; or NULL */
 	struct net_tx_request *tx; /* one for each head of each transmitting queue */
+	struct net_vhost *vhost;   /* one for each pair, instead of rx and tx; or NULL */
 	bool failed;		   /* an error of the interface was logged; atomic */
 };
 
@@ -139,6 +158,53 @@ void net_rx_cancel(struct virtio_queue *queue);
  * @queue: its number is odd
  */
 void net_tx_process(struct virtio_queue *queue);
+
+/**
+ * net_vhost_open - have vhost-net serve the queues of all pairs
+ * @net: its queues are initialised and no driver has seen it; net_vhost_close() it, also after a failure
+ * @err: filled on failure
+ *
+ * Offers only the features that vhost-net has, too. Main thread.
+ * Return: 0; what vhost_net_open() returns; -ENOTSUP too old; -ENOMEM; -errno.
+ */
+int net_vhost_open(struct virtio_net *net, struct error *err);
+
+/**
+ * net_vhost_close - free what net_vhost_open() took; the kernel's threads end
+ * @net: reset, or never started; with or without vhost
+ */
+void net_vhost_close(struct virtio_net *net);
+
+/**
+ * net_vhost_activate - tell vhost-net what was negotiated
+ * @net: with vhost, locked; its queues are about to start
+ *
+ * A failure is dealt with when they do.
+ */
+void net_vhost_activate(struct virtio_net *net);
+
+/**
+ * net_vhost_start - vhost-net begins to serve a queue, if its pair is wanted
+ * @queue: not the last one; on its ring
+ */
+void net_vhost_start(struct virtio_queue *queue);
+
+/**
+ * net_vhost_cancel - it does not touch the queue's memory any more
+ * @queue: not the last one; on its ring
+ */
+void net_vhost_cancel(struct virtio_queue *queue);
+
+/**
+ * net_vhost_enable - have a pair served, or no longer
+ * @net: with vhost, locked
+ * @pair: its number; its descriptor is attached to the interface
+ * @on: or off
+ *
+ * Does nothing for queues that do not run; they begin as the driver wants its pairs then. Any thread.
+ * Return: 0; -errno of VHOST_NET_SET_BACKEND.
+ */
+int net_vhost_enable(struct virtio_net *net, unsigned pair, bool on);
 
 /**
  * net_ctrl_process - the driver has added commands

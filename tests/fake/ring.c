@@ -132,7 +132,7 @@ unsigned fake_ring_turn(struct ring *ring)
 	unsigned n = 0;
 	struct ring_op *ops[MAX_PENDING];
 
-	for (struct ring_work *w = ring->post_head; w; w = w->next)
+	for (struct ring_work *w = ring->posted; w; w = w->next)
 		n++;
 	ring_drain_posted(ring);
 	/* What the callbacks queue is for the next turn. */
@@ -200,15 +200,15 @@ void ring_stop(struct ring *ring)
 
 void ring_post(struct ring *ring, struct ring_work *work)
 {
+	struct ring_work **end = &ring->posted;
+
 	if (work->queued)
 		return;
 	work->queued = true;
 	work->next = NULL;
-	if (ring->post_tail)
-		ring->post_tail->next = work;
-	else
-		ring->post_head = work;
-	ring->post_tail = work;
+	while (*end)
+		end = &(*end)->next;
+	*end = work;
 }
 
 /* A turn's end is the beginning of the next one. */
@@ -221,10 +221,8 @@ void ring_drain_posted(struct ring *ring)
 {
 	struct ring_work *work;
 
-	while ((work = ring->post_head)) {
-		ring->post_head = work->next;
-		if (!ring->post_head)
-			ring->post_tail = NULL;
+	while ((work = ring->posted)) {
+		ring->posted = work->next;
 		work->queued = false;
 		work->run(work);
 	}

@@ -72,7 +72,8 @@ expect "one value only" "torc --log-format json t" ''
 
 expect "keys of --disk" "torc --disk " path= readonly= direct= num_queues= queue_size= serial= queue_affinity= id=
 expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
-expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= id=
+expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
+expect "values of a network device's switch" "torc --net tap=t,vhost=" on off
 expect "keys of --platform" "torc --platform " ring_poll_us=
 expect "keys of --device" "torc --device " path= id=
 expect "PCI devices" "torc --device path=" "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0"

@@ -243,7 +243,7 @@ static void nets_are_read(void **state)
 	static const uint8_t mac[] = { 2, 0xab, 0, 0, 0, 1 };
 	struct config c = good("--kernel k --net tap=,mac=,ip=,mask= --net tap=t0,ip=10.0.0.1,"
 			       "mask=255.255.0.0,mac=02:ab:00:00:00:01,mtu=9000,num_queues=8,"
-			       "queue_size=512,id=n fd=[5,3] fd=4,mac=02:ab:00:00:00:01");
+			       "queue_size=512,id=n fd=[5,3],vhost=on fd=4,mac=02:ab:00:00:00:01");
 
 	assert_int_equal(c.nr_nets, 4);
 	assert_null(c.net[0].tap);
@@ -266,6 +266,8 @@ static void nets_are_read(void **state)
 	assert_int_equal(c.net[2].fd[0], 5);
 	assert_int_equal(c.net[2].fd[1], 3);
 	assert_int_equal(c.net[3].nr_fds, 1);
+	assert_false(c.net[0].vhost);
+	assert_true(c.net[2].vhost);
 	config_destroy(&c);
 }
 
@@ -516,7 +518,8 @@ static const struct bad bad_nets[] = {
 	{ "--net fd=3,tap=t", "key tap", "given beside fd", "before" },
 	{ "--net fd=3,mtu=1500", "key mtu", "given beside fd", "" },
 	{ "--net tap=a,id=x --disk path=/b,id=x", "key id", "x is taken by a", "" },
-	{ "--net vhost=on", "key vhost", "not supported yet", "" },
+	{ "--net vhost=yes", "key vhost", "\"yes\" is neither on nor off", "" },
+	{ "--net vhost_user=on", "key vhost_user", "not supported yet", "" },
 };
 
 static const struct bad bad_platforms[] = {

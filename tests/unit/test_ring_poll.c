@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a ring polls, and when it waits. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -11,81 +14,162 @@
 #include "io/ring/ring.h"
 
 #define TIMEOUT_NS 20000000ULL
+#define MAX_LOAD   200
+
+struct request {
+	struct ring_op op;
+	struct iovec iov;
+};
 
 struct fixture {
 	struct ring ring;
 	struct ring_poller poller;
 	struct ring_op timer;
 	unsigned nr_polls, nr_rests;
+	/* A guest: so many requests at a time, of which each look finds so many. */
+	unsigned load, burst;
+	unsigned nr_outstanding, nr_done, nr_wanted;
+	struct request request[MAX_LOAD];
+	int fd;
+	char buffer[512];
 };
 
-static bool on_poll(struct ring_poller *poller)
+static struct fixture f;
+
+static void on_request(struct ring_op *op, int32_t res, uint32_t flags)
 {
-	container_of(poller, struct fixture, poller)->nr_polls++;
-	return false;
+	assert_int_equal(res, sizeof(f.buffer));
+	f.nr_outstanding--;
+	if (++f.nr_done == f.nr_wanted)
+		ring_stop(&f.ring);
 }
 
-static bool on_rest(struct ring_poller *poller)
+static bool add_request(void)
 {
-	container_of(poller, struct fixture, poller)->nr_rests++;
-	return false;
+	struct request *req = f.request;
+
+	if (f.nr_outstanding == f.load)
+		return false;
+	while (req->op.active)
+		req++;
+	ring_readv(&f.ring, &req->op, f.fd, &req->iov, 1, 0, 0);
+	f.nr_outstanding++;
+	return true;
+}
+
+static unsigned add_requests(void)
+{
+	unsigned n = 0;
+
+	while (n < f.burst && add_request())
+		n++;
+	return n;
+}
+
+static unsigned on_poll(struct ring_poller *poller)
+{
+	f.nr_polls++;
+	return add_requests();
+}
+
+static unsigned on_rest(struct ring_poller *poller)
+{
+	f.nr_rests++;
+	return add_requests();
 }
 
 static void on_time(struct ring_op *op, int32_t res, uint32_t flags)
 {
-	ring_stop(&container_of(op, struct fixture, timer)->ring);
+	ring_stop(&f.ring);
 }
 
 static int setup(void **state)
 {
-	static struct fixture f;
-
 	f = (struct fixture){
 		.poller = { .poll = on_poll, .rest = on_rest },
 		.timer.done = on_time,
+		/* Read at once, by the submission. */
+		.fd = memfd_create("file", MFD_CLOEXEC),
 	};
-	*state = &f;
-	assert_int_equal(ring_init(&f.ring, 8, NULL), 0);
+	assert_int_equal(ftruncate(f.fd, sizeof(f.buffer)), 0);
+	assert_int_equal(fcntl(f.fd, F_SETFL, O_NONBLOCK), 0);
+	for (unsigned i = 0; i < MAX_LOAD; i++)
+		f.request[i] =
+			(struct request){ { .done = on_request }, { f.buffer, sizeof(f.buffer) } };
+	assert_int_equal(ring_init(&f.ring, 256, NULL), 0);
 	ring_add_poller(&f.ring, &f.poller);
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	struct fixture *f = *state;
-
-	ring_destroy(&f->ring);
+	ring_destroy(&f.ring);
+	close(f.fd);
 	return 0;
 }
 
-static void run(struct fixture *f)
+static void run(void)
 {
-	ring_timeout(&f->ring, &f->timer, TIMEOUT_NS);
-	f->ring.nr_enter = 0;
-	f->ring.poll_cycles = f->ring.poll_max_cycles;
-	assert_int_equal(ring_run(&f->ring), 0);
+	ring_timeout(&f.ring, &f.timer, TIMEOUT_NS);
+	f.ring.nr_enter = 0;
+	f.ring.poll_cycles = f.ring.poll_max_cycles;
+	assert_int_equal(ring_run(&f.ring), 0);
 }
 
 static void ring_without_work_polls_and_then_waits(void **state)
 {
-	struct fixture *f = *state;
-
-	run(f);
-	assert_true(f->nr_polls > 0);
-	assert_true(f->nr_rests > 0);
-	assert_in_range(f->ring.nr_enter, 1, 20);
+	run();
+	assert_true(f.nr_polls > 0);
+	assert_true(f.nr_rests > 0);
+	assert_in_range(f.ring.nr_enter, 1, 20);
 }
 
 /* What the kernel leaves behind when its flag comes after the work was run. */
 static void flag_without_task_work_is_not_taken_for_events(void **state)
 {
-	struct fixture *f = *state;
+	__atomic_fetch_or(f.ring.uring.sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_RELAXED);
+	run();
+	assert_true(f.nr_polls > 0);
+	assert_true(f.nr_rests > 0);
+	assert_in_range(f.ring.nr_enter, 1, 20);
+}
 
-	__atomic_fetch_or(f->ring.uring.sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_RELAXED);
-	run(f);
-	assert_true(f->nr_polls > 0);
-	assert_true(f->nr_rests > 0);
-	assert_in_range(f->ring.nr_enter, 1, 20);
+/* So many requests of a guest that has @load at a time. */
+static void serve(unsigned nr, unsigned load, unsigned burst)
+{
+	f.load = load;
+	f.burst = burst;
+	f.nr_wanted = f.nr_done + nr;
+	f.ring.poll_cycles = f.ring.poll_max_cycles;
+	assert_int_equal(ring_run(&f.ring), 0);
+}
+
+static void batches_take_all_that_the_guest_has(void **state)
+{
+	serve(1024, 16, 1);
+	/* One system call for each would be as many as there were requests. */
+	assert_true(f.ring.nr_enter < 512);
+}
+
+static void lone_requests_do_not_wait(void **state)
+{
+	serve(1024, 1, 1);
+	assert_true(f.ring.depth <= 1);
+	assert_true(f.ring.nr_enter >= 1024);
+}
+
+static void more_than_a_batch_may_come_at_once(void **state)
+{
+	serve(1024, MAX_LOAD, MAX_LOAD);
+	assert_in_range(f.ring.depth, 1, 64);
+}
+
+/* A guest that has less at a time than it had: batches must not go on waiting for what does not come. */
+static void depth_follows_the_guest_down(void **state)
+{
+	serve(1024, 16, 1);
+	serve(1024, 2, 1);
+	assert_true(f.ring.depth <= 2);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -95,6 +179,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ring_without_work_polls_and_then_waits),
 		TEST(flag_without_task_work_is_not_taken_for_events),
+		TEST(batches_take_all_that_the_guest_has),
+		TEST(lone_requests_do_not_wait),
+		TEST(more_than_a_batch_may_come_at_once),
+		TEST(depth_follows_the_guest_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -482,6 +482,29 @@ static void descriptors_may_be_passed(void **state)
 	assert_int_equal(if_nametoindex("t1"), 0);
 }
 
+static void vhost_needs_its_device(void **state)
+{
+	struct fixture *f = *state;
+	const struct virtio_net_options options = {
+		.id = "_net1",
+		.tap = { .name = "t1", .nr_pairs = 1 },
+		.queue_size = DRIVER_QUEUE_SIZE,
+		.vhost = true,
+		.host = &f->driver.host,
+	};
+	struct virtio_pci *net;
+	struct error err = { 0 };
+	int r;
+
+	if (!access("/dev/vhost-net", F_OK))
+		skip();
+	r = virtio_net_create(&options, &net, &err);
+	assert_int_equal(r, -ENOENT);
+	assert_string_equal(err.object, "network device _net1: /dev/vhost-net");
+	assert_non_null(strstr(err.remedy, "modprobe vhost_net"));
+	assert_int_equal(if_nametoindex("t1"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -499,6 +522,7 @@ int main(void)
 		TEST(bad_headers_lose_their_packet),
 		TEST(what_is_no_interface_is_refused),
 		TEST(descriptors_may_be_passed),
+		TEST(vhost_needs_its_device),
 	};
 	int fd;
 
