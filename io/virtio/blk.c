@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/falloc.h>
@@ -79,15 +80,21 @@ static void finish(struct virtio_queue *queue, struct blk_request *req, uint8_t 
 
 static void log_failure(struct virtio_blk *blk, const struct blk_request *req, int r)
 {
-	static const char *const names[] = { "read", "write" };
+	static const char *const names[] = {
+		[VIRTIO_BLK_T_IN] = "read",
+		[VIRTIO_BLK_T_OUT] = "write",
+		[VIRTIO_BLK_T_DISCARD] = "discard",
+		[VIRTIO_BLK_T_WRITE_ZEROES] = "zeroing",
+	};
+	char what[64] = "flush";
 
 	if (__atomic_exchange_n(&blk->failed, true, __ATOMIC_RELAXED))
 		return;
-	log_warning(
-		"%s: %s of %llu bytes at %llu: %s; the guest got an I/O error, as it will for others",
-		blk->dev.id, req->type < 2 ? names[req->type] : "request",
-		(unsigned long long)req->todo, (unsigned long long)req->offset,
-		r ? strerror(-r) : "the file ends before");
+	if (req->type != VIRTIO_BLK_T_FLUSH)
+		snprintf(what, sizeof(what), "%s of %llu bytes at %llu", names[req->type],
+			 (unsigned long long)req->todo, (unsigned long long)req->offset);
+	log_warning("%s: %s: %s; the guest got an I/O error, as it will for others", blk->dev.id,
+		    what, r ? strerror(-r) : "the file ends before");
 }
 
 static void submit(struct virtio_queue *queue, struct blk_request *req)

@@ -193,7 +193,12 @@ int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool d
 
 void blk_file_close(struct blk_file *file)
 {
-	if (file->size)
+	struct flock unlock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+
+	/* A ring that had it registered may keep it open a while: before Linux 6.4 for up to a second. */
+	if (file->size) {
+		fcntl(file->fd, F_OFD_SETLK, &unlock);
 		fd_close(&file->fd);
+	}
 	file->size = 0;
 }

@@ -40,13 +40,17 @@ static void process(struct virtio_queue *queue)
 
 static void start(struct virtio_queue *queue)
 {
+	const struct tap *tap = &net_of(queue)->tap;
+
 	if (is_ctrl(queue))
 		return;
 	if (queue->offloaded) {
 		net_vhost_start(queue);
 		return;
 	}
-	ring_register_file(queue->ring, net_of(queue)->tap.fd[queue->index / 2]);
+	/* Kernels that old close it up to a second after it was unregistered: the interface would be busy until then. */
+	if (tap->nowait)
+		ring_register_file(queue->ring, tap->fd[queue->index / 2]);
 	if (is_rx(queue))
 		net_rx_start(queue);
 }

@@ -2,7 +2,8 @@
 /*
  * The receiving queues. Packets are read in rounds: some reads that fail when there is no packet, then one that waits for
  * it, all in one submission and carried out in order. When that last one completes the next round begins, with more
- * reads if all of them got a packet, with fewer if not: a lone packet costs one read, a stream few system calls.
+ * reads if all of them got a packet, with fewer if not: a lone packet costs one read, a stream few system calls. Before
+ * Linux 6.4 no read of a TAP interface can be made to fail, and each round is the one that waits.
  *
  * A read is offered as many chains as the largest packet may fill; what it leaves is for the next one. Chains are taken
  * from the driver only as needed, and the driver is asked to notify of new ones only when there are too few.
@@ -138,14 +139,15 @@ static void begin_round(struct virtio_queue *queue, struct net_rx *rx)
 static void end_round(struct virtio_queue *queue, struct net_rx *rx)
 {
 	unsigned nr = rx->nr_packets;
+	unsigned max = net_of(queue)->tap.nowait ? NET_MAX_READS : 1;
 
 	/* EBADFD: of a pair that the driver does not use. */
 	if (rx->error && rx->error != -EBADFD)
 		net_failed(net_of(queue), "read", rx->error);
 	rx->enabled = rx->enabled && !rx->error;
 	rx->batch = nr < rx->nr_reads ? nr + 1 : 2 * nr;
-	if (rx->batch > NET_MAX_READS)
-		rx->batch = NET_MAX_READS;
+	if (rx->batch > max)
+		rx->batch = max;
 	begin_round(queue, rx);
 }
 

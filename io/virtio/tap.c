@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
@@ -99,11 +100,35 @@ static int adopt_queue(struct tap *tap, int fd, struct error *err)
 		return refuse_fd(fd, "not of a TAP interface with IFF_NO_PI and IFF_VNET_HDR", err);
 	if (tap->nr && strncmp(tap->name, ifr.ifr_name, sizeof(tap->name)) != 0)
 		return refuse_fd(fd, "of another interface than those before", err);
-	/* A ring waits for packets itself; from a non-blocking descriptor it would get EAGAIN. */
-	if (fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) || fcntl(fd, F_SETFD, FD_CLOEXEC))
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
 		return refuse_fd(fd, strerror(errno), err);
 	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
 	tap->fd[tap->nr++] = fd;
+	return 0;
+}
+
+static bool knows_nowait(int fd)
+{
+	char byte = 0;
+	struct iovec too_short = { .iov_base = &byte, .iov_len = 1 };
+
+	return pwritev2(fd, &too_short, 1, -1, RWF_NOWAIT) >= 0 || errno != EOPNOTSUPP;
+}
+
+/*
+ * Before Linux 6.4 TAP does not say that it can do without waiting (FMODE_NOWAIT), and io_uring would have a worker
+ * thread do each read and write, in any order. O_NONBLOCK says it as well; a ring then waits with poll. Where it is said
+ * already a ring would get EAGAIN from such a descriptor.
+ */
+static int set_waiting(struct tap *tap, struct error *err)
+{
+	tap->nowait = knows_nowait(tap->fd[0]);
+	for (unsigned i = 0; i < tap->nr; i++) {
+		int flags = fcntl(tap->fd[i], F_GETFL) & ~O_NONBLOCK;
+
+		if (fcntl(tap->fd[i], F_SETFL, tap->nowait ? flags : flags | O_NONBLOCK))
+			return error_set(err, -errno, "tap %s: O_NONBLOCK", tap->name);
+	}
 	return 0;
 }
 
@@ -182,6 +207,8 @@ int tap_open(struct tap *tap, const struct tap_config *config, struct error *err
 		r = config->fd ? adopt_queue(&t, config->fd[i], err) : add_queue(&t, config, err);
 	if (!r)
 		r = set_header(&t, err);
+	if (!r)
+		r = set_waiting(&t, err);
 	/* Whoever made the interface has configured it. */
 	if (!r && !config->fd)
 		r = configure(&t, config, err);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fake/virtio_driver.h"
 
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -206,4 +208,26 @@ void driver_enable_msix(struct driver *d)
 void *driver_ptr(const struct driver *d, uint64_t addr)
 {
 	return guest_mem_ptr(&d->mem, (gpa_t){ addr }, 1);
+}
+
+unsigned driver_count_workers(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned n = 0;
+
+	if (!tasks)
+		abort();
+	for (struct dirent *task; (task = readdir(tasks));) {
+		char path[300], name[16] = "";
+		FILE *comm;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+		comm = fopen(path, "re");
+		if (!comm)
+			continue;
+		n += fgets(name, sizeof(name), comm) && strncmp(name, "iou-wrk", 7) == 0;
+		fclose(comm);
+	}
+	closedir(tasks);
+	return n;
 }

@@ -197,4 +197,11 @@ void driver_enable_msix(struct driver *d);
  */
 void *driver_ptr(const struct driver *d, uint64_t addr);
 
+/**
+ * driver_count_workers - io_uring's worker threads in this process, for what could not be done without waiting
+ *
+ * Return: how many.
+ */
+unsigned driver_count_workers(void);
+
 #endif

@@ -4,16 +4,18 @@
 # The cache is visible in the lab's host at the same path as on the machine.
 
 # Raise when fetch.sh would put something else into the cache; each recipe has a folder of its own.
-LAB_RECIPE=2
+LAB_RECIPE=3
 LAB_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/torc/lab
 LAB_ROOT=$LAB_CACHE/r$LAB_RECIPE
 
 # QEMU 11.1: the machine that the lab's host runs on and, with -accel kvm, the peer VMM inside it.
 LAB_QEMU=$LAB_ROOT/bin/qemu-system-x86_64
 
-# Host: Debian 13's 6.12, every driver a module. Guest: Debian 12's cloud 6.1, NVMe built in.
+# Hosts, one folder for each that run.sh --kernel names: Debian 13's 6.12 and, the oldest that torc supports, Debian 12's
+# 6.1, every driver a module. Guest: Debian 12's cloud 6.1, NVMe built in.
 # The vmlinux of each is the same kernel as an ELF file with a PVH entry.
-LAB_HOST_KERNEL=$LAB_ROOT/host
+LAB_HOSTS='6.12 6.1'
+LAB_HOST_KERNEL=$LAB_ROOT/host-6.12
 LAB_HOST_BZIMAGE=$LAB_HOST_KERNEL/bzImage
 LAB_HOST_VMLINUX=$LAB_HOST_KERNEL/vmlinux
 LAB_GUEST_KERNEL=$LAB_ROOT/guest

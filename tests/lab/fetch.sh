@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Fill the lab's cache: QEMU 11.1 with everything it is linked to, the host's and the guest's kernel, the host's
+# Fill the lab's cache: QEMU 11.1 with everything it is linked to, the hosts' and the guest's kernel, the hosts'
 # initramfs. Usage: fetch.sh
 #
 # The machine's own QEMU will not do: Debian 12's 7.2 and 13's 10.0 fail in ways that look like a VMM's bugs (nested
@@ -126,35 +126,48 @@ fetch_all() {
 	lab_say "filling $LAB_ROOT (once; about a minute)"
 	quietly apt-get -c "$apt/apt.conf" update
 	fetch_qemu
-	rm -rf "$apt/host" "$apt/guest"
-	fetch_kernel host linux-image-amd64/trixie
+	rm -rf "$apt"/host-* "$apt/guest"
+	fetch_kernel host-6.12 linux-image-amd64/trixie
+	fetch_kernel host-6.1 linux-image-amd64/bookworm
 	fetch_kernel guest linux-image-cloud-amd64/bookworm
 	mv "$new" "$LAB_ROOT"
 	rm -rf "$apt"
 }
 
-# The host's initramfs holds only what it takes to reach the machine's own tree; see host-stage1.sh.
+# initramfs HOST: where it is.
+initramfs() {
+	echo "$LAB_ROOT/host-$1/initramfs-$(cksum <"$here/host-stage1.sh" | cut -d' ' -f1)"
+}
+
+# build_initramfs HOST: holds only what it takes to reach the machine's own tree; see host-stage1.sh.
 build_initramfs() {
 	new=$LAB_CACHE/new.$$
 	mkdir -p "$new"
 	lab_add_busybox "$new"
-	lab_add_modules "$new" "$LAB_HOST_KERNEL" 9p 9pnet_virtio overlay
+	lab_add_modules "$new" "$LAB_ROOT/host-$1" virtio_pci 9p 9pnet_virtio overlay
 	cp "$here/host-stage1.sh" "$new/init"
 	chmod +x "$new/init"
 	lab_pack "$new" "$LAB_CACHE/new.$$.cpio"
-	mv "$LAB_CACHE/new.$$.cpio" "$1"
+	mv "$LAB_CACHE/new.$$.cpio" "$(initramfs "$1")"
 	rm -rf "$new"
 }
 
-initramfs=$LAB_ROOT/host/initramfs-$(cksum <"$here/host-stage1.sh" | cut -d' ' -f1)
-if [ ! -e "$initramfs" ]; then
+is_complete() {
+	for host in $LAB_HOSTS; do
+		[ -e "$(initramfs "$host")" ] || return
+	done
+}
+
+if ! is_complete; then
 	mkdir -p "$LAB_CACHE"
 	exec 9>"$LAB_CACHE/lock"
 	flock -n 9 || { lab_say "waiting for another fetch"; flock 9; }
 	trap 'rm -rf "$LAB_CACHE/new.$$" "$LAB_CACHE/new.$$.cpio"' EXIT
 	trap 'exit 130' INT TERM HUP
 	[ -d "$LAB_ROOT" ] || fetch_all
-	[ -e "$initramfs" ] || build_initramfs "$initramfs"
+	for host in $LAB_HOSTS; do
+		[ -e "$(initramfs "$host")" ] || build_initramfs "$host"
+	done
 fi
-# For run.sh, which needs the name.
-[ "${1-}" != --print-initramfs ] || echo "$initramfs"
+# For run.sh, which needs the name: --print-initramfs HOST.
+[ "${1-}" != --print-initramfs ] || initramfs "$2"

@@ -17,7 +17,7 @@ ulimit -l unlimited
 
 read -r release </proc/sys/kernel/osrelease
 mkdir -p /lib/modules
-ln -sfn "$LAB_HOST_KERNEL/lib/modules/$release" "/lib/modules/$release"
+ln -sfn "$TORC_LAB_KERNEL/lib/modules/$release" "/lib/modules/$release"
 # shellcheck disable=SC2086 # a list
 printf '%s\n' $TORC_LAB_MODULES | xargs -P 2 -n 4 modprobe -a
 

@@ -6,6 +6,7 @@
 #   run.sh [OPTION]... -- COMMAND...    a shell line, or a program and its arguments; in the caller's folder
 #   run.sh [OPTION]... --shell          an interactive shell
 #
+#   --kernel VERSION        the host's: 6.12 (Debian 13's, the default) or 6.1 (Debian 12's, the oldest for torc)
 #   --timeout SECONDS       for boot and job together (300; a shell has none)
 #   --out DIR               a folder the job may write to; $TORC_LAB_OUT names it in the job
 #   --keep                  keep the logs of a success too
@@ -26,13 +27,14 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
 . "$here/lib.sh"
 
-timeout=300 memory=6144 smp=4 append='' out='' keep='' shell='' allow='' extra='' monitor=''
+host=6.12 timeout=300 memory=6144 smp=4 append='' out='' keep='' shell='' allow='' extra='' monitor=''
 devices='nvme-a nvme-b e1000e e1000 igb edu sd xhci testdev'
 while [ $# -gt 0 ]; do
 	case $1 in
-	--timeout | --out | --allow-warnings | --memory | --smp | --devices | --append | --qemu-arg | --monitor)
+	--kernel | --timeout | --out | --allow-warnings | --memory | --smp | --devices | --append | --qemu-arg | --monitor)
 		[ $# -gt 1 ] || lab_die "$1 needs a value"
 		case $1 in
+		--kernel) host=$2 ;;
 		--timeout) timeout=$2 ;;
 		--out) out=$2 ;;
 		--allow-warnings) allow=$2 ;;
@@ -57,8 +59,9 @@ done
 if [ -n "$out" ]; then
 	out=$(mkdir -p "$out" && cd "$out" && pwd) || lab_die "--out: no such folder"
 fi
+case " $LAB_HOSTS " in *" $host "*) ;; *) lab_die "--kernel: one of $LAB_HOSTS" ;; esac
 [ $((smp % 2)) -eq 0 ] || lab_die "--smp: an even number, for two nodes"
-initramfs=$("$here/fetch.sh" --print-initramfs) || exit 125
+initramfs=$("$here/fetch.sh" --print-initramfs "$host") || exit 125
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-lab.XXXXXX") || exit 125
 qemu='' tty=''
@@ -91,7 +94,7 @@ cp "$here/host-init.sh" "$share/"
 	echo "export TORC_LAB=$(lab_quote "$here")"
 	[ -z "$out" ] || : >"$share/out"
 	[ -z "$out" ] || echo "export TORC_LAB_OUT=/run/torc-lab-out"
-	echo "LAB_HOST_KERNEL=$(lab_quote "$LAB_HOST_KERNEL")"
+	echo "TORC_LAB_KERNEL=$(lab_quote "$LAB_ROOT/host-$host")"
 	echo "TORC_LAB_SHELL=$shell"
 } >"$share/env"
 {
@@ -115,7 +118,7 @@ comma() {
 drive="if=none,format=raw,cache=unsafe,discard=unmap"
 
 # Each word of the list adds its device, and to $modules its driver.
-modules='vfio-pci vfio_iommu_type1 kvm_amd'
+modules='virtio_console vfio-pci vfio_iommu_type1 kvm_amd'
 plug() {
 	case $1 in
 	nvme-a)
@@ -194,7 +197,7 @@ set -- -machine q35 -accel tcg,thread=multi,tb-size=512 -cpu EPYC,+svm,+npt -m $
 	-device virtio-9p-pci,fsdev=host,mount_tag=host,bus=pcie.0,addr=3 \
 	-fsdev "local,id=lab,path=$(comma "$share"),security_model=none" \
 	-device virtio-9p-pci,fsdev=lab,mount_tag=lab,bus=pcie.0,addr=4 \
-	-kernel "$LAB_HOST_VMLINUX" -initrd "$initramfs" \
+	-kernel "$LAB_ROOT/host-$host/vmlinux" -initrd "$initramfs" \
 	-append "console=ttyS0 loglevel=5 panic=-1 log_buf_len=8M no_timer_check intel_iommu=on iommu=pt mitigations=off $append"
 [ -z "$out" ] || set -- "$@" -fsdev "local,id=out,path=$(comma "$out"),security_model=none,multidevs=remap" \
 	-device virtio-9p-pci,fsdev=out,mount_tag=out,bus=pcie.0,addr=5

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A virtio disk from its registers to its file, with the real rings; only KVM is not there. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -129,28 +130,6 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* Threads of io_uring's in this process. */
-static unsigned count_workers(void)
-{
-	DIR *tasks = opendir("/proc/self/task");
-	unsigned n = 0;
-
-	assert_non_null(tasks);
-	for (struct dirent *task; (task = readdir(tasks));) {
-		char path[300], name[16] = "";
-		FILE *comm;
-
-		snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
-		comm = fopen(path, "re");
-		if (!comm)
-			continue;
-		n += fgets(name, sizeof(name), comm) && strncmp(name, "iou-wrk", 7) == 0;
-		fclose(comm);
-	}
-	closedir(tasks);
-	return n;
-}
-
 /* A request in three buffers and its status; @len bytes at BUFFER. */
 static unsigned request(struct fixture *f, uint32_t type, uint64_t sector, uint32_t len)
 {
@@ -196,12 +175,12 @@ static void reads_give_what_the_file_has(void **state)
 static void files_in_memory_are_read_without_a_worker(void **state)
 {
 	struct fixture *f = *state;
-	unsigned before = count_workers();
+	unsigned before = driver_count_workers();
 
 	driver_start(&f->driver, FLUSH, 1);
 	for (unsigned i = 0; i < 16; i++)
 		assert_int_equal(request(f, VIRTIO_BLK_T_IN, i, 4096), VIRTIO_BLK_S_OK);
-	assert_int_equal(count_workers(), before);
+	assert_int_equal(driver_count_workers(), before);
 }
 
 static void writes_reach_the_file(void **state)
@@ -311,6 +290,43 @@ static void file_cut_short_is_an_io_error(void **state)
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 100, 512), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 200, 512), VIRTIO_BLK_S_IOERR);
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 99, 512), VIRTIO_BLK_S_OK);
+}
+
+/*
+ * A write that the kernel refuses, as it does on a full filesystem, but without one: EFBIG. Until the limit is lifted only
+ * what lies behind it fails, and only the first failure is told.
+ */
+static void refused_write_is_an_io_error(void **state)
+{
+	struct fixture *f = *state;
+	int log_fd = memfd_create("log", MFD_CLOEXEC), stderr_fd = dup(STDERR_FILENO);
+	char log[512] = "", got[512];
+	struct rlimit was, limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &was), 0);
+	limit = (struct rlimit){ 100 * 512, was.rlim_max };
+	driver_start(&f->driver, FLUSH, 2);
+	memset(buffer(f), 0xaa, 512);
+	dup2(log_fd, STDERR_FILENO);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 100, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 200, 512), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 99, 1024), VIRTIO_BLK_S_IOERR);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 99, 512), VIRTIO_BLK_S_OK);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 200, 512), VIRTIO_BLK_S_OK);
+	assert_int_equal(buffer(f)[1], byte_at(200 * 512 + 1));
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &was), 0);
+	memset(buffer(f), 0xbb, 512);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 200, 512), VIRTIO_BLK_S_OK);
+	dup2(stderr_fd, STDERR_FILENO);
+	assert_int_equal(pread(f->fd, got, 512, 200 * 512), 512);
+	assert_memory_equal(got, buffer(f), 512);
+	assert_true(pread(log_fd, log, sizeof(log) - 1, 0) > 0);
+	assert_non_null(strstr(log, "_disk0: write of 512 bytes at 51200: File too large"));
+	assert_ptr_equal(strchr(log, '\n'), log + strlen(log) - 1);
+	close(log_fd);
+	close(stderr_fd);
 }
 
 static void direct_io_takes_any_buffer(void **state)
@@ -651,6 +667,7 @@ int main(void)
 		TEST(serial_number_is_told),
 		TEST(discarded_sectors_read_zero),
 		TEST(file_cut_short_is_an_io_error),
+		TEST(refused_write_is_an_io_error),
 		TEST_AS(direct, direct_io_takes_any_buffer),
 		TEST_AS(direct, reads_give_what_the_file_has),
 		TEST(malformed_request_asks_for_a_reset),

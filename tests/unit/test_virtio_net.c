@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -84,7 +85,10 @@ static int teardown(void **state)
 	close(f->packet_fd);
 	driver_detach(&f->driver);
 	driver_destroy(&f->driver);
-	return 0;
+	/* Linux 6.1 closes what was registered with a ring up to a second later; the next test is not to join that one. */
+	for (unsigned n = 0; n < 500 && if_nametoindex("t0"); n++)
+		usleep(10000);
+	return (int)if_nametoindex("t0");
 }
 
 /* An Ethernet frame with UDP over IPv4, from guest to host or back, that says which it is. */
@@ -220,6 +224,37 @@ static void large_packets_fill_several_buffers(void **state)
 		make_frame(want, 1400, i, true);
 		assert_memory_equal(got + HEADER, want, 1400);
 	}
+}
+
+static uint64_t cpu_time_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts);
+	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+/* Whatever the kernel: the ring does it all by itself, and sleeps while there is nothing to do. */
+static void packets_need_no_worker(void **state)
+{
+	struct fixture *f = *state;
+	unsigned workers = driver_count_workers();
+	uint64_t begin_ms;
+
+	driver_start(&f->driver, EVENT_IDX, COMMAND_QUEUE);
+	add_buffers(f, 0, 40, 2048);
+	for (unsigned i = 0; i < 32; i++) {
+		struct vring_used_elem elem;
+
+		send_to_guest(f, 100, i);
+		if (i % 2) /* the first two come together */
+			assert_true(driver_wait(&f->driver, RX(0), &elem));
+		transmit(f, 0, 100, i);
+	}
+	assert_int_equal(driver_count_workers(), workers);
+	begin_ms = cpu_time_ms();
+	usleep(300000);
+	assert_in_range(cpu_time_ms() - begin_ms, 0, 150);
 }
 
 /* With fewer buffers than packets, so that the device runs out of them again and again. */
@@ -442,7 +477,7 @@ static void descriptors_may_be_passed(void **state)
 	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
 	assert_int_equal(tap_open(&tap, &config, NULL), 0);
 	assert_string_equal(tap.name, "t1");
-	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, 0);
+	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, tap.nowait ? 0 : O_NONBLOCK);
 	tap_close(&tap);
 	assert_int_equal(if_nametoindex("t1"), 0);
 }
@@ -478,6 +513,7 @@ int main(void)
 		TEST(packets_go_out),
 		TEST(packets_come_in),
 		TEST(large_packets_fill_several_buffers),
+		TEST(packets_need_no_worker),
 		TEST(streams_keep_their_order),
 		TEST(commands_are_carried_out),
 		TEST(each_pair_carries_packets),

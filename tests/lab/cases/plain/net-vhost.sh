@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# With vhost=on the kernel moves the packets and torc's rings sleep: every packet of 10,000 comes back, TCP runs both ways
+# With vhost=on the kernel moves the packets and torc's rings sleep: every packet of $pings comes back, TCP runs both ways
 # over two pairs of queues. The driver comes and goes under traffic, the machine is reset; then a guest without MSI.
 . "$CASES/lib.sh"
+pings=${pings:-10000}
 initramfs=$GUESTS/guest-net.cpio cpus=2
 modprobe tun
 modprobe vhost_net
@@ -33,7 +34,7 @@ expect log 'network _net0: .* 2 pairs of queues, vhost'
 ask "$up && test \$(ls -d /sys/class/net/eth0/queues/rx-* | wc -l) -eq 2"
 ask 'grep -q "PCI-MSI.*virtio0-input.1" /proc/interrupts'
 before=$(sleeps)
-ask "$(pings 10000)" 240
+ask "$(pings "$pings")" 240
 iperf3 -s -D -I "$PWD/iperf3.pid" >/dev/null
 ask 'iperf3 -c 10.9.0.1 -t 3 -P 2 -f m | grep SUM.*receiver' 60
 ask 'iperf3 -c 10.9.0.1 -t 3 -P 2 -f m -R | grep SUM.*receiver' 60

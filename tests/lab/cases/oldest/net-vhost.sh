@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Linux 6.1 as the host: a virtio network device whose packets vhost moves.
+# shellcheck disable=SC2034 # net-vhost.sh reads it
+pings=1000
+. "$CASES/plain/net-vhost.sh"

@@ -1,0 +1,6 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Linux 6.1 as the host: a virtio network device on a TAP interface.
+# shellcheck disable=SC2034 # net.sh reads it
+pings=1000
+. "$CASES/plain/net.sh"
