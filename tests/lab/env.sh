@@ -4,7 +4,7 @@
 # The cache is visible in the lab's host at the same path as on the machine.
 
 # Raise when fetch.sh would put something else into the cache; each recipe has a folder of its own.
-LAB_RECIPE=3
+LAB_RECIPE=4
 LAB_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/torc/lab
 LAB_ROOT=$LAB_CACHE/r$LAB_RECIPE
 

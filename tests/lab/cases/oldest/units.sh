@@ -5,6 +5,6 @@
 . "$CASES/ext4.sh"
 TMPDIR=$ext4
 export TMPDIR
-for test in ring_poll line virtio_blk virtio_console virtio_net virtio_rng; do
+for test in ring ring_poll line virtio_blk virtio_console virtio_net virtio_rng; do
 	"${TORC_BIN%/*}/tests/unit/test_$test" 2>&1 || fail "test_$test"
 done
