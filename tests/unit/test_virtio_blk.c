@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A virtio disk from its registers to its file, with the real rings; only KVM is not there. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -24,7 +23,6 @@
 
 #include "core/base/bits.h"
 #include "io/virtio/blk.h"
-#include "io/virtio/blk_file.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/virtio_driver.h"
 
@@ -628,29 +626,6 @@ static void read_only_images_are_shared(void **state)
 	assert_int_equal(create(f, false, false, &second, NULL), -EBUSY);
 }
 
-/* O_NONBLOCK has a device fail what it cannot do at once; a device's node is on a tmpfs, as some images are. */
-static void devices_may_take_their_time(void **state)
-{
-	DIR *devices = opendir("/sys/class/block");
-	unsigned nr_opened = 0;
-
-	assert_non_null(devices);
-	for (struct dirent *device; (device = readdir(devices));) {
-		struct blk_file file;
-		char path[300];
-
-		snprintf(path, sizeof(path), "/dev/%s", device->d_name);
-		if (device->d_name[0] == '.' || blk_file_open(&file, path, true, false, NULL))
-			continue;
-		assert_false(fcntl(file.fd, F_GETFL) & O_NONBLOCK);
-		blk_file_close(&file);
-		nr_opened++;
-	}
-	closedir(devices);
-	if (!nr_opened)
-		skip();
-}
-
 static void what_is_no_disk_is_refused(void **state)
 {
 	static const struct {
@@ -706,7 +681,6 @@ int main(void)
 		TEST(registers_are_reached_through_configuration_space),
 		TEST(image_in_use_is_refused),
 		TEST_AS(readonly, read_only_images_are_shared),
-		TEST(devices_may_take_their_time),
 		TEST(what_is_no_disk_is_refused),
 	};
 

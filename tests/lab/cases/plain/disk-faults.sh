@@ -38,6 +38,15 @@ tell 'fails() { ! "$@" 2>/tmp/error && grep "Input/output error" /tmp/error || {
 tell 'same() { works get $1 $2 && cmp /tmp/got /tmp/data; }'
 ask 'head -c 4096 /dev/urandom >/tmp/data'
 
+# With O_NONBLOCK, which helps an image on a tmpfs, a device would fail what it cannot do at once.
+for fd in "/proc/$torc/fd"/*; do
+	flags=$(sed -n 's/^flags:[[:blank:]]*/0/p' "/proc/$torc/fdinfo/${fd##*/}")
+	case $(readlink "$fd") in
+	/dev/bad-?) [ $((flags & 04000)) -eq 0 ] || fail "$fd of a device has O_NONBLOCK" ;;
+	*/full/image) [ $((flags & 04000)) -ne 0 ] || fail "$fd of a file on a tmpfs lacks O_NONBLOCK" ;;
+	esac
+done
+
 for _ in 1 2; do
 	ask 'fails get vda 256 && fails put vda 256'
 	ask 'works put vda 255 && works put vda 257 && same vda 255 && same vda 257'
