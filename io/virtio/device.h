@@ -5,8 +5,8 @@
  * The device's registers (status, features, where the queues lie) belong to its lock and are written by vCPU threads
  * through the transport. From DRIVER_OK to the reset, each queue belongs to one ring and is touched by that ring's
  * thread only: its doorbell is an eventfd that the ring polls, and what the type's process() takes from it is carried
- * out on the same ring. Interrupts wanted in one turn of the ring are one write to the vector's eventfd, submitted
- * together with everything else. An offloaded queue is the kernel's meanwhile; its ring only starts and stops it.
+ * out on the same ring. Interrupts wanted in one turn of the ring are one write to the vector's eventfd, submitted as
+ * everything else. An offloaded queue is the kernel's meanwhile; its ring only starts and stops it.
  *
  * A reset is asked for by the driver, which waits until the status reads 0, or by the main thread. Each queue stops on
  * its ring; the last one to have nothing in flight completes the reset.
