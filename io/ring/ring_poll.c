@@ -22,12 +22,11 @@
 
 /*
  * Lingering: for the next one, in times that one took so far and within parts of the longest poll; for all. Where one
- * comes at a time the next one is not waited for as long.
+ * comes at a time it has to outlast the interrupt that each has, as that is what keeps the next one from coming.
  */
-#define GAP_PACES     32
-#define GAP_MIN(ring) ((ring)->poll_max_cycles / 8)
-#define GAP_MAX(ring) \
-	((ring)->depth > 1 ? (ring)->poll_max_cycles * 4 : (ring)->poll_max_cycles / 4)
+#define GAP_PACES	 32
+#define GAP_MIN(ring)	 ((ring)->poll_max_cycles / 8)
+#define GAP_MAX(ring)	 ((ring)->poll_max_cycles * ((ring)->depth > 1 ? 4 : 1))
 #define PACE_MAX(ring)	 ((ring)->poll_max_cycles / 8)
 #define LINGER_ALL(ring) ((ring)->poll_max_cycles * 8)
 #define LINGER_MAX	 64 /* how many */
@@ -114,30 +113,29 @@ static uint64_t longest_gap(const struct ring *ring)
 	return gap < GAP_MIN(ring) ? GAP_MIN(ring) : gap > GAP_MAX(ring) ? GAP_MAX(ring) : gap;
 }
 
-/* A probe has waited for as many as would come. */
-static void learn_depth(struct ring *ring, unsigned nr, uint64_t took, uint64_t idle)
+/* A probe has waited for as many as would come, until they stopped or too long. */
+static void learn_depth(struct ring *ring, unsigned nr, uint64_t took, bool stopped)
 {
+	/* Those that come at their own times, not when others are done, would only be late. */
+	bool endless = took > ring->poll_max_cycles && !stopped;
+	unsigned longest = endless ? ENDLESS_SKIP : LINGER_MAX_SKIP;
+
 	/* They may come more slowly than it was ready to wait. */
 	if (nr < 2 && ring->pace_cycles < PACE_MAX(ring))
 		ring->pace_cycles = 2 * ring->pace_cycles + 1;
-	if (nr > ring->depth)
-		ring->linger_backoff = LINGER_SKIP;
-	else if (2 * ring->linger_backoff < LINGER_MAX_SKIP)
-		ring->linger_backoff = 2 * ring->linger_backoff + 1;
-	ring->depth = nr < LINGER_MAX ? nr : LINGER_MAX;
+	ring->linger_backoff = !endless && nr > ring->depth ? LINGER_SKIP
+							    : 2 * ring->linger_backoff + 1;
+	if (ring->linger_backoff > longest)
+		ring->linger_backoff = longest;
 	ring->linger_skip = ring->linger_backoff;
-	/* Those that come at their own times, not when others are done, would only be late. */
-	if (took > ring->poll_max_cycles && (nr >= LINGER_MAX || idle < longest_gap(ring) / 2)) {
-		ring->depth = 1;
-		ring->linger_skip = ENDLESS_SKIP;
-	}
+	ring->depth = endless ? 1 : nr < LINGER_MAX ? nr : LINGER_MAX;
 }
 
 /* A batch has come to @nr. Sometimes one is a probe, which tells how many the guest has at a time. */
-static void learn(struct ring *ring, unsigned nr, uint64_t took, uint64_t idle)
+static void learn(struct ring *ring, unsigned nr, uint64_t took, bool stopped)
 {
 	if (!ring->linger_skip) {
-		learn_depth(ring, nr, took, idle);
+		learn_depth(ring, nr, took, stopped);
 	} else if (nr >= ring->depth) {
 		ring->linger_skip--;
 	} else {
@@ -177,7 +175,7 @@ static void linger(struct ring *ring)
 		__builtin_ia32_pause();
 		now = __builtin_ia32_rdtsc();
 	}
-	learn(ring, ring->nr_io_queued, now - begin, now - last);
+	learn(ring, ring->nr_io_queued, now - begin, now - last >= gap / 4);
 }
 
 /* By another thread, that is; not by an interrupt, nor by the host of this host. */
