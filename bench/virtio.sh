@@ -8,7 +8,7 @@
 #   --rounds  how often torc, QEMU, QEMU, torc (1) on each of two disks; medians are printed, with the extremes
 #   --build   the build directory (build/ in the tree), made when it is not there
 #   --soak    also 20 runs of 1 GiB of mixed I/O that fio verifies, and 50 times a driver that goes under load and comes
-#             back, without and with the sanitizers (an hour)
+#             back, without and with the sanitizers (half an hour)
 #
 # The guest has 1 vCPU and reads 4 KiB at random, one and 32 at a time, from null_blk and from a file on tmpfs; QEMU has
 # an iothread and aio=io_uring. How each number is taken: measure.py and bench_virtqueue.c.
