@@ -3,6 +3,7 @@
  * Guest memory as registered buffers of the rings. That pins it, so it is done where it is pinned anyway: for a
  * passed-through device, once its pages are there. A thread of its own registers, as that may take seconds.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,16 +56,15 @@ static void *register_main(void *arg)
 
 void machine_register_memory(struct machine *machine)
 {
-	int r;
+	int r = -ENOMEM;
 
 	if (!is_wanted(machine))
 		return;
 	machine->taker = calloc(machine->nr_ring_threads, sizeof(*machine->taker));
-	if (!machine->taker)
-		return;
-	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
+	for (unsigned i = 0; machine->taker && i < machine->nr_ring_threads; i++)
 		machine->taker[i] = (struct machine_taker){ { .run = take }, machine, i };
-	r = thread_start(&machine->register_thread, "register", register_main, machine);
+	if (machine->taker)
+		r = thread_start(&machine->register_thread, "register", register_main, machine);
 	machine->registers = !r;
 	if (r)
 		log_info("io_uring: guest memory is not registered: %s", strerror(-r));

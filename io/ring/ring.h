@@ -86,7 +86,6 @@ struct ring {
 	unsigned nr_fds;
 	const struct ring_memory *memory; /* NULL: none is registered */
 	/* What the kernel has: */
-	bool can_send;		/* messages to other rings */
 	bool can_take_memory;	/* that was registered elsewhere */
 	bool has_fixed_vectors; /* several pieces of registered memory in one operation */
 	bool stopping;

@@ -57,7 +57,6 @@ int ring_restrict(struct ring *ring)
 
 	if (!probe)
 		return -ENOMEM;
-	ring->can_send = io_uring_opcode_supported(probe, IORING_OP_MSG_RING);
 	ring->has_fixed_vectors = io_uring_opcode_supported(probe, RING_OP_READV_FIXED) &&
 				  io_uring_opcode_supported(probe, RING_OP_WRITEV_FIXED);
 	r = restrict_to(ring, probe, ARRAY_SIZE(registrations));
@@ -75,7 +74,6 @@ void ring_describe(const struct ring *ring)
 		const char *instead;
 	} features[] = {
 		{ ring->file, "registered files (descriptors are looked up instead)" },
-		{ ring->can_send, "messages between rings (eventfds instead)" },
 		{ ring->can_take_memory,
 		  "registered buffers that rings share (pages are looked up instead)" },
 		{ ring->has_fixed_vectors,

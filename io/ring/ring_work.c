@@ -66,7 +66,7 @@ void ring_send(struct ring *from, struct ring *to, struct ring_work *work)
 
 	if (!begin_work(work))
 		return;
-	if (from == to || !from->can_send) {
+	if (from == to) {
 		push(to, work);
 		return;
 	}

@@ -79,12 +79,7 @@ static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)
 	struct virtio_queue *queue = container_of(op, struct virtio_queue, kick_op);
 
 	process(queue);
-	if (op->active)
-		return;
-	if (queue->stopping)
-		virtio_queue_release(queue);
-	else
-		ring_poll(queue->ring, op, queue->kick_fd);
+	virtio_queue_poll_again(queue, op, queue->kick_fd);
 }
 
 static void start(struct ring_work *work)
@@ -323,6 +318,16 @@ void virtio_queue_done(struct virtio_queue *queue, uint16_t head, uint32_t len)
 		return;
 	virtqueue_push(&queue->vq, head, len);
 	ring_defer(queue->ring, &queue->flush_work);
+}
+
+void virtio_queue_poll_again(struct virtio_queue *queue, struct ring_op *op, int fd)
+{
+	if (op->active)
+		return;
+	if (queue->stopping)
+		virtio_queue_release(queue);
+	else
+		ring_poll(queue->ring, op, fd);
 }
 
 void virtio_queue_hold(struct virtio_queue *queue)

@@ -195,6 +195,14 @@ bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain
 void virtio_queue_done(struct virtio_queue *queue, uint16_t head, uint32_t len);
 
 /**
+ * virtio_queue_poll_again - after a callback of a queue's poll: go on polling, or let go of a queue that stops
+ * @queue: on its ring, held for @op; not to be used afterwards, as it may have stopped
+ * @op: as the callback got it
+ * @fd: that was polled
+ */
+void virtio_queue_poll_again(struct virtio_queue *queue, struct ring_op *op, int fd);
+
+/**
  * virtio_queue_hold - an operation of the queue went to the ring
  * @queue: on its ring
  */

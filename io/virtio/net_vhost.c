@@ -60,12 +60,7 @@ static void call_done(struct ring_op *op, int32_t res, uint32_t flags)
 
 	if (res > 0 && !queue->stopping)
 		queue->dev->transport->slow_interrupt(queue->dev, queue);
-	if (op->active)
-		return;
-	if (queue->stopping)
-		virtio_queue_release(queue);
-	else
-		ring_poll(queue->ring, op, vring->call_fd);
+	virtio_queue_poll_again(queue, op, vring->call_fd);
 }
 
 static void error_done(struct ring_op *op, int32_t res, uint32_t flags)
@@ -84,12 +79,7 @@ static void error_done(struct ring_op *op, int32_t res, uint32_t flags)
 			net_failed(net_of(queue), "VHOST_NET_SET_BACKEND", r);
 		virtio_device_violation(queue->dev, "vhost-net cannot serve a chain");
 	}
-	if (op->active)
-		return;
-	if (queue->stopping)
-		virtio_queue_release(queue);
-	else
-		ring_poll(queue->ring, op, vring->error_fd);
+	virtio_queue_poll_again(queue, op, vring->error_fd);
 }
 
 /* Where it lies. */

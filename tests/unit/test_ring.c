@@ -125,15 +125,6 @@ static void ring_sends_to_itself(void **state)
 	expect_in_order(1);
 }
 
-static void without_messages_there_are_eventfds(void **state)
-{
-	f.a.can_send = false;
-	for (unsigned i = 0; i < NR_WORKS; i++)
-		ring_send(&f.a, &f.b, &f.work[i]);
-	turn(&f.b);
-	expect_in_order(NR_WORKS);
-}
-
 /* The kernel has no memory for it, say. */
 static void message_that_fails_is_posted(void **state)
 {
@@ -291,7 +282,6 @@ int main(void)
 		TEST(messages_arrive_in_order),
 		TEST(message_on_its_way_is_sent_once),
 		TEST(ring_sends_to_itself),
-		TEST(without_messages_there_are_eventfds),
 		TEST(message_that_fails_is_posted),
 		TEST(registered_memory_is_used),
 		TEST(registered_memory_is_written_from),
