@@ -31,6 +31,14 @@ int pci_bus_init(struct pci_bus *bus, const struct pci_bus_config *config)
 		.mem32 = config->mem32,
 		.mem64 = config->mem64,
 	};
+	if (config->first) {
+		struct pci_bus *last = config->first;
+
+		while (last->next)
+			last = last->next;
+		bus->number = (uint8_t)(last->number + 1);
+		last->next = bus;
+	}
 	r = pthread_mutex_init(&bus->lock, NULL);
 	if (r)
 		return -r;

@@ -25,11 +25,19 @@ static bool access_is_valid(unsigned offset, unsigned size)
 	return offset < PCI_CONFIG_SIZE && offset % 4 + size <= 4;
 }
 
+/* The buses do not change while a vCPU runs. */
+static struct pci_bus *find_bus(struct pci_bus *first, unsigned bdf)
+{
+	struct pci_bus *bus = first;
+
+	while (bus && bus->number != bdf >> 8)
+		bus = bus->next;
+	return bus;
+}
+
 static struct pci_device *find_function(const struct pci_bus *bus, unsigned bdf)
 {
-	if (bdf >= PCI_NR_DEVICES << 3 || bdf & 7)
-		return NULL;
-	return bus->device[bdf >> 3];
+	return bdf & 7 ? NULL : bus->device[bdf >> 3 & (PCI_NR_DEVICES - 1)];
 }
 
 static uint32_t device_read(struct pci_device *dev, unsigned offset, unsigned size)
@@ -65,7 +73,8 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned bdf, unsigned offset, uns
 	uint32_t value = all_ones(size);
 	struct pci_device *dev;
 
-	if (!access_is_valid(offset, size))
+	bus = find_bus(bus, bdf);
+	if (!bus || !access_is_valid(offset, size))
 		return value;
 	pthread_mutex_lock(&bus->lock);
 	dev = find_function(bus, bdf);
@@ -80,7 +89,8 @@ void pci_config_write(struct pci_bus *bus, unsigned bdf, unsigned offset, unsign
 {
 	struct pci_device *dev;
 
-	if (!access_is_valid(offset, size))
+	bus = find_bus(bus, bdf);
+	if (!bus || !access_is_valid(offset, size))
 		return;
 	pthread_mutex_lock(&bus->lock);
 	dev = find_function(bus, bdf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * PCI: one root bus, its functions' configuration space, and where their BARs lie.
+ * PCI: root buses, their functions' configuration space, and where their BARs lie.
  *
  * A function's configuration space is three byte tables: `data` (what the guest reads), `wmask`
  * (bits the guest may change in data) and `live` (bits that are not in data at all but in a
@@ -87,19 +87,23 @@ struct pci_window {
 };
 
 struct pci_bus {
+	uint8_t number;
+	struct pci_bus
+		*next; /* of the same segment, with the next number; fixed while a vCPU runs */
 	pthread_mutex_t lock;
 	struct pci_device *device[PCI_NR_DEVICES]; /* fixed while a vCPU runs */
 	struct pci_window io, mem32, mem64;
-	uint32_t config_address; /* port 0xcf8 */
+	uint32_t config_address; /* port 0xcf8; bus 0's only, as all that follows */
 	uint8_t reset_port;	 /* last value written to port 0xcf9 */
 	/* Port 0xcf9 was written; called without the lock. Set before a vCPU runs; may be NULL. */
 	void (*reset_port_write)(void *opaque, uint8_t value);
 	void *reset_port_opaque;
-	struct pci_device host_bridge;
+	struct pci_device host_bridge; /* of every bus */
 };
 
 struct pci_bus_config {
 	struct pci_window io, mem32, mem64;
+	struct pci_bus *first; /* bus 0, which outlives this one; NULL: this is bus 0 */
 };
 
 /**
@@ -221,7 +225,7 @@ unsigned pci_find_ext_capability(const uint8_t *config, unsigned size, uint16_t 
 
 /**
  * pci_config_read - a guest's read of configuration space
- * @bus: the bus
+ * @bus: bus 0
  * @bdf: bus << 8 | device << 3 | function
  * @offset: any
  * @size: 1, 2 or 4; an access that crosses a dword boundary or the end gives all ones
@@ -232,7 +236,7 @@ uint32_t pci_config_read(struct pci_bus *bus, unsigned bdf, unsigned offset, uns
 
 /**
  * pci_config_write - a guest's write to configuration space
- * @bus: the bus
+ * @bus: bus 0
  * @bdf: bus << 8 | device << 3 | function
  * @offset: any
  * @size: 1, 2 or 4; an access that crosses a dword boundary or the end is dropped
@@ -244,13 +248,13 @@ void pci_config_write(struct pci_bus *bus, unsigned bdf, unsigned offset, unsign
 		      uint32_t value);
 
 /**
- * Ports 0xcf8 to 0xcff (eight bytes), opaque is the struct pci_bus. Holds the reset register at
+ * Ports 0xcf8 to 0xcff (eight bytes), opaque is bus 0. Holds the reset register at
  * 0xcf9 too: a write of one byte there calls reset_port_write(), a read gives the last value
  * written.
  */
 extern const struct iobus_ops pci_port_ops;
 
-/** The ECAM region of bus 0 (1 MiB), opaque is the struct pci_bus. */
+/** The ECAM region of all buses from 0 on (1 MiB each), opaque is bus 0. */
 extern const struct iobus_ops pci_ecam_ops;
 
 #endif

@@ -357,6 +357,32 @@ static void ecam_takes_every_size(void **state)
 	assert_int_equal(pci_ecam_ops.read(&f->bus, 0x8100, 8), 0x99bbccdd00112233ULL);
 }
 
+static void two_buses_share_ports_and_ecam(void **state)
+{
+	struct fixture *f = *state;
+	const struct pci_bus_config config = { .first = &f->bus };
+	static struct pci_bus other;
+
+	memset(f->b.pci.wmask + 0x40, 0xff, 4);
+	assert_int_equal(pci_bus_init(&other, &config), 0);
+	assert_int_equal(other.number, 1);
+	assert_int_equal(pci_bus_add(&f->bus, &f->a.pci, 1, NULL), 0);
+	assert_int_equal(pci_bus_add(&other, &f->b.pci, 1, NULL), 0);
+	assert_int_equal(pci_config_read(&f->bus, 1 << 8, PCI_CLASS_DEVICE, 2), 0x0600);
+	assert_int_equal(pci_config_read(&f->bus, 1 << 3, 0, 4), 0x56781234);
+	assert_int_equal(pci_config_read(&f->bus, 1 << 8 | 1 << 3, 0, 4), 0xbbbbaaaa);
+	assert_int_equal(pci_config_read(&f->bus, 2 << 8 | 1 << 3, 0, 4), ABSENT);
+	pci_port_ops.write(&f->bus, 0, 4, 0x80010800);
+	assert_int_equal(pci_port_ops.read(&f->bus, 4, 4), 0xbbbbaaaa);
+	pci_port_ops.write(&f->bus, 0, 4, 0x80020800);
+	assert_int_equal(pci_port_ops.read(&f->bus, 4, 4), ABSENT);
+	pci_ecam_ops.write(&f->bus, MIB + 0x8040, 4, 0x12345678);
+	assert_int_equal(pci_ecam_ops.read(&f->bus, MIB + 0x8040, 4), 0x12345678);
+	assert_int_equal(pci_ecam_ops.read(&f->bus, 0x8040, 4), 0);
+	pci_bus_destroy(&other);
+	f->bus.next = NULL;
+}
+
 /* ---- BARs ---- */
 
 static void bad_bars_are_refused(void **state)
@@ -793,6 +819,7 @@ int main(void)
 		CASE(narrow_accesses_do_not_touch_the_address),
 		CASE(reset_port_calls_the_hook),
 		CASE(ecam_takes_every_size),
+		CASE(two_buses_share_ports_and_ecam),
 		CASE(bad_bars_are_refused),
 		CASE(all_ones_size_every_kind),
 		CASE(bar_is_mapped_exactly_while_enabled),
