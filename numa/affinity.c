@@ -26,21 +26,19 @@ void affinity_format(const cpu_set_t *cpus, char *text, size_t size)
 	}
 }
 
-int affinity_set(pthread_t thread, const cpu_set_t *cpus, struct error *err)
+int affinity_set(pthread_t thread, const cpu_set_t *cpus, const cpu_set_t *allowed,
+		 struct error *err)
 {
-	cpu_set_t mine, missing, both;
+	cpu_set_t missing, both;
 	char list[128];
 	int r;
 
-	/* The process's first thread has what it was started with. */
-	if (sched_getaffinity(0, sizeof(mine), &mine))
-		return error_set(err, -errno, "CPUs");
-	CPU_AND(&both, cpus, &mine);
+	CPU_AND(&both, cpus, allowed);
 	CPU_XOR(&missing, cpus, &both);
 	if (CPU_COUNT(&missing) || !CPU_COUNT(cpus)) {
 		affinity_format(&missing, list, sizeof(list));
 		error_set(err, -EINVAL, "CPU %s", list);
-		affinity_format(&mine, list, sizeof(list));
+		affinity_format(allowed, list, sizeof(list));
 		error_reason(err, "not there, or not in the cpuset that torc was started in");
 		return error_remedy(err, "choose from %s", list);
 	}

@@ -2,25 +2,22 @@
 #include "numa/memory.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <sched.h>
+#include <numaif.h>
 #include <sys/mman.h>
 
 #include "core/base/bits.h"
-#include "core/base/thread.h"
 
-/* As short as a huge page: the address space is locked for as long as one chunk takes. */
-#define POPULATE_CHUNK	     (2 * MIB)
-#define POPULATE_MAX_THREADS 16U
+#define MAX_NODE_BITS 1024 /* as many as Linux has at most */
+#define NODE_WORDS    (MAX_NODE_BITS / 64)
 
-int memory_map(uint64_t size, uint64_t align, bool thp, void **out, struct error *err)
+int memory_reserve(uint64_t size, uint64_t align, void **out, struct error *err)
 {
 	uint64_t room = size + align, start, end;
-	char *raw = mmap(NULL, room, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *raw = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (raw == MAP_FAILED)
-		return error_set(err, -errno, "map %llu MiB", (unsigned long long)(size / MIB));
+		return error_set(err, -errno, "address space for %llu MiB of guest memory",
+				 (unsigned long long)(size / MIB));
 	/* Cut off what lies before and behind the aligned part. */
 	start = align_up((uint64_t)(uintptr_t)raw, align) - (uint64_t)(uintptr_t)raw;
 	end = start + size;
@@ -28,11 +25,6 @@ int memory_map(uint64_t size, uint64_t align, bool thp, void **out, struct error
 		munmap(raw, start);
 	if (end < room)
 		munmap(raw + end, room - end);
-	/* Only a hint: a kernel without THP refuses it. */
-	madvise(raw + start, size, thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
-	/* Guest memory in a core file or in a forked child is never wanted. */
-	madvise(raw + start, size, MADV_DONTDUMP);
-	madvise(raw + start, size, MADV_DONTFORK);
 	*out = raw + start;
 	return 0;
 }
@@ -43,68 +35,59 @@ void memory_unmap(void *va, uint64_t size)
 		munmap(va, size);
 }
 
-struct populate {
-	char *va;
-	uint64_t size;
-	uint64_t next; /* offset of the next chunk to take */
-	const bool *cancel;
-	int error;
-};
-
-static void *populate_main(void *arg)
+static int map_error(const struct memory_source *source, uint64_t size, int code, struct error *err)
 {
-	struct populate *p = arg;
-	uint64_t offset;
-
-	while ((offset = __atomic_fetch_add(&p->next, POPULATE_CHUNK, __ATOMIC_RELAXED)) <
-	       p->size) {
-		uint64_t left = p->size - offset;
-		uint64_t len = left < POPULATE_CHUNK ? left : POPULATE_CHUNK;
-		int r;
-
-		if (__atomic_load_n(p->cancel, __ATOMIC_RELAXED)) {
-			__atomic_store_n(&p->error, -ECANCELED, __ATOMIC_RELAXED);
-			break;
-		}
-		do {
-			r = madvise(p->va + offset, len, MADV_POPULATE_WRITE);
-		} while (r && (errno == EINTR || errno == EAGAIN));
-		if (r) {
-			__atomic_store_n(&p->error, -errno, __ATOMIC_RELAXED);
-			break;
-		}
-	}
-	return NULL;
-}
-
-int memory_populate(void *va, uint64_t size, unsigned threads, const bool *cancel,
-		    struct error *err)
-{
-	struct populate p = { .va = va, .size = size, .cancel = cancel };
-	pthread_t helper[POPULATE_MAX_THREADS];
-	unsigned nr = 0;
-
-	if (threads > POPULATE_MAX_THREADS)
-		threads = POPULATE_MAX_THREADS;
-	/* Fewer helpers than asked for only take longer. */
-	while (nr + 1 < threads && !thread_start(&helper[nr], "populate", populate_main, &p))
-		nr++;
-	populate_main(&p);
-	while (nr)
-		pthread_join(helper[--nr], NULL);
-	if (!p.error)
-		return 0;
-	error_set(err, p.error, "populate %llu MiB of guest memory",
+	error_set(err, code, "zone %s: map %llu MiB", source->name,
 		  (unsigned long long)(size / MIB));
-	return error_remedy(err, "free memory on the host or ask for less with --memory size=");
+	if (code != -ENOMEM || source->page_size == 4 * KIB)
+		return code;
+	error_reason(err, "the host has fewer than %llu free huge pages of %llu MiB",
+		     (unsigned long long)(size / source->page_size),
+		     (unsigned long long)(source->page_size / MIB));
+	return error_remedy(err,
+			    "free or reserve some: "
+			    "/sys/kernel/mm/hugepages/hugepages-%llukB/nr_hugepages",
+			    (unsigned long long)(source->page_size / KIB));
 }
 
-unsigned memory_populate_threads(void)
+static int advise(const struct memory_source *source, void *va, uint64_t size, struct error *err)
 {
-	cpu_set_t set;
-	unsigned n = 1;
+	/* Only a hint: a kernel without THP refuses it. Huge pages from the pool know no such thing. */
+	if (source->page_size == 4 * KIB)
+		madvise(va, size, source->thp ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
+	/* Guest memory in a core file or in a forked child is never wanted. */
+	madvise(va, size, MADV_DONTDUMP);
+	madvise(va, size, MADV_DONTFORK);
+	if (!source->mergeable || !madvise(va, size, MADV_MERGEABLE))
+		return 0;
+	error_set(err, -ENOTSUP, "zone %s: mergeable=on", source->name);
+	error_reason(err, "this kernel has no KSM");
+	return error_remedy(err, "leave it out");
+}
 
-	if (!sched_getaffinity(0, sizeof(set), &set))
-		n = (unsigned)CPU_COUNT(&set);
-	return n < POPULATE_MAX_THREADS ? n : POPULATE_MAX_THREADS;
+int memory_map(const struct memory_source *source, uint64_t offset, void *va, uint64_t size,
+	       struct error *err)
+{
+	int flags = MAP_FIXED | (source->shared ? MAP_SHARED : MAP_PRIVATE);
+
+	if (source->fd < 0)
+		flags |= MAP_ANONYMOUS;
+	/* Ordinary memory may be overcommitted; a huge page that is missing later would be a SIGBUS. */
+	if (source->page_size == 4 * KIB)
+		flags |= MAP_NORESERVE;
+	if (mmap(va, size, PROT_READ | PROT_WRITE, flags, source->fd, (off_t)offset) == MAP_FAILED)
+		return map_error(source, size, -errno, err);
+	return advise(source, va, size, err);
+}
+
+int memory_bind(void *va, uint64_t size, int node, bool strict, struct error *err)
+{
+	unsigned long mask[NODE_WORDS] = { 0 };
+
+	mask[(unsigned)node / 64] = 1UL << (unsigned)node % 64;
+	/* The kernel takes one bit less than it is told. */
+	if (!mbind(va, size, strict ? MPOL_BIND : MPOL_PREFERRED, mask, MAX_NODE_BITS + 1, 0))
+		return 0;
+	error_set(err, -errno, "memory on node %d", node);
+	return error_remedy(err, "see mems in the cpuset that torc was started in");
 }

@@ -32,8 +32,9 @@ static void *dma_main(void *arg)
 {
 	struct vfio_dma *dma = arg;
 	uint64_t start = now_ns(), populated;
+	const struct memory_populate_options options = { .cancel = &dma->cancelled };
 	/* Pinning would populate too, but with one thread. */
-	int r = guest_mem_populate(dma->mem, &dma->cancelled, &dma->error);
+	int r = guest_mem_populate(dma->mem, &options, &dma->error);
 
 	populated = now_ns();
 	if (!r)
@@ -58,7 +59,7 @@ void vfio_dma_init(struct vfio_dma *dma)
 	dma->initialised = true;
 }
 
-int vfio_dma_start(struct vfio_dma *dma, const struct guest_mem *mem, struct vfio_ioas *ioas,
+int vfio_dma_start(struct vfio_dma *dma, struct guest_mem *mem, struct vfio_ioas *ioas,
 		   void (*finished)(void *opaque), void *opaque, struct error *err)
 {
 	int r;

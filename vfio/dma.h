@@ -19,7 +19,7 @@
 #include "vfio/ioas.h"
 
 struct vfio_dma {
-	const struct guest_mem *mem;
+	struct guest_mem *mem;
 	struct vfio_ioas *ioas;
 	void (*finished)(void *opaque);
 	void *opaque;
@@ -51,7 +51,7 @@ void vfio_dma_init(struct vfio_dma *dma);
  *
  * Main thread. Return: 0; -errno of pthread_create().
  */
-int vfio_dma_start(struct vfio_dma *dma, const struct guest_mem *mem, struct vfio_ioas *ioas,
+int vfio_dma_start(struct vfio_dma *dma, struct guest_mem *mem, struct vfio_ioas *ioas,
 		   void (*finished)(void *opaque), void *opaque, struct error *err);
 
 /**

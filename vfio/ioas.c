@@ -214,3 +214,8 @@ int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, 
 			     "the IOMMU reserves part of this range; ask for less guest memory");
 	return r;
 }
+
+uint64_t vfio_ioas_page_sizes(struct vfio_ioas *ioas)
+{
+	return ioas->ops->page_sizes(ioas);
+}

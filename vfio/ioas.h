@@ -16,7 +16,7 @@
 #include "core/base/error.h"
 
 #define VFIO_IOAS_MAX_GROUPS 32
-#define VFIO_IOAS_MAX_MAPS   16
+#define VFIO_IOAS_MAX_MAPS   32 /* each region of guest memory, at most 17 */
 
 struct vfio_ioas;
 
@@ -32,6 +32,7 @@ struct vfio_ioas_ops {
 	void (*detach)(struct vfio_ioas *ioas, struct vfio_group *group);
 	int (*map)(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova);
 	int (*unmap)(struct vfio_ioas *ioas, iova_t iova, uint64_t size);
+	uint64_t (*page_sizes)(struct vfio_ioas *ioas);
 };
 
 struct vfio_ioas_map {
@@ -100,6 +101,15 @@ void vfio_ioas_put_group(struct vfio_ioas *ioas, struct vfio_group *group);
  * Source: <linux/vfio.h>, VFIO_IOMMU_MAP_DMA.
  */
 int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, struct error *err);
+
+/**
+ * vfio_ioas_page_sizes - how large the IOMMU's pages may be
+ * @ioas: with a group attached
+ *
+ * Which of them a mapping got is the kernel's secret: the largest ones that its physical pages allow.
+ * Return: a bit for each size in bytes; 0 when the kernel does not tell. Source: VFIO_IOMMU_GET_INFO.
+ */
+uint64_t vfio_ioas_page_sizes(struct vfio_ioas *ioas);
 
 /**
  * vfio_memlock_check - whether this process may pin so much

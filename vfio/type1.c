@@ -97,10 +97,20 @@ static int type1_unmap(struct vfio_ioas *ioas, iova_t iova, uint64_t size)
 	return ioctl(ioas->fd, VFIO_IOMMU_UNMAP_DMA, &unmap) ? -errno : 0;
 }
 
+static uint64_t type1_page_sizes(struct vfio_ioas *ioas)
+{
+	struct vfio_iommu_type1_info info = { .argsz = sizeof(info) };
+
+	if (ioctl(ioas->fd, VFIO_IOMMU_GET_INFO, &info) || !(info.flags & VFIO_IOMMU_INFO_PGSIZES))
+		return 0;
+	return info.iova_pgsizes;
+}
+
 const struct vfio_ioas_ops vfio_type1_ops = {
 	.open = type1_open,
 	.attach = type1_attach,
 	.detach = type1_detach,
 	.map = type1_map,
 	.unmap = type1_unmap,
+	.page_sizes = type1_page_sizes,
 };

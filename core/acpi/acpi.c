@@ -6,10 +6,11 @@
 
 #include "core/acpi/aml.h"
 #include "core/acpi/dsdt.h"
+#include "core/acpi/dsdt_pci.h"
+#include "core/acpi/srat.h"
 #include "core/base/bits.h"
 
 #define MAX_CPUS      255
-#define MAX_APIC_ID   254 /* 255 is the xAPIC's broadcast */
 #define X2APIC_ALL    0xffffffffU
 #define BUS_ECAM_SIZE MIB
 
@@ -56,11 +57,6 @@ enum madt_entry {
 	MADT_X2APIC_NMI = 10,
 };
 
-static bool window_fits(const struct acpi_window *w, uint64_t max_size, uint64_t limit)
-{
-	return !w->size || (w->size <= max_size && range_fits(w->base, w->size, limit));
-}
-
 static int check_cpus(const struct acpi_machine *machine, struct error *err)
 {
 	if (machine->nr_cpus < 1 || machine->nr_cpus > MAX_CPUS) {
@@ -80,18 +76,11 @@ static int check_cpus(const struct acpi_machine *machine, struct error *err)
 
 static int check_machine(const struct acpi_machine *machine, uint64_t base, struct error *err)
 {
-	uint64_t ecam_size = (machine->ecam_last_bus + 1ULL) * BUS_ECAM_SIZE;
+	uint64_t ecam_size = machine->nr_pci_roots * BUS_ECAM_SIZE;
 	const char *what = NULL;
 
-	/* Descriptors hold the size in as many bits as the base: 64 KiB of ports do not fit in 16. */
-	if (!window_fits(&machine->pci_io, UINT16_MAX, 64 * KIB))
-		what = "PCI I/O window";
-	else if (!window_fits(&machine->pci_mem32, UINT32_MAX, 4 * GIB))
-		what = "32-bit PCI memory window";
-	else if (!window_fits(&machine->pci_mem64, UINT64_MAX, UINT64_MAX))
-		what = "64-bit PCI memory window";
-	else if (machine->ecam_base % BUS_ECAM_SIZE ||
-		 !range_fits(machine->ecam_base, ecam_size, UINT64_MAX))
+	if (machine->ecam_base % BUS_ECAM_SIZE ||
+	    !range_fits(machine->ecam_base, ecam_size, UINT64_MAX))
 		what = "ECAM";
 	else if (machine->intx_gsi > UINT8_MAX - 3)
 		what = "GSI of PCI INTx";
@@ -144,7 +133,7 @@ static void write_madt_cpu(struct aml *b, uint32_t uid, uint32_t apic_id)
 {
 	const uint32_t enabled = 1;
 
-	if (apic_id <= MAX_APIC_ID) {
+	if (apic_id <= SRAT_MAX_XAPIC_ID) {
 		aml_le(b, MADT_LAPIC, 1);
 		aml_le(b, 8, 1);
 		aml_le(b, uid, 1);
@@ -187,7 +176,7 @@ static size_t write_madt(struct aml *b, const struct acpi_machine *machine)
 	aml_le(b, 0, 4); /* no 8259 (PCAT_COMPAT) */
 	for (unsigned i = 0; i < machine->nr_cpus; i++) {
 		write_madt_cpu(b, i, machine->apic_ids[i]);
-		x2apic |= machine->apic_ids[i] > MAX_APIC_ID;
+		x2apic |= machine->apic_ids[i] > SRAT_MAX_XAPIC_ID;
 	}
 	aml_le(b, MADT_IOAPIC, 1);
 	aml_le(b, 12, 1);
@@ -210,7 +199,7 @@ static size_t write_mcfg(struct aml *b, const struct acpi_machine *machine)
 	aml_le(b, machine->ecam_base, 8);
 	aml_le(b, 0, 2); /* segment */
 	aml_le(b, 0, 1); /* first bus */
-	aml_le(b, machine->ecam_last_bus, 1);
+	aml_le(b, machine->nr_pci_roots - 1, 1);
 	aml_zeros(b, 4);
 	aml_table_end(b, t);
 	return t;
@@ -230,22 +219,31 @@ static void write_rsdp(struct aml *b)
 int acpi_build(const struct acpi_machine *machine, uint64_t base, void *buf, size_t size,
 	       size_t *used, struct error *err)
 {
-	size_t dsdt, xsdt, table[3];
+	size_t dsdt, xsdt, table[5];
+	unsigned nr = 0;
 	struct aml b;
 	int r;
 
 	r = check_machine(machine, base, err);
+	if (!r)
+		r = dsdt_pci_check(machine, err);
+	if (!r)
+		r = srat_check(machine, err);
 	if (r)
 		return r;
 
 	aml_init(&b, buf, size);
 	write_rsdp(&b);
 	dsdt = dsdt_write(&b, machine);
-	table[0] = write_fadt(&b, machine, base + dsdt);
-	table[1] = write_madt(&b, machine);
-	table[2] = write_mcfg(&b, machine);
+	table[nr++] = write_fadt(&b, machine, base + dsdt);
+	table[nr++] = write_madt(&b, machine);
+	table[nr++] = write_mcfg(&b, machine);
+	if (machine->numa.nr_domains) {
+		table[nr++] = srat_write(&b, machine);
+		table[nr++] = slit_write(&b, &machine->numa);
+	}
 	xsdt = aml_table_begin(&b, "XSDT", 1);
-	for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
+	for (unsigned i = 0; i < nr; i++)
 		aml_le(&b, base + table[i], 8);
 	aml_table_end(&b, xsdt);
 

@@ -26,7 +26,7 @@ static struct {
 	struct timespec start;
 } sink = { .level = LOG_LEVEL_WARNING, .fd = STDERR_FILENO };
 
-static const char *const level_name[] = { "error", "warning", "info", "debug" };
+static const char *const level_name[] = { "error", "warning", "notice", "info", "debug" };
 
 static void sink_replace(int fd, enum log_level level, bool json)
 {

@@ -17,6 +17,7 @@
 enum log_level {
 	LOG_LEVEL_ERROR,
 	LOG_LEVEL_WARNING,
+	LOG_LEVEL_NOTICE, /* what a user wants to know of a run that goes well */
 	LOG_LEVEL_INFO,
 	LOG_LEVEL_DEBUG,
 };
@@ -67,6 +68,7 @@ void log_error_struct(const struct error *err);
 
 #define log_error(...)	 log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)	 log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
 #define log_info(...)	 log_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)                                          \
 	do {                                                    \

@@ -23,7 +23,8 @@
 /* The stack ends where the page tables start; kernels set up their own at once. */
 #define BOOT_STACK_TOP (LAYOUT_PAGETABLES - 16)
 
-#define E820_MAX 8
+/* Every region of RAM, the first in two pieces; two ranges below 1 MiB and two in the device window. */
+#define E820_MAX (GUEST_MEM_MAX_REGIONS + 5)
 
 enum e820_type {
 	E820_RAM = 1,
@@ -35,7 +36,7 @@ enum e820_type {
  * e820_build - the guest's memory map, for boot_params and for PVH alike
  * @mem: guest memory
  * @machine: names the ECAM range
- * @map: receives at most E820_MAX entries
+ * @map: receives at most E820_MAX entries, ascending
  *
  * Return: number of entries. Source: ACPI 6.4, 15.
  */
@@ -56,9 +57,10 @@ int boot_kernel_error(const struct boot *boot, struct error *err, int code, cons
 		      const char *reason, ...) __attribute__((format(printf, 5, 6)));
 
 /**
- * boot_low_end - end of the RAM that starts at 0
+ * boot_low_end - end of the region of RAM that starts at 0
  * @mem: guest memory
  *
+ * Everything that is loaded has to lie below: other regions may follow at once, or behind a hole.
  * Return: a guest physical address, at most GUEST_LOW_END.
  */
 uint64_t boot_low_end(const struct guest_mem *mem);

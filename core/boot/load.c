@@ -41,12 +41,22 @@ static uint64_t have_mib(uint64_t bytes)
 	return bytes / MIB;
 }
 
+/* Whether more RAM lies between the first region and the device window: more memory in all does not help then. */
+static bool is_split(const struct guest_mem *mem)
+{
+	return mem->nr_regions > 1 && mem->region[1].gpa.v < GUEST_LOW_END;
+}
+
 /* What to do when the guest needs RAM up to @end. */
-static void remedy_room(struct error *err, uint64_t end, const char *smaller)
+static void remedy_room(struct error *err, const struct guest_mem *mem, uint64_t end,
+			const char *smaller)
 {
 	if (end > GUEST_LOW_END)
 		error_remedy(err, "%s: RAM below the device window ends at %llu MiB", smaller,
 			     GUEST_LOW_END / MIB);
+	else if (is_split(mem))
+		error_remedy(err, "--memory-zone: size=%lluM or more for the first zone",
+			     align_up(end, 2 * MIB) / MIB);
 	else
 		error_remedy(err, "--memory size=%lluM or more", align_up(end, 2 * MIB) / MIB);
 }
@@ -58,9 +68,10 @@ int boot_check_room(const struct boot *boot, const struct guest_mem *mem, uint64
 
 	if (end <= have)
 		return 0;
-	boot_kernel_error(boot, err, -ENOSPC, "", "needs RAM up to %lu MiB, the guest has %lu MiB",
-			  need_mib(end), have_mib(have));
-	remedy_room(err, end, "take a kernel that is linked lower");
+	boot_kernel_error(boot, err, -ENOSPC, "",
+			  "needs RAM up to %lu MiB, the guest%s has %lu MiB", need_mib(end),
+			  is_split(mem) ? "'s first zone" : "", have_mib(have));
+	remedy_room(err, mem, end, "take a kernel that is linked lower");
 	return -ENOSPC;
 }
 
@@ -109,7 +120,7 @@ int boot_load_initramfs(const struct boot *boot, const struct guest_mem *mem, ui
 				     "take a smaller initramfs: this kernel wants it below %lu MiB",
 				     have_mib(end));
 		else
-			remedy_room(err, start + align_up(file->size, PAGE),
+			remedy_room(err, mem, start + align_up(file->size, PAGE),
 				    "take a smaller initramfs");
 		return -ENOSPC;
 	}

@@ -58,6 +58,8 @@ struct start_page {
 };
 
 _Static_assert(sizeof(struct start_page) <= LAYOUT_PVH_MEMMAP - LAYOUT_ZERO_PAGE, "layout.h");
+/* What is left up to LAYOUT_PAGETABLES is the stack's. */
+_Static_assert(E820_MAX * sizeof(struct start_memmap) <= 2 * KIB, "layout.h");
 
 /* A file whose program headers are read one by one; 32-bit ones are widened. */
 struct elf {

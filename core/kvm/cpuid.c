@@ -20,6 +20,13 @@
 /* Leaf 0x80000001, ECX. */
 #define AMD_ECX_CMP_LEGACY (1U << 1)
 
+/*
+ * Linux takes this many low bits of an APIC id to tell the CPUs of one L3 apart on AMD family 17h up to model 1Fh and on
+ * Hygon, whatever leaf 0x8000001d says (cacheinfo_amd_init_llc_id()).
+ */
+#define L3_ID_BITS 3U
+#define XAPIC_IDS  255U /* 255 itself is the broadcast */
+
 /* How many bits the APIC id's field for a count of things takes. */
 static unsigned field_bits(unsigned count)
 {
@@ -36,17 +43,55 @@ static struct shifts topology_shifts(const struct cpuid_topology *t)
 
 	s.core = field_bits(t->threads);
 	s.die = s.core + field_bits(t->cores);
+	if (t->dies * t->packages > 1 && s.die < L3_ID_BITS &&
+	    t->packages << (L3_ID_BITS + field_bits(t->dies)) <= XAPIC_IDS)
+		s.die = L3_ID_BITS;
 	s.package = s.die + field_bits(t->dies);
 	return s;
+}
+
+/* The last vCPU before @i on the same node; -1: there is none. */
+static int previous_on_node(const uint32_t *node, unsigned i)
+{
+	for (unsigned j = i; j-- > 0;) {
+		if (node[j] == node[i])
+			return (int)j;
+	}
+	return -1;
+}
+
+void cpuid_topology_of_nodes(struct cpuid_topology *topology, uint16_t *place, const uint32_t *node,
+			     unsigned nr)
+{
+	struct cpuid_topology t = { .threads = 1, .dies = 1, .place = place };
+	unsigned package = 0;
+
+	/* The place within the package comes first: it tells how large packages are. */
+	for (unsigned i = 0; i < nr; i++) {
+		int previous = previous_on_node(node, i);
+
+		place[i] = previous < 0 ? 0 : (uint16_t)(place[previous] + 1);
+		if (previous < 0)
+			t.packages++;
+		if (place[i] >= t.cores)
+			t.cores = place[i] + 1U;
+	}
+	for (unsigned i = 0; i < nr; i++) {
+		int previous = previous_on_node(node, i);
+
+		place[i] = (uint16_t)(previous < 0 ? package++ * t.cores : place[previous] + 1U);
+	}
+	*topology = t;
 }
 
 uint32_t cpuid_apic_id(const struct cpuid_topology *t, unsigned index)
 {
 	struct shifts s = topology_shifts(t);
-	unsigned thread = index % t->threads;
-	unsigned core = index / t->threads % t->cores;
-	unsigned die = index / t->threads / t->cores % t->dies;
-	unsigned package = index / t->threads / t->cores / t->dies;
+	unsigned place = t->place ? t->place[index] : index;
+	unsigned thread = place % t->threads;
+	unsigned core = place / t->threads % t->cores;
+	unsigned die = place / t->threads / t->cores % t->dies;
+	unsigned package = place / t->threads / t->cores / t->dies;
 
 	return package << s.package | die << s.die | core << s.core | thread;
 }

@@ -3,7 +3,7 @@
  * CPUID: what KVM supports, made to say how many CPUs there are and how they are arranged.
  *
  * Pure but for the one ioctl that asks KVM. APIC ids are packed as the CPUID leaves describe them: thread, core,
- * die and package fields, each as many bits wide as its count needs.
+ * die and package fields, each as many bits wide as its count needs, or more for cores.
  */
 #ifndef CORE_KVM_CPUID_H
 #define CORE_KVM_CPUID_H
@@ -18,12 +18,28 @@ struct cpuid_topology {
 	unsigned cores;	  /* per die */
 	unsigned dies;	  /* per package */
 	unsigned packages;
+	/* Which of all threads each vCPU is; borrowed. NULL: vCPU i is thread i. */
+	const uint16_t *place;
 };
+
+/**
+ * cpuid_topology_of_nodes - packages that no two NUMA nodes share
+ * @topology: receives a package of single-thread cores for each node with vCPUs
+ * @place: receives @nr places; @topology borrows it
+ * @node: of each vCPU
+ * @nr: of vCPUs, at least 1
+ *
+ * A kernel takes the CPUs of a package for sharing a cache, and complains when their nodes differ. All packages are
+ * as large as the largest node needs. Packages are numbered as their nodes come up, so vCPU 0 always has APIC id 0,
+ * as KVM's boot processor must.
+ */
+void cpuid_topology_of_nodes(struct cpuid_topology *topology, uint16_t *place, const uint32_t *node,
+			     unsigned nr);
 
 /**
  * cpuid_apic_id - the APIC id of a vCPU
  * @topology: the arrangement
- * @index: below the product of its counts
+ * @index: of the vCPU; without places below the product of the counts
  *
  * Return: the id.
  */

@@ -24,7 +24,7 @@
 #define LAYOUT_MMIO32	    0xc0000000ULL
 #define LAYOUT_MMIO32_SIZE  0x28000000ULL /* 640 MiB for 32-bit BARs */
 #define LAYOUT_ECAM	    0xe8000000ULL
-#define LAYOUT_ECAM_SIZE    0x00100000ULL /* bus 0 */
+#define LAYOUT_ECAM_SIZE    0x00100000ULL /* of each root bus */
 #define LAYOUT_IOAPIC	    0xfec00000ULL
 #define LAYOUT_LAPIC	    0xfee00000ULL
 #define LAYOUT_IDENTITY_MAP 0xfffbc000ULL /* KVM's, for Intel CPUs without unrestricted guest */

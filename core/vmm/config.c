@@ -10,49 +10,10 @@
 #include "core/vmm/config_option.h"
 
 #define FIRST_OPTION 256 /* getopt_long's value for config_options[0], above every letter */
-#define NR_FLAGS     2
 
-/* The long options without a value; -v has no long name, as in Cloud Hypervisor. */
-static const struct option flags[NR_FLAGS] = {
-	{ "help", no_argument, NULL, 'h' },
-	{ "version", no_argument, NULL, 'V' },
-};
-
-/* Cloud Hypervisor's, which torc does not have yet. */
-static const char *const not_yet[] = {
-	"api-socket",
-	"balloon",
-	"dbus-object-path",
-	"dbus-service-name",
-	"dbus-system-bus",
-	"debug-console",
-	"event-monitor",
-	"firmware",
-	"fs",
-	"fw-cfg-config",
-	"gdb",
-	"generic-vhost-user",
-	"host-data",
-	"igvm",
-	"ivshmem",
-	"landlock",
-	"landlock-rules",
-	"memory-zone",
-	"no-shutdown",
-	"numa",
-	"pci-segment",
-	"pmem",
-	"pvmemcontrol",
-	"pvpanic",
-	"rate-limit-group",
-	"restore",
-	"seccomp",
-	"sgx-epc",
-	"tpm",
-	"user-device",
-	"vdpa",
-	"vsock",
-	"watchdog",
+struct late_value {
+	const struct config_option *option;
+	const char *value;
 };
 
 struct parser {
@@ -60,70 +21,9 @@ struct parser {
 	const struct config_option *option; /* whose further values may follow, or NULL */
 	uint32_t seen;			    /* a bit for each of config_options */
 	unsigned verbose;
+	struct late_value *late; /* nr_late of them, in order; room for one per word */
+	unsigned nr_late;
 };
-
-static void list_long_names(const char *names[CONFIG_NR_OPTIONS + NR_FLAGS])
-{
-	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++)
-		names[i] = config_options[i].name;
-	for (unsigned i = 0; i < NR_FLAGS; i++)
-		names[CONFIG_NR_OPTIONS + i] = flags[i].name;
-}
-
-/* Whether a word is an option in full, perhaps with "=VALUE"; getopt_long takes beginnings too. */
-static bool is_long_option(const char *word)
-{
-	const char *names[CONFIG_NR_OPTIONS + NR_FLAGS];
-	size_t len = strcspn(word + 2, "=");
-
-	list_long_names(names);
-	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strlen(names[i]) == len && !memcmp(names[i], word + 2, len))
-			return true;
-	}
-	return false;
-}
-
-/* @dashed: as printed, @name: as compared */
-static int refuse_unknown(const char *dashed, const char *name, struct error *err)
-{
-	const char *names[CONFIG_NR_OPTIONS + NR_FLAGS], *nearest;
-
-	error_set(err, -EINVAL, "option %s", dashed);
-	for (unsigned i = 0; i < ARRAY_SIZE(not_yet); i++) {
-		if (strcmp(name, not_yet[i]) != 0)
-			continue;
-		error_reason(err, "not supported yet");
-		return error_remedy(err, "leave it out; torc --help lists what there is");
-	}
-	error_reason(err, "unknown");
-	list_long_names(names);
-	nearest = error_nearest(name, names, ARRAY_SIZE(names));
-	if (nearest)
-		return error_remedy(err, "did you mean --%s?", nearest);
-	return error_remedy(err, "torc --help lists the options");
-}
-
-static int refuse_long(const char *word, struct error *err)
-{
-	char name[64];
-	size_t len = strcspn(word, "=");
-
-	snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : 63, word);
-	return refuse_unknown(name, name + 2, err);
-}
-
-/* getopt_long's '?': a letter that is no option, or --help=VALUE. */
-static int refuse_letter(const char *word, struct error *err)
-{
-	char dashed[] = { '-', (char)optopt, '\0' };
-
-	if (word[1] != '-')
-		return refuse_unknown(dashed, word + 1, err);
-	error_set(err, -EINVAL, "option %.*s", (int)strcspn(word, "="), word);
-	error_reason(err, "takes no value");
-	return error_remedy(err, "write it without the = and what follows");
-}
 
 static int refuse_missing_value(const struct config_option *option, const char *next,
 				struct error *err)
@@ -145,11 +45,18 @@ static int refuse_stray(const char *word, struct error *err)
 	return error_remedy(err, "name its option in front of it: --kernel PATH");
 }
 
+static int set_value(struct parser *p, const struct config_option *option, const char *value,
+		     struct error *err)
+{
+	int r = option->set(&p->config, value, err);
+
+	return r ? error_set(err, r, "option --%s", option->name) : 0;
+}
+
 static int take_value(struct parser *p, const struct config_option *option, const char *value,
 		      struct error *err)
 {
 	uint32_t bit = 1U << (option - config_options);
-	int r;
 
 	p->option = option;
 	if ((p->seen & bit) && !option->many) {
@@ -163,8 +70,10 @@ static int take_value(struct parser *p, const struct config_option *option, cons
 		error_reason(err, "has an empty value");
 		return error_remedy(err, "for example --%s %s", option->name, option->example);
 	}
-	r = option->set(&p->config, value, err);
-	return r ? error_set(err, r, "option --%s", option->name) : 0;
+	if (!option->late)
+		return set_value(p, option, value, err);
+	p->late[p->nr_late++] = (struct late_value){ option, value };
+	return 0;
 }
 
 /* A word that is not an option: one more value of the option before it. */
@@ -187,8 +96,8 @@ static int take_option(struct parser *p, int code, const char *word, bool separa
 
 	if (code == 1)
 		return take_word(p, optarg, err);
-	if (!strncmp(word, "--", 2) && !is_long_option(word))
-		return refuse_long(word, err);
+	if (!strncmp(word, "--", 2) && !config_is_long_option(word))
+		return config_refuse_long(word, err);
 	p->option = NULL;
 	switch (code) {
 	case 'h':
@@ -200,10 +109,13 @@ static int take_option(struct parser *p, int code, const char *word, bool separa
 	case 'v':
 		p->verbose++;
 		return 0;
+	case CONFIG_DRY_RUN:
+		p->config.dry_run = true;
+		return 0;
 	case ':':
 		return refuse_missing_value(&config_options[optopt - FIRST_OPTION], NULL, err);
 	case '?':
-		return refuse_letter(word, err);
+		return config_refuse_letter(word, err);
 	}
 	option = &config_options[code - FIRST_OPTION];
 	if (separate && optarg[0] == '-' && optarg[1])
@@ -213,12 +125,12 @@ static int take_option(struct parser *p, int code, const char *word, bool separa
 
 static int take_words(struct parser *p, int argc, char **argv, struct error *err)
 {
-	struct option all[CONFIG_NR_OPTIONS + NR_FLAGS + 1] = { 0 };
+	struct option all[CONFIG_NR_OPTIONS + CONFIG_NR_FLAGS + 1] = { 0 };
 
 	for (int i = 0; i < CONFIG_NR_OPTIONS; i++)
 		all[i] = (struct option){ config_options[i].name, required_argument, NULL,
 					  FIRST_OPTION + i };
-	memcpy(&all[CONFIG_NR_OPTIONS], flags, sizeof(flags));
+	memcpy(&all[CONFIG_NR_OPTIONS], config_flags, sizeof(config_flags));
 	/* 0 makes glibc forget an earlier parse, the middle of "-vv" included. */
 	optind = 0;
 	while (p->config.action == CONFIG_RUN) {
@@ -276,6 +188,15 @@ static bool was_given(const struct parser *p, const char *name)
 	return false;
 }
 
+static int set_late_values(struct parser *p, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < p->nr_late && !r; i++)
+		r = set_value(p, p->late[i].option, p->late[i].value, err);
+	return r;
+}
+
 static int finish(struct parser *p, struct error *err)
 {
 	int r;
@@ -284,13 +205,20 @@ static int finish(struct parser *p, struct error *err)
 		p->config.log.level = p->verbose == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 	if (p->config.action != CONFIG_RUN)
 		return 0;
+	r = set_late_values(p, err);
+	if (r)
+		return r;
 	if (!p->config.kernel) {
 		error_set(err, -EINVAL, "option --kernel");
 		error_reason(err, "missing");
 		return error_remedy(err, "name a bzImage or PVH ELF kernel: --kernel "
 					 "/boot/vmlinuz\ntorc --help lists the options");
 	}
-	r = config_finish_lines(&p->config, was_given(p, "serial"), err);
+	r = config_finish_memory(&p->config, err);
+	if (!r)
+		r = config_finish_numa(&p->config, err);
+	if (!r)
+		r = config_finish_lines(&p->config, was_given(p, "serial"), err);
 	return r ? r : default_ids(&p->config, err);
 }
 
@@ -302,21 +230,23 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 			.action = CONFIG_RUN,
 			.cmdline = strdup(""),
 			.cpus = { .boot = 1 },
-			.memory = { .size = 512 * MIB, .thp = true },
+			.memory = { .size = 512 * MIB, .backing = { .thp = true } },
 			.serial = { .mode = LINE_TTY },
 			.console = { .mode = LINE_OFF },
 			.ring_poll_us = CONFIG_RING_POLL_AUTO,
-			.log = { .level = LOG_LEVEL_WARNING },
+			.log = { .level = LOG_LEVEL_NOTICE },
 		},
+		.late = calloc((size_t)argc + 1, sizeof(*p.late)),
 	};
 	int r;
 
 	if (!err)
 		err = &unwanted;
-	r = p.config.cmdline ? take_words(&p, argc, argv, err)
-			     : error_set(err, -ENOMEM, "option --cmdline");
+	r = p.config.cmdline && p.late ? take_words(&p, argc, argv, err)
+				       : error_set(err, -ENOMEM, "command line");
 	if (!r)
 		r = finish(&p, err);
+	free(p.late);
 	if (r) {
 		err->usage = r == -EINVAL;
 		config_destroy(&p.config);
@@ -332,9 +262,15 @@ void config_destroy(struct config *config)
 	free(config->initramfs);
 	free(config->cmdline);
 	free(config->rng);
+	free(config->cpus.affinity);
+	free(config->ring_affinity);
 	free((void *)(uintptr_t)config->serial.path);
 	free((void *)(uintptr_t)config->console.path);
 	free((void *)(uintptr_t)config->log.path);
+	for (unsigned i = 0; i < config->nr_zones; i++) {
+		free(config->zone[i].id);
+		free(config->zone[i].file);
+	}
 	for (unsigned i = 0; i < config->nr_devices; i++) {
 		free(config->device[i].path);
 		free(config->device[i].id);

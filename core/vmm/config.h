@@ -23,7 +23,11 @@
 
 #define CONFIG_MAX_CPUS	      255
 #define CONFIG_RING_POLL_AUTO UINT_MAX
-#define CONFIG_MAX_DEVICES    31 /* of all kinds: one slot of the PCI bus each */
+#define CONFIG_MAX_ZONES      16
+#define CONFIG_MAX_NODES      16
+#define CONFIG_LOCAL_DISTANCE 10  /* of a node to itself; ACPI 6.5, 5.2.17 */
+#define CONFIG_MAX_DISTANCE   255 /* out of reach */
+#define CONFIG_MAX_DEVICES    31  /* of all kinds: one slot of the PCI bus each */
 
 /** "0@[1,3-5]": something with a number, and the CPUs it may run on. */
 struct config_affinity {
@@ -39,13 +43,56 @@ struct config_topology {
 };
 
 struct config_cpus {
-	unsigned boot;			 /* 1 to CONFIG_MAX_CPUS */
-	struct config_topology topology; /* all 0: one package of single-thread cores */
+	unsigned boot;			  /* 1 to CONFIG_MAX_CPUS */
+	struct config_topology topology;  /* all 0: one package of single-thread cores */
+	struct config_affinity *affinity; /* nr_affinities of them: of vCPUs, each below boot */
+	unsigned nr_affinities;
+};
+
+/** What guest memory, or a zone of it, is made of. */
+struct config_backing {
+	bool shared;	/* in a file that other processes can map: a memfd, unless one is named */
+	bool mergeable; /* by KSM; not with shared or hugepages */
+	bool prefault;	/* all of it is there before the guest starts */
+	bool thp;	/* transparent huge pages, where the pages are ordinary ones */
+	bool hugepages; /* from the host's pool */
+	uint64_t hugepage_size; /* bytes, a power of two; 0: the host's default, or no hugepages */
 };
 
 struct config_memory {
-	uint64_t size; /* bytes, a multiple of 2 MiB, at least 64 MiB */
-	bool thp;
+	uint64_t size; /* bytes in all, zones included; a multiple of 2 MiB, at least 64 MiB */
+	struct config_backing backing; /* only without zones, which have their own */
+};
+
+/** A value of --memory-zone. */
+struct config_zone {
+	char *id;      /* never NULL, no two are equal */
+	uint64_t size; /* bytes, a multiple of 2 MiB and of a huge page of a given size */
+	char *file; /* a file to map, or a folder to make one in; NULL: none; not with hugepages */
+	int host_node; /* -1: not given */
+	struct config_backing backing;
+};
+
+/** A value of --numa. All vCPUs and all zones are in one node each; each node has some of them. */
+struct config_node {
+	unsigned id; /* its index in config->node */
+	cpu_set_t vcpus;
+	uint32_t zones; /* a bit for each of config->zone */
+	unsigned
+		distance[CONFIG_MAX_NODES]; /* to each of config->node; 10 is local, 0: not given */
+};
+
+/** What becomes of memory, vCPUs and rings whose place was not given. */
+enum config_numa {
+	CONFIG_NUMA_AUTO,   /* they follow the passed-through devices */
+	CONFIG_NUMA_OFF,    /* the kernel chooses */
+	CONFIG_NUMA_STRICT, /* as AUTO, or not at all */
+};
+
+/** Where a ring runs that has no affinity of its own. */
+enum config_rings {
+	CONFIG_RINGS_NODE,    /* on its vCPU's node */
+	CONFIG_RINGS_SIBLING, /* on its vCPU's core */
 };
 
 struct config_device {
@@ -92,6 +139,15 @@ struct config {
 	char *cmdline;	 /* never NULL */
 	struct config_cpus cpus;
 	struct config_memory memory;
+	unsigned nr_zones; /* 0: memory is as config->memory says */
+	struct config_zone zone[CONFIG_MAX_ZONES];
+	unsigned nr_nodes; /* 0: the guest has no NUMA */
+	struct config_node node[CONFIG_MAX_NODES];
+	enum config_numa numa;
+	enum config_rings rings;
+	struct config_affinity *ring_affinity; /* nr_ring_affinities of them: of vCPUs' rings */
+	unsigned nr_ring_affinities;
+	bool dry_run; /* print where everything would be, exit 0 */
 	struct line_config serial;
 	struct line_config console;
 	unsigned nr_devices;

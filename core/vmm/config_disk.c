@@ -68,10 +68,10 @@ static int read_numbers(const struct config_pairs *pairs, struct config_disk *di
 	if (!r)
 		r = config_pairs_toggle(pairs, DISK_DIRECT, &disk->direct, err);
 	if (!r)
-		r = config_pairs_unsigned(pairs, DISK_NUM_QUEUES, VIRTIO_BLK_MAX_QUEUES,
+		r = config_pairs_unsigned(pairs, DISK_NUM_QUEUES, 1, VIRTIO_BLK_MAX_QUEUES,
 					  &disk->nr_queues, err);
 	if (!r)
-		r = config_pairs_unsigned(pairs, DISK_QUEUE_SIZE, VIRTIO_BLK_MAX_SIZE,
+		r = config_pairs_unsigned(pairs, DISK_QUEUE_SIZE, 1, VIRTIO_BLK_MAX_SIZE,
 					  &disk->queue_size, err);
 	if (r || (is_pow2(disk->queue_size) && disk->queue_size >= VIRTIO_BLK_MIN_SIZE))
 		return r;

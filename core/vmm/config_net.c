@@ -138,10 +138,10 @@ static int read_fds(const struct config_pairs *pairs, struct config_net *net, st
 static int read_queues(const struct config_pairs *pairs, struct config_net *net, struct error *err)
 {
 	unsigned nr = net->nr_fds ? 2 * net->nr_fds : 2;
-	int r = config_pairs_unsigned(pairs, NET_NUM_QUEUES, 2 * TAP_MAX_PAIRS, &nr, err);
+	int r = config_pairs_unsigned(pairs, NET_NUM_QUEUES, 1, 2 * TAP_MAX_PAIRS, &nr, err);
 
 	if (!r)
-		r = config_pairs_unsigned(pairs, NET_QUEUE_SIZE, VIRTIO_NET_MAX_SIZE,
+		r = config_pairs_unsigned(pairs, NET_QUEUE_SIZE, 1, VIRTIO_NET_MAX_SIZE,
 					  &net->queue_size, err);
 	if (r)
 		return r;
@@ -199,7 +199,7 @@ static int check_names(const struct config *config, const struct config_pairs *p
 
 static int read_mtu(const struct config_pairs *pairs, struct config_net *net, struct error *err)
 {
-	int r = config_pairs_unsigned(pairs, NET_MTU, VIRTIO_NET_MAX_MTU, &net->mtu, err);
+	int r = config_pairs_unsigned(pairs, NET_MTU, 1, VIRTIO_NET_MAX_MTU, &net->mtu, err);
 
 	if (r || !net->mtu || net->mtu >= VIRTIO_NET_MIN_MTU)
 		return r;

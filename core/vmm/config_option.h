@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Config options: those that take a value, and how each value goes into a struct config.
+ * Config options: which there are, and how the value of each goes into a struct config.
  *
  * Private to config*.c; main thread.
  */
 #ifndef CORE_VMM_CONFIG_OPTION_H
 #define CORE_VMM_CONFIG_OPTION_H
 
+#include <getopt.h>
 #include <stdbool.h>
 
 #include "core/base/error.h"
@@ -17,13 +18,46 @@ struct config_option {
 	const char *example; /* a value that would do */
 	bool many;	     /* may occur several times, with several values each */
 	bool empty;	     /* "" is a value */
+	bool late;	     /* set when the others are, as it depends on them */
 	/* One value into @config, which keeps what is allocated. 0; -EINVAL; -ENOMEM. */
 	int (*set)(struct config *config, const char *value, struct error *err);
 };
 
-#define CONFIG_NR_OPTIONS 14
+#define CONFIG_NR_OPTIONS 16
 
 extern const struct config_option config_options[CONFIG_NR_OPTIONS];
+
+#define CONFIG_NR_FLAGS 3
+#define CONFIG_DRY_RUN	255 /* getopt_long's value for --dry-run, which has no letter */
+
+/* The long options without a value; -v has no long name, as in Cloud Hypervisor. */
+extern const struct option config_flags[CONFIG_NR_FLAGS];
+
+/**
+ * config_is_long_option - whether a word is an option in full; getopt_long takes beginnings too
+ * @word: with its dashes, perhaps with "=VALUE"
+ *
+ * Return: whether it is.
+ */
+bool config_is_long_option(const char *word);
+
+/**
+ * config_refuse_long - say that there is no such option, or not yet
+ * @word: with its dashes, perhaps with "=VALUE"
+ * @err: not NULL; filled
+ *
+ * Return: -EINVAL.
+ */
+int config_refuse_long(const char *word, struct error *err);
+
+/**
+ * config_refuse_letter - say what is wrong where getopt_long returned '?'
+ * @word: has a letter that is no option, which is in optopt; or is --help=VALUE
+ * @err: not NULL; filled
+ *
+ * Return: -EINVAL.
+ */
+int config_refuse_letter(const char *word, struct error *err);
 
 /**
  * config_copy_string - keep a value
@@ -55,6 +89,56 @@ const char *config_id_owner(const struct config *config, const char *id);
  */
 int config_check_slots(const struct config *config, const char *kind, const char *path,
 		       struct error *err);
+
+/**
+ * config_set_cpus - the value of --cpus
+ * @config: gets the vCPUs and on which CPUs they may run
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_cpus(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_set_memory - the value of --memory
+ * @config: has all zones; gets the memory
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_memory(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_set_zone - a value of --memory-zone
+ * @config: gets one zone more
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_zone(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_set_numa - a value of --numa
+ * @config: has all zones and vCPUs; gets one node more, in the order of their ids
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_numa(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_set_platform - the value of --platform
+ * @config: has all vCPUs; gets what is said of rings and placement
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_platform(struct config *config, const char *value, struct error *err);
 
 /**
  * config_set_disk - a value of --disk
@@ -95,6 +179,24 @@ int config_set_serial(struct config *config, const char *value, struct error *er
  * Return: 0; -EINVAL; -ENOMEM.
  */
 int config_set_console(struct config *config, const char *value, struct error *err);
+
+/**
+ * config_finish_memory - add the zones up
+ * @config: every option is read; gets the size of the memory
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL when that is too little or too much.
+ */
+int config_finish_memory(struct config *config, struct error *err);
+
+/**
+ * config_finish_numa - whether the nodes fit together
+ * @config: every option is read; gets the distances that were not given
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL for a hole in the numbers, and what is in no node.
+ */
+int config_finish_numa(struct config *config, struct error *err);
 
 /**
  * config_finish_lines - who gets standard input and output

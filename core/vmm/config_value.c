@@ -176,7 +176,8 @@ int config_pairs_refuse(const struct config_pairs *pairs, unsigned key, struct e
 	return -EINVAL;
 }
 
-int config_value_unsigned(const char *text, unsigned max, unsigned *out, struct error *err)
+int config_value_unsigned(const char *text, unsigned min, unsigned max, unsigned *out,
+			  struct error *err)
 {
 	const char *digits = text + (*text == '-');
 	uint64_t v = 0;
@@ -192,25 +193,49 @@ int config_value_unsigned(const char *text, unsigned max, unsigned *out, struct 
 			if (v > max)
 				v = (uint64_t)max + 1;
 		}
-		if (v && v <= max) {
+		if (v >= min && v <= max) {
 			*out = (unsigned)v;
 			return 0;
 		}
-		error_reason(err, "%s is %s", text, v ? "too many" : "too few");
+		error_reason(err, "%s is too %s", text, v < min ? "small" : "large");
 	}
-	error_remedy(err, "give a number from 1 to %u", max);
+	error_remedy(err, "give a number from %u to %u", min, max);
 	return -EINVAL;
 }
 
-int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned max,
-			  unsigned *out, struct error *err)
+int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned min,
+			  unsigned max, unsigned *out, struct error *err)
 {
 	struct error why = { .code = -EINVAL };
 
-	if (!pairs->value[key] || !config_value_unsigned(pairs->value[key], max, out, &why))
+	if (!pairs->value[key] || !config_value_unsigned(pairs->value[key], min, max, out, &why))
 		return 0;
 	config_pairs_refuse(pairs, key, err, "%s", why.reason);
 	return error_remedy(err, "%s", why.remedy);
+}
+
+int config_pairs_word(const struct config_pairs *pairs, unsigned key, const char *const *words,
+		      unsigned nr, unsigned *out, struct error *err)
+{
+	const char *text = pairs->value[key], *nearest;
+	char list[128] = "";
+
+	for (unsigned i = 0; text && i < nr; i++) {
+		size_t used = strlen(list);
+
+		if (!strcmp(text, words[i])) {
+			*out = i;
+			return 0;
+		}
+		snprintf(list + used, sizeof(list) - used, "%s%s", used ? ", " : "", words[i]);
+	}
+	if (!text)
+		return 0;
+	config_pairs_refuse(pairs, key, err, "\"%s\" is unknown", text);
+	nearest = error_nearest(text, words, nr);
+	if (nearest)
+		return error_remedy(err, "did you mean %s?", nearest);
+	return error_remedy(err, "use one of %s", list);
 }
 
 static const char *parse_size(const char *text, uint64_t *out)
@@ -238,8 +263,6 @@ static const char *parse_size(const char *text, uint64_t *out)
 		shift = 10 * (unsigned)(suffix - suffixes + 1);
 	if (v > UINT64_MAX >> shift)
 		return "does not fit into 64 bits";
-	if (!v)
-		return "is nothing";
 	*out = v << shift;
 	return NULL;
 }

@@ -9,6 +9,7 @@
 #ifndef CORE_VMM_CONFIG_VALUE_H
 #define CORE_VMM_CONFIG_VALUE_H
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -69,14 +70,29 @@ int config_pairs_refuse(const struct config_pairs *pairs, unsigned key, struct e
  * config_pairs_unsigned - a key's value as a decimal number
  * @pairs: parsed
  * @key: index into the key set
- * @max: the least value is 1, this the greatest
+ * @min: the least value
+ * @max: the greatest value
  * @out: untouched when the key was not given, and on failure
  * @err: not NULL; filled on failure
  *
  * Return: 0; -EINVAL.
  */
-int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned max,
-			  unsigned *out, struct error *err);
+int config_pairs_unsigned(const struct config_pairs *pairs, unsigned key, unsigned min,
+			  unsigned max, unsigned *out, struct error *err);
+
+/**
+ * config_pairs_word - a key's value as one of a few words
+ * @pairs: parsed
+ * @key: index into the key set
+ * @words: the @nr words
+ * @nr: their number
+ * @out: receives an index into @words; untouched when the key was not given, and on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_pairs_word(const struct config_pairs *pairs, unsigned key, const char *const *words,
+		      unsigned nr, unsigned *out, struct error *err);
 
 struct config_affinity; /* config.h */
 
@@ -95,13 +111,52 @@ int config_pairs_affinity(const struct config_pairs *pairs, unsigned key, unsign
 			  struct config_affinity **out, unsigned *nr, struct error *err);
 
 /**
+ * config_check_affinity - whether what is to run on some CPUs is there
+ * @pairs: parsed
+ * @key: index into the key set
+ * @list: from config_pairs_affinity()
+ * @nr: its length
+ * @boot: how many vCPUs there are, and as many rings
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_check_affinity(const struct config_pairs *pairs, unsigned key,
+			  const struct config_affinity *list, unsigned nr, unsigned boot,
+			  struct error *err);
+
+/**
+ * config_pairs_cpus - a key's value as "[0-3,5]", or "0-3"
+ * @pairs: parsed
+ * @key: index into the key set
+ * @out: receives the set; untouched when the key was not given, and on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_pairs_cpus(const struct config_pairs *pairs, unsigned key, cpu_set_t *out,
+		      struct error *err);
+
+/**
+ * config_pairs_distances - a key's value as "[1@20,2@30]", or "1@20"
+ * @pairs: parsed
+ * @key: index into the key set
+ * @distance: of CONFIG_MAX_NODES, all 0: receives 10 to 255 at the index of each node named
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_pairs_distances(const struct config_pairs *pairs, unsigned key, unsigned *distance,
+			   struct error *err);
+
+/**
  * config_pairs_size - a key's value as bytes: digits, then K, M, G or T for powers of 1,024
  * @pairs: parsed
  * @key: index into the key set
  * @out: untouched when the key was not given, and on failure
  * @err: not NULL; filled on failure
  *
- * Return: 0; -EINVAL for anything else, 0 and what 64 bits cannot hold included.
+ * Return: 0; -EINVAL for anything else, what 64 bits cannot hold included.
  */
 int config_pairs_size(const struct config_pairs *pairs, unsigned key, uint64_t *out,
 		      struct error *err);
@@ -121,12 +176,14 @@ int config_pairs_toggle(const struct config_pairs *pairs, unsigned key, bool *ou
 /**
  * config_value_unsigned - a decimal number on its own
  * @text: digits only
- * @max: the least value is 1, this the greatest
+ * @min: the least value
+ * @max: the greatest value
  * @out: untouched on failure
  * @err: not NULL; gets the reason only, so error_set() must have been called or follow
  *
  * Return: 0; -EINVAL.
  */
-int config_value_unsigned(const char *text, unsigned max, unsigned *out, struct error *err);
+int config_value_unsigned(const char *text, unsigned min, unsigned max, unsigned *out,
+			  struct error *err);
 
 #endif

@@ -60,10 +60,37 @@ static uint64_t available_memory(void)
 	return kib * KIB;
 }
 
-/* Without devices the guest's memory is the host's to overcommit; with devices all of it is pinned at once. */
+/* Of ordinary pages that nothing says the node of; the plan has looked at all others. */
+static uint64_t unplanned_memory(const struct machine *machine)
+{
+	const struct config *config = machine->config;
+	uint64_t size = 0;
+
+	if (!config->nr_zones)
+		return config->memory.backing.hugepages || machine->plan.zone[0].node >= 0
+			       ? 0
+			       : config->memory.size;
+	for (unsigned i = 0; i < config->nr_zones; i++) {
+		if (!config->zone[i].backing.hugepages && !config->zone[i].file &&
+		    machine->plan.zone[i].node < 0)
+			size += config->zone[i].size;
+	}
+	return size;
+}
+
+/* Else the guest's memory is the host's to overcommit. */
+static bool is_needed_at_once(const struct config *config)
+{
+	bool any = config->nr_devices || config->memory.backing.prefault;
+
+	for (unsigned i = 0; i < config->nr_zones; i++)
+		any |= config->zone[i].backing.prefault;
+	return any;
+}
+
 static int check_memory(const struct machine *machine, struct error *err)
 {
-	uint64_t need = machine->config->memory.size;
+	uint64_t need = unplanned_memory(machine);
 	struct sysinfo info;
 	uint64_t have;
 
@@ -77,82 +104,22 @@ static int check_memory(const struct machine *machine, struct error *err)
 			     (unsigned long long)(have / MIB));
 		return error_remedy(err, "ask for less than that; the host needs some itself");
 	}
-	have = machine->config->nr_devices ? available_memory() : UINT64_MAX;
+	have = is_needed_at_once(machine->config) ? available_memory() : UINT64_MAX;
 	if (need <= have)
 		return 0;
 	error_set(err, -ENOMEM, "option --memory: size=%lluM", (unsigned long long)(need / MIB));
-	error_reason(err, "devices need it pinned, and the host has %llu MiB available",
+	error_reason(err, "%s, and the host has %llu MiB available",
+		     machine->config->nr_devices ? "devices need it pinned"
+						 : "prefault=on needs it now",
 		     (unsigned long long)(have / MIB));
 	return error_remedy(err, "ask for less, or free memory on the host");
 }
 
 static int init_memory(struct machine *machine, struct error *err)
 {
-	struct guest_mem_config config = {
-		.size = machine->config->memory.size,
-		.thp = machine->config->memory.thp,
-	};
-	int r = guest_mem_init(&machine->mem, &config, err);
+	int r = machine_map_memory(machine, err);
 
 	return r ? r : machine_start_load(machine, err);
-}
-
-/* Four-level page tables, the guest's or the host's, reach no further whatever CPUID says. */
-#define MEM64_MAX_BITS 46
-
-/* The third quarter of the guest's physical address space, clear of RAM and of AMD's reserved top. */
-static void place_mem64(struct machine *machine, unsigned phys_bits)
-{
-	unsigned bits = phys_bits < MEM64_MAX_BITS ? phys_bits : MEM64_MAX_BITS;
-	uint64_t space = 1ULL << bits;
-	uint64_t ram_end = GUEST_HIGH_START + machine->mem.size;
-
-	machine->pci_mem64_base = space / 2;
-	machine->pci_mem64_size = space / 4;
-	if (bits <= 36 || ram_end > machine->pci_mem64_base)
-		machine->pci_mem64_base = machine->pci_mem64_size = 0;
-}
-
-static int init_pci(struct machine *machine, unsigned phys_bits, struct error *err)
-{
-	struct pci_bus_config config = {
-		.io = { LAYOUT_PORT_IO_WINDOW, LAYOUT_PORT_IO_WINDOW_SIZE },
-		.mem32 = { LAYOUT_MMIO32, LAYOUT_MMIO32_SIZE },
-	};
-	int r;
-
-	place_mem64(machine, phys_bits);
-	config.mem64 = (struct pci_window){ machine->pci_mem64_base, machine->pci_mem64_size };
-	r = pci_bus_init(&machine->pci, &config);
-	return r ? error_set(err, r, "PCI bus") : 0;
-}
-
-static void init_topology(struct machine *machine)
-{
-	const struct config_topology *t = &machine->config->cpus.topology;
-
-	machine->topology = (struct cpuid_topology){ 1, machine->config->cpus.boot, 1, 1 };
-	if (t->packages)
-		machine->topology = (struct cpuid_topology){ t->threads_per_core, t->cores_per_die,
-							     t->dies_per_package, t->packages };
-}
-
-static int init_apic_ids(struct machine *machine, struct error *err)
-{
-	unsigned nr = machine->config->cpus.boot;
-
-	init_topology(machine);
-	machine->apic_ids = calloc(nr, sizeof(*machine->apic_ids));
-	if (!machine->apic_ids)
-		return error_set(err, -ENOMEM, "vCPUs");
-	for (unsigned i = 0; i < nr; i++)
-		machine->apic_ids[i] = cpuid_apic_id(&machine->topology, i);
-	if (machine->apic_ids[nr - 1] < 255)
-		return 0;
-	error_set(err, -EINVAL, "option --cpus: topology");
-	error_reason(err, "its APIC ids go up to %u, interrupts reach 254 at most",
-		     machine->apic_ids[nr - 1]);
-	return error_remedy(err, "use counts that are powers of two, or fewer CPUs");
 }
 
 static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error *err)
@@ -165,9 +132,11 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 	if (!machine->vcpu || !machine->ring_thread || !machine->pin)
 		return error_set(err, -ENOMEM, "vCPUs");
 	for (unsigned i = 0; i < nr; i++) {
-		int r = vcpu_init(&machine->vcpu[i], &machine->vm, i, &machine->topology, cpuid,
-				  machine_vcpu_stopped, machine, err);
+		int r = machine_go_to_vcpu(machine, i, err);
 
+		if (!r)
+			r = vcpu_init(&machine->vcpu[i], &machine->vm, i, &machine->topology, cpuid,
+				      machine_vcpu_stopped, machine, err);
 		if (!r) {
 			machine->nr_vcpus++;
 			r = ring_thread_start(&machine->ring_thread[i], i,
@@ -182,6 +151,8 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 
 		if (!r)
 			r = vcpu_start(&machine->vcpu[i], err);
+		if (!r)
+			r = machine_pin_vcpu(machine, i, err);
 		if (r)
 			return r;
 	}
@@ -193,6 +164,8 @@ static int init_cpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct e
 {
 	int r = init_vcpus(machine, cpuid, err);
 
+	if (!r)
+		r = machine_come_back(machine, err);
 	if (r)
 		return r;
 	for (unsigned i = 0; i < MACHINE_NR_IRQCHIPS && !r; i++) {
@@ -226,15 +199,16 @@ static int init_board(struct machine *machine, struct error *err)
 static int check_input(struct machine *machine, struct error *err)
 {
 	const struct config *config = machine->config;
-	int r = check_memory(machine, err);
+	int r = boot_init(&machine->boot, config->kernel, config->initramfs, config->cmdline, err);
 
 	if (!r)
-		r = boot_init(&machine->boot, config->kernel, config->initramfs, config->cmdline,
-			      err);
-	if (!r)
-		r = init_apic_ids(machine, err);
+		r = machine_init_topology(machine, err);
 	if (!r)
 		r = machine_find_devices(machine, err);
+	if (!r)
+		r = machine_plan(machine, err);
+	if (!r)
+		r = check_memory(machine, err);
 	if (!r && config->nr_devices)
 		r = vfio_memlock_check(config->memory.size, err);
 	return r;
@@ -245,7 +219,7 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	int r = vm_add_ram(&machine->vm, &machine->mem, err);
 
 	if (!r)
-		r = init_pci(machine, cpuid_phys_bits(cpuid), err);
+		r = machine_init_pci(machine, cpuid_phys_bits(cpuid), err);
 	if (!r)
 		r = machine_add_devices(machine, err);
 	if (!r)
@@ -253,11 +227,13 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	if (!r)
 		log_debug("start-up: vCPUs and rings created");
 	if (!r)
+		r = machine_populate(machine, err);
+	if (!r)
 		r = machine_add_virtio(machine, err);
 	if (!r)
 		r = init_board(machine, err);
 	if (!r)
-		r = pci_bus_assign(&machine->pci, err);
+		r = machine_assign_pci(machine, err);
 	if (!r)
 		r = machine_finish_load(machine, err);
 	return r ? r : machine_enter(machine, err);
@@ -272,9 +248,13 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	if (!machine)
 		return error_set(err, -ENOMEM, "machine");
 	machine->config = config;
-	machine->signal_fd = -1;
+	machine->signal_fd = machine->claim.fd = -1;
 	machine->request_work.run = machine_request_work;
 	r = check_input(machine, err);
+	if (!r)
+		machine_log_plan(machine);
+	if (!r)
+		r = machine_follow_plan(machine, err);
 	if (!r)
 		r = block_signals(machine, err);
 	if (!r)
@@ -297,6 +277,22 @@ int machine_create(const struct config *config, struct machine **out, struct err
 		machine_free(machine);
 	else
 		*out = machine;
+	return r;
+}
+
+int machine_explain(const struct config *config, FILE *out, struct error *err)
+{
+	struct machine *machine = calloc(1, sizeof(*machine));
+	int r;
+
+	if (!machine)
+		return error_set(err, -ENOMEM, "machine");
+	machine->config = config;
+	machine->signal_fd = machine->claim.fd = -1;
+	r = check_input(machine, err);
+	if (!r)
+		fputs(machine->plan.text, out);
+	machine_free(machine);
 	return r;
 }
 
@@ -323,7 +319,7 @@ void machine_free(struct machine *machine)
 		return;
 	stop_threads(machine);
 	serial_destroy(&machine->serial);
-	pci_bus_destroy(&machine->pci);
+	machine_destroy_pci(machine);
 	machine_free_virtio(machine);
 	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
 		vfio_pci_free(machine->device[i]);
@@ -335,6 +331,11 @@ void machine_free(struct machine *machine)
 	free(machine->vcpu);
 	free(machine->ring_thread);
 	free(machine->pin);
+	free(machine->pci);
+	free(machine->numa);
+	free(machine->host_topology);
+	placement_destroy(&machine->plan);
+	claim_close(&machine->claim);
 	free(machine->taker);
 	free(machine->apic_ids);
 	guest_mem_destroy(&machine->mem);

@@ -9,6 +9,8 @@
 #ifndef CORE_VMM_MACHINE_H
 #define CORE_VMM_MACHINE_H
 
+#include <stdio.h>
+
 #include "core/base/error.h"
 #include "core/vmm/config.h"
 
@@ -23,6 +25,16 @@ struct machine;
  * Blocks the signals that end a VM; machine_run() takes them from a signalfd. Return: 0; -errno.
  */
 int machine_create(const struct config *config, struct machine **out, struct error *err);
+
+/**
+ * machine_explain - check everything that machine_create() checks first, and say where everything would be
+ * @config: what would be run
+ * @out: receives the plan, a line for each resource
+ * @err: filled on failure
+ *
+ * Changes nothing on the host. Main thread. Return: 0; -errno.
+ */
+int machine_explain(const struct config *config, FILE *out, struct error *err);
 
 /**
  * machine_run - run the guest

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/acpi/acpi.h"
 #include "core/base/bits.h"
 #include "core/kvm/layout.h"
 #include "core/vmm/machine_internal.h"
@@ -49,18 +48,18 @@ static void reset_port(void *opaque, uint8_t value)
 int machine_add_ports(struct machine *machine, struct error *err)
 {
 	const struct iobus_region ports[] = {
-		{ LAYOUT_PORT_PCI_ADDRESS, 8, &pci_port_ops, &machine->pci, "pci" },
+		{ LAYOUT_PORT_PCI_ADDRESS, 8, &pci_port_ops, machine->pci, "pci" },
 		{ LAYOUT_PORT_SLEEP_CONTROL, 2, &sleep_ops, machine, "sleep" },
 		{ I8042_COMMAND_PORT, 1, &i8042_ops, machine, "i8042" },
 		{ LAYOUT_PORT_COM1, 8, &serial_ops, &machine->serial, "serial" },
 	};
-	const struct iobus_region ecam = { LAYOUT_ECAM, LAYOUT_ECAM_SIZE, &pci_ecam_ops,
-					   &machine->pci, "ecam" };
+	const struct iobus_region ecam = { LAYOUT_ECAM, machine->nr_pci_buses * LAYOUT_ECAM_SIZE,
+					   &pci_ecam_ops, machine->pci, "ecam" };
 	size_t nr = ARRAY_SIZE(ports) - (machine->config->serial.mode == LINE_OFF);
 	int r;
 
-	machine->pci.reset_port_write = reset_port;
-	machine->pci.reset_port_opaque = machine;
+	machine->pci->reset_port_write = reset_port;
+	machine->pci->reset_port_opaque = machine;
 	for (size_t i = 0; i < nr; i++) {
 		r = iobus_add(&machine->vm.pio, &ports[i]);
 		if (r)
@@ -87,10 +86,6 @@ static struct acpi_machine describe(const struct machine *machine)
 		.ioapic_addr = LAYOUT_IOAPIC,
 		.lapic_addr = LAYOUT_LAPIC,
 		.ecam_base = LAYOUT_ECAM,
-		.ecam_last_bus = 0,
-		.pci_io = { LAYOUT_PORT_IO_WINDOW, LAYOUT_PORT_IO_WINDOW_SIZE },
-		.pci_mem32 = { LAYOUT_MMIO32, LAYOUT_MMIO32_SIZE },
-		.pci_mem64 = { machine->pci_mem64_base, machine->pci_mem64_size },
 		.intx_gsi = LAYOUT_GSI_PCI_INTX,
 		.sleep_control_port = LAYOUT_PORT_SLEEP_CONTROL,
 		.sleep_status_port = LAYOUT_PORT_SLEEP_STATUS,
@@ -120,6 +115,8 @@ int machine_enter(struct machine *machine, struct error *err)
 	if (!tables || !code)
 		return error_set(err, -EFAULT, "ACPI tables");
 	memcpy(code, reset_code, sizeof(reset_code));
+	machine_describe_pci(machine, &acpi);
+	machine_describe_numa(machine, &acpi.numa);
 	r = acpi_build(&acpi, LAYOUT_ACPI, tables, LAYOUT_ACPI_SIZE, &used, err);
 	return r ? r : vcpu_set_entry(&machine->vcpu[0], &machine->loader.entry, err);
 }

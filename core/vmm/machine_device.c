@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,17 +61,18 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 
 	if (r)
 		return r;
-	r = pci_bus_add(&machine->pci, &vp->pci, -1, err);
+	r = pci_bus_add(machine_bus_of(machine, i), &vp->pci, -1, err);
 	if (r) {
 		vfio_pci_free(vp);
 		return r;
 	}
 	machine->device[i] = vp;
-	log_info("device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:00:%02x.0, %u MSI-X "
-		 "vectors, reset %s",
-		 vp->id, host->bdf, host->group, host->node, vp->pci.slot,
-		 vp->msix.present ? vp->msix.guest.nr_vectors : 0,
-		 vp->device.can_reset ? "yes" : "no");
+	log_info(
+		"device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:%02x:%02x.0, %u MSI-X "
+		"vectors, reset %s",
+		vp->id, host->bdf, host->group, host->node, vp->pci.bus->number, vp->pci.slot,
+		vp->msix.present ? vp->msix.guest.nr_vectors : 0,
+		vp->device.can_reset ? "yes" : "no");
 	return 0;
 }
 
@@ -107,6 +109,33 @@ static void dma_finished(void *opaque)
 	ring_post(&machine->ring, &machine->dma_work);
 }
 
+/* "4 KiB, 2 MiB, 1 GiB" */
+static void format_page_sizes(uint64_t sizes, char *text, size_t room)
+{
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
+	size_t used = 0;
+
+	*text = '\0';
+	for (unsigned bit = 0; bit < 50 && used < room; bit++) {
+		if (sizes & 1ULL << bit)
+			used += (size_t)snprintf(text + used, room - used, "%s%u %s",
+						 used ? ", " : "", 1U << bit % 10, unit[bit / 10]);
+	}
+}
+
+static void log_map(const struct machine *machine)
+{
+	const struct vfio_dma *dma = &machine->dma;
+	char sizes[128];
+
+	format_page_sizes(vfio_ioas_page_sizes(dma->ioas), sizes, sizeof(sizes));
+	log_info(
+		"guest memory: %llu MiB mapped for DMA in %llu ms by %u calls; the IOMMU has pages of %s",
+		(unsigned long long)(machine->mem.size / MIB),
+		(unsigned long long)(dma->map_ns / 1000000), machine->ioas.nr_map_calls,
+		*sizes ? sizes : "unknown size");
+}
+
 static void dma_work(struct ring_work *work)
 {
 	struct machine *machine = container_of(work, struct machine, dma_work);
@@ -117,11 +146,10 @@ static void dma_work(struct ring_work *work)
 		ring_stop(&machine->ring);
 		return;
 	}
-	log_info(
-		"guest memory: %llu MiB populated in %llu ms, mapped for DMA in %llu ms by %u calls",
-		(unsigned long long)(machine->mem.size / MIB),
-		(unsigned long long)(dma->populate_ns / 1000000),
-		(unsigned long long)(dma->map_ns / 1000000), machine->ioas.nr_map_calls);
+	log_map(machine);
+	/* Unless that was done before the guest started. */
+	if (!machine->populate.start_ns)
+		machine_report_memory(machine, dma->populate_ns);
 	machine_register_memory(machine);
 	if (machine_waits_for_dma(machine))
 		machine_resume(machine);

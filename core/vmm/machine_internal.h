@@ -12,6 +12,7 @@
 #include <sys/signalfd.h>
 #include <linux/kvm.h>
 
+#include "core/acpi/acpi.h"
 #include "core/boot/boot.h"
 #include "core/kvm/guest_mem.h"
 #include "core/kvm/vcpu.h"
@@ -25,6 +26,9 @@
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
 #include "io/virtio/pci.h"
+#include "numa/claim.h"
+#include "numa/placement.h"
+#include "numa/topology.h"
 #include "vfio/dma.h"
 #include "vfio/host.h"
 #include "vfio/ioas.h"
@@ -48,7 +52,23 @@ struct machine_loader {
 	struct error error;
 };
 
-/** Where a ring's thread was told to run. */
+/** Populating guest memory before the guest starts. */
+struct machine_populate {
+	bool cancel; /* atomic */
+	bool has_bar;
+	uint64_t start_ns; /* 0: that is not wanted */
+	uint64_t next_line_ns;
+};
+
+/** What the guest is told of its nodes; the arrays behind a struct acpi_numa. */
+struct machine_numa {
+	uint32_t cpu_domain[CONFIG_MAX_CPUS];
+	uint16_t place[CONFIG_MAX_CPUS]; /* of each vCPU in the CPUs' topology */
+	struct acpi_memory memory[CONFIG_MAX_ZONES * GUEST_ZONE_MAX_PARTS];
+	uint8_t distance[CONFIG_MAX_NODES * CONFIG_MAX_NODES];
+};
+
+/** Where a ring's thread was told to run by a disk's queue_affinity. */
 struct machine_pin {
 	bool is_set;
 	cpu_set_t cpus;
@@ -65,10 +85,18 @@ struct machine_taker {
 
 struct machine {
 	const struct config *config;
-	struct ring ring; /* main */
+	struct ring ring;		/* main */
+	cpu_set_t allowed;		/* CPUs that torc was started with */
+	struct topology *host_topology; /* of the host; NULL when nothing is to be placed */
+	struct placement_plan plan;
+	struct claim claim;
+	cpu_set_t zone_cpus[CONFIG_MAX_ZONES]; /* where each zone is populated */
+	struct machine_populate populate;
+	struct machine_numa *numa;
 	struct vm vm;
 	struct guest_mem mem;
-	struct pci_bus pci;
+	struct pci_bus *pci;
+	unsigned nr_pci_buses; /* initialised so far */
 	struct boot boot;
 	struct machine_loader loader;
 	struct serial serial;
@@ -105,7 +133,6 @@ struct machine {
 	struct ring_work request_work;
 	uint64_t last_fault_ns;
 	struct error error; /* why machine_run() fails */
-	uint64_t pci_mem64_base, pci_mem64_size;
 };
 
 /**
@@ -217,6 +244,155 @@ int machine_add_ports(struct machine *machine, struct error *err);
 void machine_announce_pty(const char *name, const char *path);
 
 /**
+ * machine_plan - decide where everything goes
+ * @machine: devices found; gets its topology and plan
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what topology_read() and placement_make() return.
+ */
+int machine_plan(struct machine *machine, struct error *err);
+
+/**
+ * machine_log_plan - tell the user
+ * @machine: with a plan
+ */
+void machine_log_plan(const struct machine *machine);
+
+/**
+ * machine_follow_plan - go to where torc is to run; threads started from now on do too
+ * @machine: with a plan
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what affinity_set() returns.
+ */
+int machine_follow_plan(struct machine *machine, struct error *err);
+
+/**
+ * machine_go_to_vcpu - go to where a vCPU's ring is to run, to make them there
+ * @machine: with a plan
+ * @i: index of the vCPU
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what affinity_set() returns.
+ */
+int machine_go_to_vcpu(struct machine *machine, unsigned i, struct error *err);
+
+/**
+ * machine_come_back - go back to where machine_follow_plan() went
+ * @machine: with a plan
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what affinity_set() returns.
+ */
+int machine_come_back(struct machine *machine, struct error *err);
+
+/**
+ * machine_pin_vcpu - put the threads of a vCPU and its ring where they are to run
+ * @machine: both threads are started
+ * @i: index of the vCPU
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what affinity_set() returns.
+ */
+int machine_pin_vcpu(struct machine *machine, unsigned i, struct error *err);
+
+/**
+ * machine_map_memory - map guest memory as configured and planned
+ * @machine: with a plan
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what guest_mem_init() returns.
+ */
+int machine_map_memory(struct machine *machine, struct error *err);
+
+/**
+ * machine_populate - populate memory that is to be there before the guest runs
+ * @machine: memory is mapped, signals are blocked, no terminal is in raw mode yet
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; -ECANCELED a signal came; what guest_mem_populate() returns.
+ */
+int machine_populate(struct machine *machine, struct error *err);
+
+/**
+ * machine_report_memory - log how long populating took and on which nodes guest memory is
+ * @machine: populated
+ * @took_ns: how long
+ */
+void machine_report_memory(const struct machine *machine, uint64_t took_ns);
+
+/**
+ * machine_init_topology - arrange the guest's CPUs, and give them APIC ids
+ * @machine: only its config is needed
+ * @err: filled on failure
+ *
+ * Return: 0; -ENOMEM; -EINVAL ids that interrupts do not reach.
+ */
+int machine_init_topology(struct machine *machine, struct error *err);
+
+/**
+ * machine_describe_numa - the guest's nodes for ACPI
+ * @machine: memory is mapped
+ * @numa: receives pointers into @machine
+ */
+void machine_describe_numa(struct machine *machine, struct acpi_numa *numa);
+
+/**
+ * machine_count_pci_buses - how many root buses the guest gets
+ * @machine: with a plan
+ *
+ * Return: at least 1.
+ */
+unsigned machine_count_pci_buses(const struct machine *machine);
+
+/**
+ * machine_init_pci - make the root buses
+ * @machine: memory is mapped, with a plan
+ * @phys_bits: width of the guest's physical addresses
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; -ENOMEM; what pci_bus_init() returns.
+ */
+int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *err);
+
+/**
+ * machine_bus_of - the root bus for a passed-through device; those of torc's own are on bus 0
+ * @machine: with its buses
+ * @i: index of the device
+ *
+ * Return: the bus of its node.
+ */
+struct pci_bus *machine_bus_of(struct machine *machine, unsigned i);
+
+/**
+ * machine_assign_pci - give every BAR an address
+ * @machine: all functions are on their buses
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what pci_bus_assign() returns.
+ */
+int machine_assign_pci(struct machine *machine, struct error *err);
+
+/**
+ * machine_reset_pci - reset configuration space of all functions
+ * @machine: no vCPU runs
+ */
+void machine_reset_pci(struct machine *machine);
+
+/**
+ * machine_destroy_pci - unmap all BARs and destroy the buses
+ * @machine: no vCPU runs
+ */
+void machine_destroy_pci(struct machine *machine);
+
+/**
+ * machine_describe_pci - the root buses for ACPI
+ * @machine: with its buses
+ * @acpi: receives them
+ */
+void machine_describe_pci(const struct machine *machine, struct acpi_machine *acpi);
+
+/**
  * machine_find_devices - check every --device before anything is changed
  * @machine: only its config is needed
  * @err: filled on failure
@@ -261,9 +437,10 @@ int machine_start_dma(struct machine *machine, struct error *err);
 
 /**
  * machine_register_memory - have the rings use registered guest memory, in the background
- * @machine: its memory is populated and pinned
+ * @machine: its memory is populated and pinned, or there are no devices
  *
- * Without effect where no disk has direct I/O, or the kernel is older than 6.12. Main thread, once.
+ * Without effect where no disk has direct I/O, not all memory is populated, or the kernel is older than 6.12. Main
+ * thread, once.
  */
 void machine_register_memory(struct machine *machine);
 

@@ -5,10 +5,10 @@
 
 int machine_reload(struct machine *machine, struct error *err)
 {
-	static const struct boot_machine boot = {
+	const struct boot_machine boot = {
 		.rsdp = LAYOUT_ACPI,
 		.ecam_base = LAYOUT_ECAM,
-		.ecam_size = LAYOUT_ECAM_SIZE,
+		.ecam_size = machine_count_pci_buses(machine) * LAYOUT_ECAM_SIZE,
 	};
 
 	return boot_load(&machine->boot, &machine->mem, &boot, &machine->loader.entry, err);

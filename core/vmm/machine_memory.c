@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Guest memory as registered buffers of the rings. That pins it, so it is done where it is pinned anyway: for a
- * passed-through device, once its pages are there. A thread of its own registers, as that may take seconds.
+ * Guest memory as registered buffers of the rings. That pins it, so it is done where all of it is there anyway: for a
+ * passed-through device, or because the user wants it populated. A thread of its own registers, as that may take seconds.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,11 +16,13 @@
 static bool is_wanted(const struct machine *machine)
 {
 	const struct config *config = machine->config;
-	bool direct = false;
+	bool direct = false, populated = machine->mem.is_populated;
 
 	for (unsigned i = 0; i < config->nr_disks; i++)
 		direct |= config->disk[i].direct;
-	return direct && machine->nr_ring_threads && machine->ring.can_take_memory;
+	for (unsigned i = 0; i < machine->mem.nr_zones; i++)
+		populated &= machine->mem.zone[i].config.populate;
+	return direct && populated && machine->nr_ring_threads && machine->ring.can_take_memory;
 }
 
 static void take(struct ring_work *work)

@@ -67,7 +67,7 @@ static int reset(struct machine *machine)
 	int r;
 
 	pause_all(machine);
-	pci_bus_reset(&machine->pci);
+	machine_reset_pci(machine);
 	for (unsigned i = 0; i < machine->config->nr_devices; i++)
 		vfio_pci_reset(machine->device[i]);
 	machine_reset_virtio(machine);
@@ -200,6 +200,8 @@ int machine_run(struct machine *machine, struct error *err)
 	if (!machine_waits_for_dma(machine))
 		machine_resume(machine);
 	r = machine_start_dma(machine, &machine->error);
+	if (!machine->config->nr_devices)
+		machine_register_memory(machine);
 	if (!r)
 		r = ring_run(&machine->ring);
 	/* A vCPU may wait for the DMA map. */

@@ -14,7 +14,7 @@
 /* Queues in groups of @per_ring go round the rings. */
 static int add(struct machine *machine, struct virtio_pci *vp, unsigned per_ring, struct error *err)
 {
-	int r = pci_bus_add(&machine->pci, &vp->pci, -1, err);
+	int r = pci_bus_add(machine->pci, &vp->pci, -1, err);
 
 	if (r) {
 		virtio_pci_free(vp);
@@ -43,7 +43,7 @@ static int pin_ring(struct machine *machine, unsigned i, const cpu_set_t *cpus, 
 				    machine->nr_ring_threads);
 	}
 	*pin = (struct machine_pin){ .is_set = true, .cpus = *cpus };
-	return affinity_set(machine->ring_thread[i].thread, cpus, err);
+	return affinity_set(machine->ring_thread[i].thread, cpus, &machine->allowed, err);
 }
 
 static int pin_queues(struct machine *machine, const struct config_disk *disk, unsigned nr_queues,

@@ -78,8 +78,9 @@ static int run(const struct config *config)
 		return exit_status(&err);
 	catch_fatal_signals();
 	raise_descriptor_limit();
-	r = machine_create(config, &machine, &err);
-	if (!r)
+	r = config->dry_run ? machine_explain(config, stdout, &err)
+			    : machine_create(config, &machine, &err);
+	if (!r && machine)
 		r = machine_run(machine, &err);
 	/* First the terminal, then the message. */
 	machine_free(machine);

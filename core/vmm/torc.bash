@@ -3,8 +3,8 @@
 # Needs nothing but bash; source it, or install it as bash-completion's completions/torc.
 # shellcheck shell=bash
 
-_torc_options="--kernel --initramfs --cmdline --cpus --memory --disk --net --rng --device --serial --console --platform
-	--log-file --log-format -v -h --help -V --version"
+_torc_options="--kernel --initramfs --cmdline --cpus --memory --memory-zone --numa --disk --net --rng --device --serial
+	--console --platform --dry-run --log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
 _torc_files()
@@ -37,8 +37,24 @@ _torc_pairs()
 	last=${value##*,}
 	[[ $value == *,* ]] && done=${value%,*},
 	case $last in
-	thp=* | readonly=* | direct=* | vhost=*)
+	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=*)
 		_torc_match "$done${last%%=*}=" "${last#*=}" on off
+		return
+		;;
+	hugepage_size=*)
+		_torc_match "${done}hugepage_size=" "${last#*=}" 2M 1G
+		return
+		;;
+	numa=*)
+		_torc_match "${done}numa=" "${last#*=}" auto off strict
+		return
+		;;
+	ring_affinity=*)
+		_torc_match "${done}ring_affinity=" "${last#*=}" node sibling
+		return
+		;;
+	file=*)
+		_torc_files "${done}file=" "${last#*=}"
 		return
 		;;
 	path=*)
@@ -77,16 +93,22 @@ _torc_value()
 		_torc_files '' "$2"
 		;;
 	--cpus)
-		_torc_pairs "$2" boot= max= topology=
+		_torc_pairs "$2" boot= max= topology= affinity=
 		;;
 	--memory)
-		_torc_pairs "$2" size= thp=
+		_torc_pairs "$2" size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
+		;;
+	--memory-zone)
+		_torc_pairs "$2" id= size= host_numa_node= file= shared= mergeable= prefault= hugepages= hugepage_size= thp=
+		;;
+	--numa)
+		_torc_pairs "$2" guest_numa_id= cpus= memory_zones= distances=
 		;;
 	--disk)
 		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= queue_affinity= id=
 		;;
 	--platform)
-		_torc_pairs "$2" ring_poll_us=
+		_torc_pairs "$2" numa= ring_affinity= ring_poll_us=
 		;;
 	--net)
 		_torc_pairs "$2" tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
@@ -138,7 +160,8 @@ _torc()
 		_torc_match '' "$word" $_torc_options
 	elif [[ $previous == "$option" ]]; then
 		_torc_value "$option" "$word"
-	elif [[ $option == --device || $option == --disk || $option == --net ]]; then
+	elif [[ $option == --device || $option == --disk || $option == --net || $option == --memory-zone ||
+		$option == --numa ]]; then
 		_torc_value "$option" "$word"
 	fi
 	# Where no value is due, or a further one is optional, an option may come.

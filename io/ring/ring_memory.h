@@ -17,7 +17,7 @@
 
 struct ring;
 
-#define RING_MAX_REGIONS 4
+#define RING_MAX_REGIONS 17 /* as many as guest memory can have */
 
 struct ring_memory {
 	struct io_uring uring;

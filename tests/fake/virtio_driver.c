@@ -12,6 +12,7 @@
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"
+#include "tests/fake/memory.h"
 
 #define SLOT	    1
 #define BAR_ADDR    0xc0000000ULL
@@ -25,7 +26,7 @@
 
 int driver_init(struct driver *d)
 {
-	const struct guest_mem_config mem = { .size = DRIVER_MEMORY };
+	const struct guest_mem_config mem = ONE_ZONE(DRIVER_MEMORY);
 	const struct pci_bus_config bus = { .io = { 0xc000, 0x1000 }, .mem32 = { BAR_ADDR, MIB } };
 
 	memset(d, 0, sizeof(*d));

@@ -10,6 +10,7 @@
 #include "core/base/fd.h"
 #include "core/boot/boot.h"
 #include "core/kvm/layout.h"
+#include "tests/fake/memory.h"
 
 #define FD_PATH 32
 
@@ -33,7 +34,7 @@ static int file_new(const void *bytes, size_t size, char path[FD_PATH])
 
 static void load_twice(struct boot *boot)
 {
-	static const struct guest_mem_config config = { .size = 32 * MIB };
+	static const struct guest_mem_config config = ONE_ZONE(32 * MIB);
 	static const struct boot_machine machine = { .rsdp = LAYOUT_ACPI,
 						     .ecam_base = LAYOUT_ECAM,
 						     .ecam_size = LAYOUT_ECAM_SIZE };

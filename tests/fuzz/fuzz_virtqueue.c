@@ -6,6 +6,7 @@
 
 #include "core/base/bits.h"
 #include "io/virtio/queue.h"
+#include "tests/fake/memory.h"
 
 #define CHECK(x)                 \
 	do {                     \
@@ -66,7 +67,7 @@ static void serve(struct virtqueue *vq)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct guest_mem mem;
-	const struct guest_mem_config mem_config = { .size = MEMORY };
+	const struct guest_mem_config mem_config = ONE_ZONE(MEMORY);
 	struct virtqueue_config config = {
 		.desc = { AREAS },
 		.avail = { AREAS + AREA },

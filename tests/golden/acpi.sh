@@ -22,7 +22,7 @@ trap 'rm -rf "$dir"' EXIT
 
 fail() { # WHAT FILE_TO_SHOW
 	{
-		echo "not ok $cpus CPUs: $1"
+		echo "not ok $cpus CPUs${numa:+, two nodes}: $1"
 		sed 's/^/    /' "$2"
 	} >>failed
 }
@@ -32,7 +32,7 @@ complaints='Error|Warning|Exception|Invalid|Incorrect|Could not|Failed|failed|Fa
 
 check_tables() {
 	local t
-	for t in dsdt facp apic mcfg xsdt; do
+	for t in dsdt facp apic mcfg xsdt ${numa:+srat slit}; do
 		if ! iasl -d "$t.dat" >"$t.log" 2>&1; then
 			fail "iasl -d $t" "$t.log"
 		elif grep -E "$complaints" "$t.log" "$t.dsl" >"$t.found"; then
@@ -65,16 +65,57 @@ evaluate() {
 	done
 }
 
+# expect TABLE LINE...: the lines are fixed strings that the disassembly has to hold; runs of spaces count as one.
+expect() {
+	local table=$1 line
+	shift
+	tr -s ' ' <"$table.dsl" >"$table.lines"
+	for line in "$@"; do
+		if ! grep -qF "$line" "$table.lines"; then
+			fail "$table: no '$line'" "$table.lines"
+		fi
+	done
+}
+
+uuid='(5b 4d db 33 f7 1f 1c 40 96 57 74 41 c0 3d d7 66)' # of _OSC of a PCI root bus
+
+check_numa() {
+	expect srat 'Table Revision : 00000001' 'Proximity Domain Low(8) : 01' 'Base Address : 0000000040000000' \
+		'Address Length : 0000000080000000' 'Proximity Domain : 00000001'
+	if [ "$(grep -c ' Enabled : 1' srat.dsl)" -ne $((cpus + 3)) ]; then
+		fail "srat: not $cpus CPUs and 3 ranges of memory" srat.dsl
+	fi
+	expect slit 'Localities : 0000000000000002' 'Locality 0 : 0A 15' 'Locality 1 : 15 0A'
+	expect mcfg 'Base Address : 00000000E8000000' 'Start Bus Number : 00' 'End Bus Number : 01'
+	evaluate pxm0 'evaluate \_SB.PCI0._PXM' '[Integer] = 0000000000000001' &
+	evaluate bbn0 'evaluate \_SB.PCI0._BBN' '[Integer] = 0000000000000000' &
+	evaluate pxm1 'evaluate \_SB.P001._PXM' '[Integer] = 0000000000000000' &
+	evaluate bbn1 'evaluate \_SB.P001._BBN' '[Integer] = 0000000000000001' &
+	evaluate crs1 'evaluate \_SB.P001._CRS' '[Buffer] Length 6A' &
+	# Its bus number and three windows; the ports of configuration space are PCI0's.
+	evaluate windows1 'template \_SB.P001._CRS' 'Address Minimum : 0001' 'Address Minimum : 8000' \
+		'Address Minimum : D0000000' 'Address Minimum : 0000003000000000' '[04] EndTag' &
+	evaluate prt1 'evaluate \_SB.P001._PRT' '[Package] Contains 128 Elements' &
+	evaluate osc5 "evaluate \_SB.P001._OSC $uuid 1 3 (01 00 00 00 1f 01 00 00 ff 00 00 00)" \
+		'0000: 11 00 00 00 1F 01 00 00 30 00 00 00' &
+}
+
 # acpiexec sleeps for a second before it ends, hence all at once.
 check_objects() {
 	local osc='evaluate \_SB.PCI0._OSC'
-	local uuid='(5b 4d db 33 f7 1f 1c 40 96 57 74 41 c0 3d d7 66)'
+	local names=$((2 * cpus + 18))
+	local ends=(EFFF E7FFFFFF 0000004FFFFFFFFF) ecam_size=00100000
 	local other='(00 4d db 33 f7 1f 1c 40 96 57 74 41 c0 3d d7 66)'
 
+	if [ -n "$numa" ]; then
+		names=$((names + 10))
+		ends=(7FFF CFFFFFFF 0000002FFFFFFFFF)
+		ecam_size=00200000
+	fi
 	evaluate s5 'evaluate \_S5' '[Package] Contains 4 Elements' '[Integer] = 0000000000000005' &
 	evaluate crs 'evaluate \_SB.PCI0._CRS' '[Buffer] Length 72' &
-	evaluate windows 'template \_SB.PCI0._CRS' 'Address Maximum : EFFF' \
-		'Address Maximum : E7FFFFFF' 'Address Maximum : 0000004FFFFFFFFF' '[05] EndTag' &
+	evaluate windows 'template \_SB.PCI0._CRS' "Address Maximum : ${ends[0]}" \
+		"Address Maximum : ${ends[1]}" "Address Maximum : ${ends[2]}" '[05] EndTag' &
 	evaluate prt 'evaluate \_SB.PCI0._PRT' '[Package] Contains 128 Elements' \
 		'[Integer] = 00000000001FFFFF' '[Integer] = 0000000000000013' &
 	# A query for everything: all but the PCIe capability and LTR is masked, and said to be.
@@ -88,25 +129,27 @@ check_objects() {
 	evaluate osc4 "$osc $other 1 3 (00 00 00 00 1f 01 00 00 10 00 00 00)" \
 		'0000: 04 00 00 00 1F 01 00 00 10 00 00 00' &
 	evaluate sta 'evaluate \_SB.COM1._STA' '[Integer] = 000000000000000F' &
-	evaluate mbrd 'template \_SB.MBRD._CRS' 'Address : E8000000' '[03] EndTag' &
-	evaluate all 'test predefined' "Evaluated $((2 * cpus + 18)) predefined names" &
+	evaluate mbrd 'template \_SB.MBRD._CRS' 'Address : E8000000' "Address Length : $ecam_size" '[03] EndTag' &
+	evaluate all 'test predefined' "Evaluated $names predefined names" &
 	wait
 }
 
 status=0
-for cpus in 1 4 255; do
-	mkdir "$dir/$cpus" && cd "$dir/$cpus" || exit 1
-	if ! "$dump" . "$cpus" >dump.log 2>&1; then
+for machine in 1 4 255 '4 numa'; do
+	read -r cpus numa <<<"$machine"
+	mkdir "$dir/$machine" && cd "$dir/$machine" || exit 1
+	if ! "$dump" . "$cpus" ${numa:+"$numa"} >dump.log 2>&1; then
 		fail "$dump" dump.log
 	else
 		check_tables
+		[ -z "$numa" ] || check_numa
 		check_objects
 	fi
 	if [ -e failed ]; then
 		cat failed
 		status=1
 	else
-		echo "ok $cpus CPUs"
+		echo "ok $cpus CPUs${numa:+, two nodes}"
 	fi
 done
 exit $status

@@ -12,7 +12,7 @@ import sys
 
 VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
-KEYED = ("--cpus", "--memory", "--disk", "--net", "--device")
+KEYED = ("--cpus", "--memory", "--memory-zone", "--numa", "--disk", "--net", "--device", "--platform")
 
 
 def from_help(torc):

@@ -104,18 +104,35 @@ usage 'option twice' 'option --cpus' 'given twice' 'leave one of them out' --ker
 usage 'unknown key of --memory' 'option --memory: key sise' 'unknown' 'did you mean size?' --kernel "$bz" --memory sise=1G
 usage 'unknown key of --device' 'option --device: key paht' 'unknown' 'did you mean path?' --kernel "$bz" --device paht=/sys
 usage 'unknown key of --cpus' 'option --cpus: key bood' 'unknown' 'did you mean boot?' --kernel "$bz" --cpus bood=2
-usage 'unknown key unlike any' 'option --memory: key zzzzzz' 'unknown' 'it takes size=, thp=' --kernel "$bz" --memory zzzzzz=1
-usage 'key that is to come' 'option --memory: key hugepages' 'not supported yet' 'leave it out' \
-	--kernel "$bz" --memory size=1G,hugepages=on
+usage 'unknown key unlike any' 'option --memory: key zzzzzz' 'unknown' 'it takes size=, shared=' --kernel "$bz" --memory zzzzzz=1
+usage 'key that is to come' 'option --memory: key hotplug_size' 'not supported yet' 'leave it out' \
+	--kernel "$bz" --memory size=1G,hotplug_size=1G
+usage 'huge page size without huge pages' 'option --memory: key hugepage_size' 'without hugepages=on' 'add hugepages=on' \
+	--kernel "$bz" --memory size=1G,hugepage_size=2M
+usage 'size beside zones' 'option --memory: key size' 'beside --memory-zone' 'write size=0' \
+	--kernel "$bz" --memory size=1G --memory-zone id=mem0,size=1G
+usage 'two zones of one id' 'option --memory-zone: key id' 'mem0 is taken by the zone of 512 MiB' 'of its own' \
+	--kernel "$bz" --memory-zone id=mem0,size=512M id=mem0,size=1G
+usage 'node without zones' 'option --numa: value guest_numa_id=0,cpus=0' 'no --memory-zone' 'memory_zones=[mem0]' \
+	--kernel "$bz" --numa guest_numa_id=0,cpus=0
+usage 'vCPU in no node' 'option --numa: vCPU 1' 'in no node' 'add it to the cpus= of a node' \
+	--kernel "$bz" --cpus 2 --memory-zone id=mem0,size=512M --numa guest_numa_id=0,cpus=0,memory_zones=mem0
+usage 'node of a zone that is not there' 'option --numa: key memory_zones' 'there is no zone "mem1"' 'did you mean mem0?' \
+	--kernel "$bz" --memory-zone id=mem0,size=512M --numa guest_numa_id=0,cpus=0,memory_zones=mem1
+usage 'affinity of a vCPU that is not there' 'option --cpus: key affinity' '2 is not there' 'boot=3' \
+	--kernel "$bz" --cpus 2,affinity=[2@[0]]
+usage 'unknown policy' 'option --platform: key numa' '"atuo" is unknown' 'did you mean auto?' \
+	--kernel "$bz" --platform numa=atuo
+usage '--dry-run with a value' 'option --dry-run' 'takes no value' 'without the =' --kernel "$bz" --dry-run=yes
 usage 'device without path=' 'option --device: value /sys/bus/pci' 'not a key=value pair' 'write path=/sys/bus/pci' \
 	--kernel "$bz" --device /sys/bus/pci/devices/0000:00:00.0
 usage 'device twice by one path' 'option --device: key path' 'given twice' 'name each device once' \
 	--kernel "$bz" --device path=/sys/bus/pci/devices/0000:01:00.0 path=/sys/bus/pci/devices/0000:01:00.0/
-usage 'no vCPU' 'option --cpus: key boot' 'too few' 'from 1 to 255' --kernel "$bz" --cpus 0
-usage 'too many vCPUs' 'option --cpus: key boot' 'too many' 'from 1 to 255' --kernel "$bz" --cpus 256
+usage 'no vCPU' 'option --cpus: key boot' 'too small' 'from 1 to 255' --kernel "$bz" --cpus 0
+usage 'too many vCPUs' 'option --cpus: key boot' 'too large' 'from 1 to 255' --kernel "$bz" --cpus 256
 
 # Options and keys of Cloud Hypervisor that torc does not have yet.
-for option in fs api-socket firmware numa; do
+for option in fs api-socket firmware vsock; do
 	usage "--$option" "option --$option" 'not supported yet' 'leave it out' --kernel "$bz" --$option path=/tmp
 done
 
@@ -133,7 +150,7 @@ size 1.5G 'is not a whole number' 'followed by K, M, G or T'
 size -1G 'is negative' 'followed by K, M, G or T'
 size 99999999999999999999 'does not fit into 64 bits' 'followed by K, M, G or T'
 size 99999999999T 'does not fit into 64 bits' 'followed by K, M, G or T'
-size 0 'is nothing' 'followed by K, M, G or T'
+size 0 'less than 64 MiB' 'size=64M'
 size 1M 'less than 64 MiB' 'size=64M'
 size 65M 'not a multiple of 2 MiB' 'size=64M or size=66M'
 size 5000T 'more than x86-64 can address' 'less than the host has'

@@ -21,6 +21,7 @@
 #include "core/base/fd.h"
 #include "core/boot/boot.h"
 #include "core/kvm/layout.h"
+#include "tests/fake/memory.h"
 
 #define LOAD	(16 * MIB) /* where the images want to lie */
 #define FD_PATH 32
@@ -132,11 +133,23 @@ static inline void open_bytes(struct boot *boot, const void *bytes, size_t size)
  */
 static inline struct guest_mem mem_new(uint64_t size)
 {
-	const struct guest_mem_config config = { .size = size };
+	const struct guest_mem_config config = ONE_ZONE(size);
 	struct guest_mem mem;
 
 	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
 	return mem;
+}
+
+/**
+ * mem_add - one more region, of which nothing but its place may be used
+ * @mem: from mem_new(); to be destroyed with one region
+ * @gpa: above all other regions
+ * @size: bytes
+ */
+static inline void mem_add(struct guest_mem *mem, uint64_t gpa, uint64_t size)
+{
+	assert_true(mem->nr_regions < GUEST_MEM_MAX_REGIONS);
+	mem->region[mem->nr_regions++] = (struct guest_region){ { gpa }, size, NULL };
 }
 
 /**

@@ -49,16 +49,22 @@ expect "files for --kernel" "torc --kernel $scratch/files/vm" \
 expect "directories with a slash" "torc --initramfs $scratch/files/i" "$scratch/files/images/"
 expect "files after =" "torc --log-file=$scratch/files/vmlinuz" "$scratch/files/vmlinuz"
 
-expect "keys of --cpus" "torc --cpus " boot= max= topology=
+expect "keys of --cpus" "torc --cpus " boot= max= topology= affinity=
 expect "a key begun" "torc --cpus t" topology=
-expect "keys of --memory" "torc --memory " size= thp=
-expect "keys not given yet" "torc --memory size=1G," 1G,thp=
-expect "no key twice" "torc --memory size=1G,s" ''
+expect "keys of --memory" "torc --memory " size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
+expect "keys not given yet" "torc --cpus boot=4,max=4,topology=4:1:1:1," 1,affinity=
+expect "no key twice" "torc --memory size=1G,si" ''
 expect "a switch's values" "torc --memory size=1G,thp=" on off
 expect "a switch's value begun" "torc --memory thp=of" off
 expect "no values for a size" "torc --memory size=" ''
-expect "keys after the option and =" "torc --memory=" size= thp=
+expect "keys after the option and =" "torc --memory=" size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
 expect "values after the option and =" "torc --memory=thp=o" on off
+expect "sizes of huge pages" "torc --memory hugepages=on,hugepage_size=" 2M 1G
+expect "keys of --memory-zone" "torc --memory-zone " id= host_numa_node= file= size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
+expect "a further zone" "torc --memory-zone id=a,size=1G i" id=
+expect "files for a zone" "torc --memory-zone file=$scratch/files/i" "$scratch/files/images/"
+expect "keys of --numa" "torc --numa " guest_numa_id= cpus= memory_zones= distances=
+expect "a further node" "torc --numa guest_numa_id=0 g" guest_numa_id=
 
 expect "modes of --serial" "torc --serial " off null tty pty file= socket=
 expect "a mode after =" "torc --serial=t" tty
@@ -74,7 +80,10 @@ expect "keys of --disk" "torc --disk " path= readonly= direct= num_queues= queue
 expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
 expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
 expect "values of a network device's switch" "torc --net tap=t,vhost=" on off
-expect "keys of --platform" "torc --platform " ring_poll_us=
+expect "keys of --platform" "torc --platform " numa= ring_affinity= ring_poll_us=
+expect "values of numa=" "torc --platform numa=" auto off strict
+expect "words for ring_affinity=" "torc --platform numa=off,ring_affinity=" node sibling
+expect "options after --dry-run" "torc --dry-run --ke" --kernel
 expect "keys of --device" "torc --device " path= id=
 expect "PCI devices" "torc --device path=" "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0"
 expect "PCI devices past a colon" "torc --device path=$scratch/sys/0000:0" 01:00.0 02:00.0
@@ -90,9 +99,9 @@ expect "whole words where = and : do not break" "torc --device path=$scratch/sys
 expect "whole options likewise" "torc --memory=th" --memory=thp=
 
 COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
-COMP_LINE="torc --mem --kernel k" COMP_POINT=10
+COMP_LINE="torc --dev --kernel k" COMP_POINT=10
 _torc
-if [[ ${COMPREPLY[*]} != --memory ]]; then
+if [[ ${COMPREPLY[*]} != --device ]]; then
 	echo "FAIL only what is left of the cursor counts: ${COMPREPLY[*]}"
 	failed=1
 fi

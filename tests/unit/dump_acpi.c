@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dump_acpi DIRECTORY [CPUS]: writes the ACPI tables of a sample machine as the files that iasl and acpiexec read:
- * dsdt.dat, facp.dat, apic.dat, mcfg.dat, xsdt.dat, and rsdp.dat.
+ * dump_acpi DIRECTORY [CPUS [numa]]: writes the ACPI tables of a sample machine as the files that iasl and acpiexec
+ * read: dsdt.dat, facp.dat, apic.dat, mcfg.dat, xsdt.dat, and rsdp.dat; and with two nodes, which
+ * have a PCI root bus each, srat.dat and slit.dat.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -63,6 +64,40 @@ static int write_tables(const char *dir, const uint8_t *blob)
 	return r;
 }
 
+/* Half of the CPUs and of RAM on either node, and a PCI root bus whose number is not the node's. */
+static void set_two_nodes(struct acpi_machine *machine)
+{
+	static const struct acpi_memory memory[] = {
+		{ 0, GIB, 0 },
+		{ GIB, 2 * GIB, 1 },
+		{ 4 * GIB, GIB, 0 },
+	};
+	static const struct acpi_pci_root root[] = {
+		{ 1,
+		  { 0x1000, 0x7000 },
+		  { 0xc0000000, 0x10000000 },
+		  { 0x1000000000, 0x2000000000 } },
+		{ 0,
+		  { 0x8000, 0x7000 },
+		  { 0xd0000000, 0x18000000 },
+		  { 0x3000000000, 0x2000000000 } },
+	};
+	static const uint8_t distance[] = { 10, 21, 21, 10 };
+	static uint32_t cpu_domain[MAX_CPUS];
+
+	for (unsigned i = machine->nr_cpus / 2; i < machine->nr_cpus; i++)
+		cpu_domain[i] = 1;
+	machine->numa = (struct acpi_numa){
+		.nr_domains = 2,
+		.cpu_domain = cpu_domain,
+		.nr_memory = ARRAY_SIZE(memory),
+		.memory = memory,
+		.distance = distance,
+	};
+	machine->nr_pci_roots = ARRAY_SIZE(root);
+	memcpy(machine->pci_root, root, sizeof(root));
+}
+
 int main(int argc, char **argv)
 {
 	static uint32_t apic_ids[MAX_CPUS];
@@ -73,9 +108,13 @@ int main(int argc, char **argv)
 		.ioapic_addr = 0xfec00000,
 		.lapic_addr = 0xfee00000,
 		.ecam_base = 0xe8000000,
-		.pci_io = { 0x1000, 0xe000 },
-		.pci_mem32 = { 0xc0000000, 0x28000000 },
-		.pci_mem64 = { 0x1000000000, 0x4000000000 },
+		.nr_pci_roots = 1,
+		.pci_root[0] = {
+			.domain = -1,
+			.io = { 0x1000, 0xe000 },
+			.mem32 = { 0xc0000000, 0x28000000 },
+			.mem64 = { 0x1000000000, 0x4000000000 },
+		},
 		.intx_gsi = 16,
 		.sleep_control_port = 0x600,
 		.sleep_status_port = 0x601,
@@ -88,9 +127,11 @@ int main(int argc, char **argv)
 	int r;
 
 	if (argc < 2 || machine.nr_cpus > MAX_CPUS) {
-		fprintf(stderr, "usage: dump_acpi DIRECTORY [CPUS]\n");
+		fprintf(stderr, "usage: dump_acpi DIRECTORY [CPUS [numa]]\n");
 		return 2;
 	}
+	if (argc > 3)
+		set_two_nodes(&machine);
 	/* Every other id, so that a large machine has x2APIC entries as well. */
 	for (unsigned i = 0; i < MAX_CPUS; i++)
 		apic_ids[i] = 2 * i;

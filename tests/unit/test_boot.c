@@ -343,6 +343,27 @@ static void kernel_needs_its_init_size(void **state)
 	guest_mem_destroy(&mem);
 }
 
+static void kernel_does_not_go_on_into_another_region(void **state)
+{
+	struct guest_mem mem = mem_new(64 * MIB);
+	struct vcpu_entry entry;
+	struct error err = { 0 };
+	struct image image;
+	struct boot boot;
+
+	image_init(&image);
+	image.h->init_size = 48 * MIB + 1;
+	open_bytes(&boot, image.bytes, IMAGE);
+	mem_add(&mem, 64 * MIB, GIB);
+	assert_int_equal(boot_load(&boot, &mem, &machine, &entry, &err), -ENOSPC);
+	assert_string_equal(err.reason,
+			    "needs RAM up to 65 MiB, the guest's first zone has 64 MiB");
+	assert_string_equal(err.remedy, "--memory-zone: size=66M or more for the first zone");
+	boot_destroy(&boot);
+	mem.nr_regions = 1;
+	guest_mem_destroy(&mem);
+}
+
 static void command_line_may_have_what_the_kernel_takes(void **state)
 {
 	char cmdline[LAYOUT_CMDLINE_MAX + 1];
@@ -402,6 +423,23 @@ static void initramfs_lies_as_high_as_it_may(void **state)
 	assert_int_equal(initramfs_at(&image, 4096, 64 * MIB), 48 * MIB - 4096);
 	image.h->initrd_addr_max = 0xffffffff;
 	assert_int_equal(initramfs_at(&image, 4096, 5 * GIB), 3 * GIB - 4096);
+}
+
+static void initramfs_stays_within_the_first_region(void **state)
+{
+	struct guest_mem mem = mem_new(64 * MIB);
+	struct vcpu_entry entry;
+	struct image image;
+	struct boot boot;
+
+	image_init(&image);
+	open_with_initramfs(&boot, &image, 4096);
+	mem_add(&mem, 64 * MIB, GIB);
+	load(&boot, &mem, &entry);
+	assert_int_equal(params(&mem)->hdr.ramdisk_image, 64 * MIB - 4096);
+	boot_destroy(&boot);
+	mem.nr_regions = 1;
+	guest_mem_destroy(&mem);
 }
 
 static void initramfs_may_fill_all_between_kernel_and_limit(void **state)
@@ -497,6 +535,38 @@ static void memory_map_names_ram_acpi_and_ecam(void **state)
 	want[3].size = 3 * GIB;
 	expect_map(3 * GIB, want, 6);
 	expect_map(5 * GIB, want, 7);
+}
+
+/* As many regions as there may be: one each GiB, a hole in front of the second, then around the device window. */
+static void memory_map_names_every_region_in_order(void **state)
+{
+	struct guest_mem mem = mem_new(64 * MIB);
+	const struct boot_e820_entry *e = params(&mem)->e820_table;
+	unsigned n, ram = 0;
+	struct vcpu_entry entry;
+	struct image image;
+	struct boot boot;
+
+	image_init(&image);
+	open_bytes(&boot, image.bytes, IMAGE);
+	for (unsigned i = 1; i < GUEST_MEM_MAX_REGIONS; i++)
+		mem_add(&mem, (i < 3 ? i : i + 1) * GIB, GIB / 2);
+	load(&boot, &mem, &entry);
+	n = params(&mem)->e820_entries;
+	assert_int_equal(n, GUEST_MEM_MAX_REGIONS + 5);
+	for (unsigned i = 0; i < n; i++) {
+		if (i)
+			assert_true(e[i].addr >= e[i - 1].addr + e[i - 1].size);
+		if (e[i].type != 1 || e[i].addr < GIB)
+			continue;
+		ram++;
+		assert_int_equal(e[i].addr, mem.region[ram].gpa.v);
+		assert_int_equal(e[i].size, mem.region[ram].size);
+	}
+	assert_int_equal(ram, GUEST_MEM_MAX_REGIONS - 1);
+	boot_destroy(&boot);
+	mem.nr_regions = 1;
+	guest_mem_destroy(&mem);
 }
 
 /* Other files */
@@ -622,12 +692,15 @@ int main(void)
 		cmocka_unit_test(unsuitable_kernels_are_refused),
 		cmocka_unit_test(absurd_placements_are_refused),
 		cmocka_unit_test(kernel_needs_its_init_size),
+		cmocka_unit_test(kernel_does_not_go_on_into_another_region),
 		cmocka_unit_test(command_line_may_have_what_the_kernel_takes),
 		cmocka_unit_test(initramfs_lies_as_high_as_it_may),
+		cmocka_unit_test(initramfs_stays_within_the_first_region),
 		cmocka_unit_test(initramfs_may_fill_all_between_kernel_and_limit),
 		cmocka_unit_test(initramfs_goes_above_its_limit_only_where_the_kernel_allows),
 		cmocka_unit_test(initramfs_that_does_not_fit_says_need_and_have),
 		cmocka_unit_test(memory_map_names_ram_acpi_and_ecam),
+		cmocka_unit_test(memory_map_names_every_region_in_order),
 		cmocka_unit_test(files_that_are_no_kernel_are_refused),
 		cmocka_unit_test(paths_that_are_no_files_are_refused),
 		cmocka_unit_test(unreadable_file_is_refused),

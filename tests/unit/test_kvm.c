@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -17,6 +18,7 @@
 #include "core/kvm/irq.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/kvm/layout.h"
+#include "tests/fake/memory.h"
 
 static struct {
 	unsigned nr_routing_calls;
@@ -59,6 +61,8 @@ int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid2 *cpuid)
 		{ .function = 4, .index = 3, .eax = 0x163 },
 		{ .function = 0xb, .index = 0, .eax = 7 },
 		{ .function = 0x1f, .index = 0, .eax = 7 },
+		{ .function = 0x8000001d, .index = 0, .eax = 0x121 },
+		{ .function = 0x8000001d, .index = 3, .eax = 0x163 },
 		{ .function = 0x80000008, .eax = 0x3028, .ecx = 0xffff },
 		{ .function = 0x8000001e },
 	};
@@ -83,8 +87,9 @@ static const struct kvm_cpuid_entry2 *leaf(const struct kvm_cpuid2 *cpuid, uint3
 
 static void apic_ids_pack_the_topology(void **state)
 {
-	static const struct cpuid_topology flat = { 1, 255, 1, 1 };
-	static const struct cpuid_topology odd = { 2, 3, 1, 2 }; /* cores take two bits for three */
+	static const struct cpuid_topology flat = { 1, 255, 1, 1, NULL };
+	static const struct cpuid_topology odd = { 2, 3, 1, 2,
+						   NULL }; /* cores take two bits for three */
 
 	assert_int_equal(cpuid_apic_id(&flat, 0), 0);
 	assert_int_equal(cpuid_apic_id(&flat, 254), 254);
@@ -96,7 +101,7 @@ static void apic_ids_pack_the_topology(void **state)
 
 static void leaves_describe_the_topology(void **state)
 {
-	static const struct cpuid_topology t = { 2, 4, 1, 2 };
+	static const struct cpuid_topology t = { 2, 4, 1, 2, NULL };
 	struct kvm_cpuid2 *cpuid;
 	const struct kvm_cpuid_entry2 *e;
 
@@ -137,9 +142,77 @@ static void leaves_describe_the_topology(void **state)
 	free(cpuid);
 }
 
+/* Where the vCPUs of each node are; the package fields of their APIC ids must differ by node and by nothing else. */
+static void expect_node_packages(const uint32_t *node, unsigned nr, const uint32_t *want)
+{
+	struct cpuid_topology t;
+	uint16_t place[255];
+
+	cpuid_topology_of_nodes(&t, place, node, nr);
+	for (unsigned i = 0; i < nr; i++)
+		assert_int_equal(cpuid_apic_id(&t, i), want[i]);
+}
+
+static void each_node_is_a_package(void **state)
+{
+	static const uint32_t even[] = { 0, 0, 1, 1 }, even_ids[] = { 0, 1, 8, 9 };
+	static const uint32_t uneven[] = { 0, 1, 1, 1, 2 }, uneven_ids[] = { 0, 8, 9, 10, 16 };
+	static const uint32_t mixed[] = { 7, 2, 7, 2 }, mixed_ids[] = { 0, 8, 1, 9 };
+	static const uint32_t one[] = { 3, 3, 3 }, one_ids[] = { 0, 1, 2 };
+	uint32_t large[24], large_ids[24];
+
+	expect_node_packages(even, 4, even_ids);
+	expect_node_packages(uneven, 5, uneven_ids);
+	expect_node_packages(mixed, 4, mixed_ids);
+	expect_node_packages(one, 3, one_ids);
+	for (unsigned i = 0; i < ARRAY_SIZE(large); i++) {
+		large[i] = i / 12;
+		large_ids[i] = i / 12 << 4 | i % 12;
+	}
+	expect_node_packages(large, ARRAY_SIZE(large), large_ids);
+}
+
+static void nodes_share_no_cache(void **state)
+{
+	static const uint32_t node[] = { 0, 1, 0, 1, 1 };
+	const struct kvm_cpuid_entry2 *e;
+	struct cpuid_topology t;
+	struct kvm_cpuid2 *cpuid;
+	uint16_t place[5];
+
+	assert_int_equal(cpuid_supported(-1, &cpuid, NULL), 0);
+	cpuid_topology_of_nodes(&t, place, node, 5);
+	cpuid_set_vcpu(cpuid, &t, 4); /* package 1, core 2: APIC id 10 */
+	assert_int_equal(leaf(cpuid, 1, 0)->ebx >> 24, 10);
+	assert_int_equal(leaf(cpuid, 0xb, 0)->edx, 10);
+	assert_int_equal(leaf(cpuid, 0xb, 1)->eax, 3); /* 10 >> 3 is the package */
+	assert_int_equal(leaf(cpuid, 0xb, 1)->ebx, 3);
+	assert_int_equal(leaf(cpuid, 0x1f, 2)->eax, 3);
+	assert_int_equal(leaf(cpuid, 4, 3)->eax >> 14 & 0xfff, 7); /* so is the L3 */
+	assert_int_equal(leaf(cpuid, 0x8000001d, 3)->eax >> 14 & 0xfff, 7);
+	assert_int_equal(leaf(cpuid, 0x8000001d, 0)->eax >> 14 & 0xfff, 0);
+	assert_int_equal(leaf(cpuid, 0x80000008, 0)->ecx >> 12 & 0xf, 3);
+	assert_int_equal(leaf(cpuid, 0x80000008, 0)->ecx & 0xff, 2);
+	e = leaf(cpuid, 0x8000001e, 0);
+	assert_int_equal(e->eax, 10);
+	assert_int_equal(e->ecx, 1); /* node 1, one node a package */
+	free(cpuid);
+}
+
+static void small_packages_stay_apart_only_while_ids_last(void **state)
+{
+	static const struct cpuid_topology few = { 1, 1, 1, 31, NULL };
+	static const struct cpuid_topology many = { 1, 1, 1, 32, NULL };
+	static const struct cpuid_topology dies = { 1, 2, 2, 1, NULL };
+
+	assert_int_equal(cpuid_apic_id(&few, 30), 240);
+	assert_int_equal(cpuid_apic_id(&many, 31), 31);
+	assert_int_equal(cpuid_apic_id(&dies, 3), 9);
+}
+
 static void one_cpu_is_no_hyperthread(void **state)
 {
-	static const struct cpuid_topology t = { 1, 1, 1, 1 };
+	static const struct cpuid_topology t = { 1, 1, 1, 1, NULL };
 	struct kvm_cpuid2 *cpuid;
 
 	assert_int_equal(cpuid_supported(-1, &cpuid, NULL), 0);
@@ -243,7 +316,7 @@ static void a_failed_commit_stays_outstanding(void **state)
 
 static void memory_has_a_gap_below_4_gib(void **state)
 {
-	struct guest_mem_config config = { .size = 5 * GIB };
+	struct guest_mem_config config = ONE_ZONE(5 * GIB);
 	struct guest_mem mem;
 
 	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
@@ -263,19 +336,73 @@ static void memory_has_a_gap_below_4_gib(void **state)
 	guest_mem_destroy(&mem);
 }
 
-static void memory_is_populated_or_the_wait_given_up(void **state)
+static void zones_follow_each_other_across_the_gap(void **state)
 {
-	struct guest_mem_config config = { .size = 64 * MIB, .thp = true };
+	const struct guest_mem_config config = {
+		.nr_zones = 3,
+		.zone = {
+			{ .id = "a", .size = 2 * GIB, .node = -1 },
+			{ .id = "b", .size = 2 * GIB, .node = -1 },
+			{ .id = "c", .size = 64 * MIB, .node = -1 },
+		},
+	};
 	struct guest_mem mem;
-	bool cancel = false;
 
 	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
-	assert_int_equal(guest_mem_populate(&mem, &cancel, NULL), 0);
-	cancel = true;
-	assert_int_equal(guest_mem_populate(&mem, &cancel, NULL), -ECANCELED);
+	assert_int_equal(mem.nr_regions, 2);
+	assert_int_equal(mem.size, 4 * GIB + 64 * MIB);
+	assert_int_equal(mem.end, GUEST_HIGH_START + GIB + 64 * MIB);
+	assert_int_equal(mem.zone[0].nr_parts, 1);
+	assert_int_equal(mem.zone[1].nr_parts, 2);
+	assert_int_equal(mem.zone[1].part[1].gpa.v, GUEST_HIGH_START);
+	assert_int_equal(mem.zone[2].part[0].gpa.v, GUEST_HIGH_START + GIB);
+	/* A buffer may reach from one zone into the next, in the guest and in torc. */
+	assert_ptr_equal(guest_mem_ptr(&mem, (gpa_t){ 2 * GIB - 1 }, 2), mem.base + 2 * GIB - 1);
+	memset(guest_mem_ptr(&mem, (gpa_t){ 2 * GIB - 1 }, 2), 1, 2);
 	guest_mem_destroy(&mem);
-	config.size = 12345;
+}
+
+static void zones_are_multiples_of_2_mib(void **state)
+{
+	struct guest_mem_config config = {
+		.nr_zones = 2,
+		.zone = {
+			{ .id = "a", .size = 66 * MIB, .node = -1 },
+			{ .id = "b", .size = 2 * MIB, .backing = { .shared = true }, .node = -1 },
+		},
+	};
+	struct guest_mem mem;
+
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
+	assert_int_equal(mem.nr_regions, 1);
+	assert_int_equal(mem.zone[1].part[0].gpa.v, 66 * MIB);
+	guest_mem_destroy(&mem);
+	config.zone[0].size = MIB;
 	assert_int_equal(guest_mem_init(&mem, &config, NULL), -EINVAL);
+	config.zone[0].size = 0;
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), -EINVAL);
+}
+
+static void memory_is_populated_or_the_wait_given_up(void **state)
+{
+	struct guest_mem_config config = ONE_ZONE(64 * MIB);
+	const bool cancel = true;
+	const struct memory_populate_options all = { 0 }, none = { .cancel = &cancel };
+	struct guest_mem mem;
+	uint64_t there = 0;
+
+	config.zone[0].populate = true;
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
+	assert_int_equal(guest_mem_populate(&mem, &none, NULL), -ECANCELED);
+	assert_false(mem.is_populated);
+	assert_int_equal(guest_mem_populate(&mem, &all, NULL), 0);
+	for (unsigned i = 0; i < mem.zone[0].census.nr; i++)
+		there += mem.zone[0].census.on[i].size;
+	if (!access("/proc/self/numa_maps", F_OK))
+		assert_int_equal(there, 64 * MIB);
+	/* Once is enough. */
+	assert_int_equal(guest_mem_populate(&mem, &none, NULL), 0);
+	guest_mem_destroy(&mem);
 }
 
 int main(void)
@@ -283,6 +410,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(apic_ids_pack_the_topology),
 		cmocka_unit_test(leaves_describe_the_topology),
+		cmocka_unit_test(each_node_is_a_package),
+		cmocka_unit_test(nodes_share_no_cache),
+		cmocka_unit_test(small_packages_stay_apart_only_while_ids_last),
 		cmocka_unit_test(one_cpu_is_no_hyperthread),
 		cmocka_unit_test_setup_teardown(many_routes_are_one_commit, irq_setup,
 						irq_teardown),
@@ -292,6 +422,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_failed_commit_stays_outstanding, irq_setup,
 						irq_teardown),
 		cmocka_unit_test(memory_has_a_gap_below_4_gib),
+		cmocka_unit_test(zones_follow_each_other_across_the_gap),
+		cmocka_unit_test(zones_are_multiples_of_2_mib),
 		cmocka_unit_test(memory_is_populated_or_the_wait_given_up),
 	};
 

@@ -139,6 +139,31 @@ static void pvh_start_info_follows_the_interface(void **state)
 	close(ifd);
 }
 
+static void pvh_memory_map_has_every_region(void **state)
+{
+	struct guest_mem mem = mem_new(64 * MIB);
+	const uint8_t *info = at(&mem, LAYOUT_ZERO_PAGE);
+	struct vcpu_entry entry;
+	struct elf_image elf;
+	const uint8_t *map;
+	struct boot boot;
+
+	elf_init(&elf);
+	open_bytes(&boot, elf.bytes, ELF_SIZE);
+	for (unsigned i = 1; i < GUEST_MEM_MAX_REGIONS; i++)
+		mem_add(&mem, (i < 3 ? i : i + 1) * GIB, GIB / 2);
+	load(&boot, &mem, &entry);
+	assert_int_equal(get_le(info + 48, 4), GUEST_MEM_MAX_REGIONS + 5);
+	map = at(&mem, get_le(info + 40, 8));
+	assert_int_equal(get_le(map + 3 * 24 + 8, 8), 63 * MIB);
+	assert_int_equal(get_le(map + 4 * 24, 8), GIB); /* behind a hole */
+	assert_int_equal(get_le(map + 4 * 24 + 8, 8), GIB / 2);
+	assert_int_equal(get_le(map + 4 * 24 + 16, 4), 1);
+	boot_destroy(&boot);
+	mem.nr_regions = 1;
+	guest_mem_destroy(&mem);
+}
+
 static void without_initramfs_there_is_no_module(void **state)
 {
 	struct guest_mem mem = mem_new(64 * MIB);
@@ -314,6 +339,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pvh_kernel_is_loaded_and_again_on_reboot),
 		cmocka_unit_test(pvh_start_info_follows_the_interface),
+		cmocka_unit_test(pvh_memory_map_has_every_region),
 		cmocka_unit_test(without_initramfs_there_is_no_module),
 		cmocka_unit_test(elf32_kernel_is_loaded),
 		cmocka_unit_test(elf_cut_anywhere_is_refused),

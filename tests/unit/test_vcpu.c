@@ -15,6 +15,7 @@
 #include "core/base/bits.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/kvm/vcpu.h"
+#include "tests/fake/memory.h"
 
 #define TEST_PORT 0x3f8
 #define TEST_MMIO 0xd0000000ULL
@@ -80,8 +81,8 @@ static const struct iobus_ops mmio_ops = { .read = mmio_read, .write = mmio_writ
 
 static int setup(void **state)
 {
-	static const struct cpuid_topology topology = { 1, 1, 1, 1 };
-	struct guest_mem_config config = { .size = 16 * MIB };
+	static const struct cpuid_topology topology = { 1, 1, 1, 1, NULL };
+	struct guest_mem_config config = ONE_ZONE(16 * MIB);
 	struct fixture *f = calloc(1, sizeof(*f));
 	struct iobus_region port = { TEST_PORT, 1, &port_ops, f, "port" };
 	struct iobus_region mmio = { TEST_MMIO, 0x1000, &mmio_ops, f, "mmio" };

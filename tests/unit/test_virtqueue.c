@@ -11,6 +11,7 @@
 
 #include "core/base/bits.h"
 #include "io/virtio/queue.h"
+#include "tests/fake/memory.h"
 
 #define SIZE  8
 #define DESC  0x1000ULL
@@ -44,7 +45,7 @@ static void start(struct fixture *f, uint64_t features)
 static int setup(void **state)
 {
 	static struct fixture f;
-	const struct guest_mem_config mem = { .size = 16 * MIB };
+	const struct guest_mem_config mem = ONE_ZONE(16 * MIB);
 
 	f = (struct fixture){ 0 };
 	*state = &f;

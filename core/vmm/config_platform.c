@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <stdlib.h>
+
+#include "core/base/bits.h"
+#include "core/vmm/config_option.h"
+#include "core/vmm/config_value.h"
+
+#define MAX_RING_POLL_US 10000
+
+enum {
+	PLATFORM_RING_POLL_US,
+	PLATFORM_NUMA,
+	PLATFORM_RING_AFFINITY
+};
+
+static const struct config_key_set platform_keys = {
+	.key = {
+		[PLATFORM_RING_POLL_US] = { "ring_poll_us", false },
+		[PLATFORM_NUMA] = { "numa", false },
+		[PLATFORM_RING_AFFINITY] = { "ring_affinity", false },
+		{ "iommu_address_width", true },
+		{ "iommu_segments", true },
+		{ "num_pci_segments", true },
+		{ "oem_strings", true },
+		{ "serial_number", true },
+		{ "sev_snp", true },
+		{ "tdx", true },
+		{ "uuid", true },
+		{ "vfio_p2p_dma", true },
+	},
+};
+
+static const char *const numa_name[] = {
+	[CONFIG_NUMA_AUTO] = "auto",
+	[CONFIG_NUMA_OFF] = "off",
+	[CONFIG_NUMA_STRICT] = "strict",
+};
+
+static const char *const rings_name[] = {
+	[CONFIG_RINGS_NODE] = "node",
+	[CONFIG_RINGS_SIBLING] = "sibling",
+};
+
+static int read_poll(const struct config_pairs *pairs, unsigned *us, struct error *err)
+{
+	int r = config_pairs_unsigned(pairs, PLATFORM_RING_POLL_US, 0, MAX_RING_POLL_US, us, err);
+
+	return r ? error_remedy(err, "give microseconds from 0, never to poll, to %u",
+				MAX_RING_POLL_US)
+		 : 0;
+}
+
+static int read_numa(const struct config_pairs *pairs, enum config_numa *numa, struct error *err)
+{
+	unsigned i = *numa;
+	int r = config_pairs_word(pairs, PLATFORM_NUMA, numa_name, ARRAY_SIZE(numa_name), &i, err);
+
+	if (!r)
+		*numa = (enum config_numa)i;
+	return r;
+}
+
+/* A word, or a list of rings with their CPUs. */
+static int read_rings(const struct config_pairs *pairs, struct config *config, struct error *err)
+{
+	const char *text = pairs->value[PLATFORM_RING_AFFINITY];
+	unsigned i = config->rings;
+	int r;
+
+	if (text && *text == '[') {
+		r = config_pairs_affinity(pairs, PLATFORM_RING_AFFINITY, CONFIG_MAX_CPUS - 1,
+					  &config->ring_affinity, &config->nr_ring_affinities, err);
+		return r ? r
+			 : config_check_affinity(pairs, PLATFORM_RING_AFFINITY,
+						 config->ring_affinity, config->nr_ring_affinities,
+						 config->cpus.boot, err);
+	}
+	r = config_pairs_word(pairs, PLATFORM_RING_AFFINITY, rings_name, ARRAY_SIZE(rings_name), &i,
+			      err);
+	if (r)
+		return error_remedy(err, "use node, sibling, or a list such as [0@[1,3-5],1@[2]]");
+	config->rings = (enum config_rings)i;
+	return 0;
+}
+
+int config_set_platform(struct config *config, const char *value, struct error *err)
+{
+	struct config_pairs pairs;
+	int r = config_pairs_parse(&pairs, value, &platform_keys, err);
+
+	if (r)
+		return r;
+	r = read_poll(&pairs, &config->ring_poll_us, err);
+	if (!r)
+		r = read_numa(&pairs, &config->numa, err);
+	if (!r)
+		r = read_rings(&pairs, config, err);
+	config_pairs_destroy(&pairs);
+	return r;
+}

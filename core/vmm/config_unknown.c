@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What is no option, and what may have been meant. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/vmm/config_option.h"
+
+const struct option config_flags[CONFIG_NR_FLAGS] = {
+	{ "dry-run", no_argument, NULL, CONFIG_DRY_RUN },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+};
+
+/* Cloud Hypervisor's, which torc does not have yet. */
+static const char *const not_yet[] = {
+	"api-socket",
+	"balloon",
+	"dbus-object-path",
+	"dbus-service-name",
+	"dbus-system-bus",
+	"debug-console",
+	"event-monitor",
+	"firmware",
+	"fs",
+	"fw-cfg-config",
+	"gdb",
+	"generic-vhost-user",
+	"host-data",
+	"igvm",
+	"ivshmem",
+	"landlock",
+	"landlock-rules",
+	"no-shutdown",
+	"pci-segment",
+	"pmem",
+	"pvmemcontrol",
+	"pvpanic",
+	"rate-limit-group",
+	"restore",
+	"seccomp",
+	"sgx-epc",
+	"tpm",
+	"user-device",
+	"vdpa",
+	"vsock",
+	"watchdog",
+};
+
+static void list_long_names(const char *names[CONFIG_NR_OPTIONS + CONFIG_NR_FLAGS])
+{
+	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++)
+		names[i] = config_options[i].name;
+	for (unsigned i = 0; i < CONFIG_NR_FLAGS; i++)
+		names[CONFIG_NR_OPTIONS + i] = config_flags[i].name;
+}
+
+bool config_is_long_option(const char *word)
+{
+	const char *names[CONFIG_NR_OPTIONS + CONFIG_NR_FLAGS];
+	size_t len = strcspn(word + 2, "=");
+
+	list_long_names(names);
+	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strlen(names[i]) == len && !memcmp(names[i], word + 2, len))
+			return true;
+	}
+	return false;
+}
+
+/* @dashed: as printed, @name: as compared */
+static int refuse_unknown(const char *dashed, const char *name, struct error *err)
+{
+	const char *names[CONFIG_NR_OPTIONS + CONFIG_NR_FLAGS], *nearest;
+
+	error_set(err, -EINVAL, "option %s", dashed);
+	for (unsigned i = 0; i < ARRAY_SIZE(not_yet); i++) {
+		if (strcmp(name, not_yet[i]) != 0)
+			continue;
+		error_reason(err, "not supported yet");
+		return error_remedy(err, "leave it out; torc --help lists what there is");
+	}
+	error_reason(err, "unknown");
+	list_long_names(names);
+	nearest = error_nearest(name, names, ARRAY_SIZE(names));
+	if (nearest)
+		return error_remedy(err, "did you mean --%s?", nearest);
+	return error_remedy(err, "torc --help lists the options");
+}
+
+int config_refuse_long(const char *word, struct error *err)
+{
+	char name[64];
+	size_t len = strcspn(word, "=");
+
+	snprintf(name, sizeof(name), "%.*s", len < sizeof(name) ? (int)len : 63, word);
+	return refuse_unknown(name, name + 2, err);
+}
+
+int config_refuse_letter(const char *word, struct error *err)
+{
+	char dashed[] = { '-', (char)optopt, '\0' };
+
+	if (word[1] != '-')
+		return refuse_unknown(dashed, word + 1, err);
+	error_set(err, -EINVAL, "option %.*s", (int)strcspn(word, "="), word);
+	error_reason(err, "takes no value");
+	return error_remedy(err, "write it without the = and what follows");
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The guest's PCI root buses: one, or one for each of its NUMA nodes, since that is how a guest learns which node a
+ * function is on; and one more when there are functions of which no node would be true.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/base/bits.h"
+#include "core/kvm/layout.h"
+#include "core/vmm/machine_internal.h"
+
+/* Four-level page tables, the guest's or the host's, reach no further whatever CPUID says. */
+#define MEM64_MAX_BITS 46
+
+/* What BARs in a share of a window are aligned to at least. */
+#define IO_SHARE_ALIGN	  1024
+#define MEM32_SHARE_ALIGN (16 * MIB)
+#define MEM64_SHARE_ALIGN GIB
+
+/* The third quarter of the guest's physical address space, clear of RAM and of AMD's reserved top. */
+static struct pci_window mem64_window(const struct machine *machine, unsigned phys_bits)
+{
+	unsigned bits = phys_bits < MEM64_MAX_BITS ? phys_bits : MEM64_MAX_BITS;
+	uint64_t space = 1ULL << bits;
+
+	if (bits <= 36 || machine->mem.end > space / 2)
+		return (struct pci_window){ 0 };
+	return (struct pci_window){ space / 2, space / 4 };
+}
+
+static struct pci_window share(struct pci_window whole, unsigned i, unsigned nr, uint64_t align)
+{
+	uint64_t size = align_down(whole.size / nr, align);
+
+	return nr == 1 ? whole : (struct pci_window){ whole.base + i * size, size };
+}
+
+static bool has_device_elsewhere(const struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
+		if (machine->plan.device_guest_node[i] < 0)
+			return true;
+	}
+	return false;
+}
+
+unsigned machine_count_pci_buses(const struct machine *machine)
+{
+	unsigned nodes = machine->config->nr_nodes;
+
+	return nodes ? nodes + has_device_elsewhere(machine) : 1;
+}
+
+int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *err)
+{
+	const struct pci_window io = { LAYOUT_PORT_IO_WINDOW, LAYOUT_PORT_IO_WINDOW_SIZE };
+	const struct pci_window mem32 = { LAYOUT_MMIO32, LAYOUT_MMIO32_SIZE };
+	const struct pci_window mem64 = mem64_window(machine, phys_bits);
+	unsigned nr = machine_count_pci_buses(machine);
+
+	machine->pci = calloc(nr, sizeof(*machine->pci));
+	if (!machine->pci)
+		return error_set(err, -ENOMEM, "PCI bus");
+	for (unsigned i = 0; i < nr; i++) {
+		const struct pci_bus_config config = {
+			.io = share(io, i, nr, IO_SHARE_ALIGN),
+			.mem32 = share(mem32, i, nr, MEM32_SHARE_ALIGN),
+			.mem64 = share(mem64, i, nr, MEM64_SHARE_ALIGN),
+			.first = i ? machine->pci : NULL,
+		};
+		int r = pci_bus_init(&machine->pci[i], &config);
+
+		if (r)
+			return error_set(err, r, "PCI bus %u", i);
+		machine->nr_pci_buses++;
+	}
+	return 0;
+}
+
+struct pci_bus *machine_bus_of(struct machine *machine, unsigned i)
+{
+	int node = machine->plan.device_guest_node[i];
+
+	return &machine->pci[node < 0 ? machine->nr_pci_buses - 1 : (unsigned)node];
+}
+
+int machine_assign_pci(struct machine *machine, struct error *err)
+{
+	int r = 0;
+
+	for (unsigned i = 0; i < machine->nr_pci_buses && !r; i++)
+		r = pci_bus_assign(&machine->pci[i], err);
+	return r;
+}
+
+void machine_reset_pci(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->nr_pci_buses; i++)
+		pci_bus_reset(&machine->pci[i]);
+}
+
+void machine_destroy_pci(struct machine *machine)
+{
+	while (machine->nr_pci_buses)
+		pci_bus_destroy(&machine->pci[--machine->nr_pci_buses]);
+}
+
+static struct acpi_window window(struct pci_window w)
+{
+	return (struct acpi_window){ w.base, w.size };
+}
+
+void machine_describe_pci(const struct machine *machine, struct acpi_machine *acpi)
+{
+	acpi->nr_pci_roots = machine->nr_pci_buses;
+	for (unsigned i = 0; i < machine->nr_pci_buses; i++) {
+		const struct pci_bus *bus = &machine->pci[i];
+
+		acpi->pci_root[i] = (struct acpi_pci_root){
+			.domain = i < machine->config->nr_nodes ? (int)machine->config->node[i].id
+								: -1,
+			.io = window(bus->io),
+			.mem32 = window(bus->mem32),
+			.mem64 = window(bus->mem64),
+		};
+	}
+}

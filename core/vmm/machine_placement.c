@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Where everything goes: what the user asked for and where the devices are, put to numa/placement, and its plan put to
+ * the threads and the memory.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "core/vmm/machine_internal.h"
+#include "numa/affinity.h"
+
+/* The zones of --memory-zone, or memory as one. */
+static struct config_zone zone_of(const struct config *config, unsigned i)
+{
+	static char whole[] = "mem0";
+
+	if (config->nr_zones)
+		return config->zone[i];
+	return (struct config_zone){
+		.id = whole,
+		.size = config->memory.size,
+		.host_node = -1,
+		.backing = config->memory.backing,
+	};
+}
+
+static unsigned nr_zones(const struct config *config)
+{
+	return config->nr_zones ? config->nr_zones : 1;
+}
+
+/* 0: ordinary pages, or what its file has. */
+static uint64_t page_size(const struct machine *machine, const struct config_zone *zone)
+{
+	if (!zone->backing.hugepages)
+		return 0;
+	if (zone->backing.hugepage_size)
+		return zone->backing.hugepage_size;
+	/* A host without any is told so when its pages of this size are looked for. */
+	return machine->host_topology->default_huge_page ? machine->host_topology->default_huge_page
+							 : 2 * MIB;
+}
+
+static bool has_hugepages(const struct config *config)
+{
+	bool any = config->memory.backing.hugepages;
+
+	for (unsigned i = 0; i < config->nr_zones; i++)
+		any |= config->zone[i].backing.hugepages;
+	return any;
+}
+
+/* Else the host is not even looked at: that takes time. */
+static bool is_wanted(const struct config *config)
+{
+	return config->nr_devices || config->nr_zones || config->nr_nodes || config->dry_run ||
+	       config->cpus.nr_affinities || config->nr_ring_affinities || has_hugepages(config) ||
+	       config->rings != CONFIG_RINGS_NODE;
+}
+
+static void request_cpus(const struct config *config, struct placement_request *request)
+{
+	request->nr_vcpus = config->cpus.boot;
+	request->rings = config->rings == CONFIG_RINGS_SIBLING ? PLACEMENT_RINGS_SIBLING
+							       : PLACEMENT_RINGS_NODE;
+	for (unsigned i = 0; i < config->cpus.nr_affinities; i++)
+		request->vcpu_cpus[config->cpus.affinity[i].index] = &config->cpus.affinity[i].cpus;
+	for (unsigned i = 0; i < config->nr_ring_affinities; i++)
+		request->ring_cpus[config->ring_affinity[i].index] = &config->ring_affinity[i].cpus;
+}
+
+static void request_memory(const struct machine *machine, struct placement_request *request)
+{
+	const struct config *config = machine->config;
+
+	request->nr_zones = nr_zones(config);
+	for (unsigned i = 0; i < request->nr_zones; i++) {
+		struct config_zone zone = zone_of(config, i);
+
+		request->zone[i] = (struct placement_zone){
+			.id = zone.id,
+			.size = zone.size,
+			.node = zone.host_node,
+			.page_size = page_size(machine, &zone),
+		};
+	}
+	request->nr_guest_nodes = config->nr_nodes;
+	for (unsigned i = 0; i < config->nr_nodes; i++) {
+		request->guest_node[i] = (struct placement_guest_node){
+			.id = config->node[i].id,
+			.vcpus = config->node[i].vcpus,
+			.zones = config->node[i].zones,
+		};
+	}
+}
+
+static void fill_request(const struct machine *machine, struct placement_request *request)
+{
+	static const enum placement_policy policies[] = {
+		[CONFIG_NUMA_AUTO] = PLACEMENT_AUTO,
+		[CONFIG_NUMA_OFF] = PLACEMENT_OFF,
+		[CONFIG_NUMA_STRICT] = PLACEMENT_STRICT,
+	};
+
+	request->policy = policies[machine->config->numa];
+	request_cpus(machine->config, request);
+	request_memory(machine, request);
+	request->nr_devices = machine->config->nr_devices;
+	for (unsigned i = 0; i < request->nr_devices; i++) {
+		request->device[i] = (struct placement_device){
+			.name = machine->host[i].bdf,
+			.node = machine->host[i].node,
+		};
+	}
+}
+
+/* CPUs that a vCPU of this machine has for itself, or none for a machine that will not run. */
+static void claim_cpus(struct machine *machine)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	for (unsigned i = 0; i < machine->config->cpus.boot && !machine->config->dry_run; i++) {
+		if (machine->plan.vcpu[i].is_single)
+			CPU_OR(&cpus, &cpus, &machine->plan.vcpu[i].cpus);
+	}
+	claim_take(&machine->claim, &cpus);
+}
+
+static int decide(struct machine *machine, struct placement_request *request, struct error *err)
+{
+	int r = topology_read(machine->host_topology, "/sys", "/proc", err);
+
+	if (r)
+		return r;
+	r = claim_open(&machine->claim, CLAIM_PATH);
+	if (r)
+		log_info("CPUs of other machines are not known: %s: %s", CLAIM_PATH, strerror(-r));
+	fill_request(machine, request);
+	request->taken = claim_read(&machine->claim, &machine->host_topology->allowed);
+	r = placement_make(machine->host_topology, request, &machine->plan, err);
+	if (!r)
+		claim_cpus(machine);
+	return r;
+}
+
+int machine_plan(struct machine *machine, struct error *err)
+{
+	struct placement_request *request;
+	int r;
+
+	if (sched_getaffinity(0, sizeof(machine->allowed), &machine->allowed))
+		return error_set(err, -errno, "CPUs");
+	for (unsigned i = 0; i < PLACEMENT_MAX_ZONES; i++)
+		machine->plan.zone[i].node = -1;
+	if (!is_wanted(machine->config))
+		return 0;
+	machine->host_topology = calloc(1, sizeof(*machine->host_topology));
+	request = calloc(1, sizeof(*request));
+	if (!machine->host_topology || !request)
+		r = error_set(err, -ENOMEM, "placement");
+	else
+		r = decide(machine, request, err);
+	free(request);
+	return r;
+}
+
+void machine_log_plan(const struct machine *machine)
+{
+	const char *line = machine->plan.text;
+
+	while (line && *line) {
+		size_t length = strcspn(line, "\n");
+
+		log_notice("%.*s", (int)length, line);
+		line += length + (line[length] == '\n');
+	}
+}
+
+int machine_follow_plan(struct machine *machine, struct error *err)
+{
+	if (!machine->plan.all.is_set)
+		return 0;
+	return affinity_set(pthread_self(), &machine->plan.all.cpus, &machine->allowed, err);
+}
+
+/* What the kernel allocates for a vCPU and its ring is then on their node, and their threads start there. */
+int machine_go_to_vcpu(struct machine *machine, unsigned i, struct error *err)
+{
+	const struct placement_cpus *ring = &machine->plan.ring[i], *all = &machine->plan.all;
+
+	if (!ring->is_set || (all->is_set && CPU_EQUAL(&ring->cpus, &all->cpus)))
+		return 0;
+	return affinity_set(pthread_self(), &ring->cpus, &machine->allowed, err);
+}
+
+int machine_come_back(struct machine *machine, struct error *err)
+{
+	const struct placement_cpus *all = &machine->plan.all;
+
+	if (!machine->host_topology)
+		return 0;
+	return affinity_set(pthread_self(), all->is_set ? &all->cpus : &machine->allowed,
+			    &machine->allowed, err);
+}
+
+int machine_pin_vcpu(struct machine *machine, unsigned i, struct error *err)
+{
+	const struct placement_cpus *vcpu = &machine->plan.vcpu[i], *ring = &machine->plan.ring[i];
+	int r = 0;
+
+	if (vcpu->is_set)
+		r = affinity_set(machine->vcpu[i].thread, &vcpu->cpus, &machine->allowed, err);
+	if (r)
+		return error_set(err, r, "vCPU %u", i);
+	if (ring->is_set)
+		r = affinity_set(machine->ring_thread[i].thread, &ring->cpus, &machine->allowed,
+				 err);
+	return r ? error_set(err, r, "ring %u", i) : 0;
+}
+
+/* Where a node's memory is zeroed: on its own CPUs, if torc may use one. */
+static const cpu_set_t *populating_cpus(struct machine *machine, unsigned i, int node)
+{
+	const struct topology_node *n =
+		machine->host_topology ? topology_find(machine->host_topology, node) : NULL;
+	cpu_set_t *cpus = &machine->zone_cpus[i];
+
+	if (!n)
+		return NULL;
+	CPU_AND(cpus, &n->cpus, &machine->host_topology->allowed);
+	return CPU_COUNT(cpus) ? cpus : NULL;
+}
+
+static struct guest_zone_config zone_config(struct machine *machine, unsigned i)
+{
+	struct config_zone zone = zone_of(machine->config, i);
+	const struct placement_memory *place = &machine->plan.zone[i];
+
+	return (struct guest_zone_config){
+		.id = zone.id,
+		.size = zone.size,
+		.backing = {
+			.file = zone.file,
+			.page_size = zone.backing.hugepages ? page_size(machine, &zone) : 0,
+			.shared = zone.backing.shared,
+			.thp = zone.backing.thp,
+			.mergeable = zone.backing.mergeable,
+		},
+		.node = place->node,
+		.is_strict = place->is_strict,
+		/* A huge page that a node turns out not to have any more would be a SIGBUS later. */
+		.populate = machine->config->nr_devices || zone.backing.prefault ||
+			    (zone.backing.hugepages && place->node >= 0),
+		.cpus = populating_cpus(machine, i, place->node),
+	};
+}
+
+int machine_map_memory(struct machine *machine, struct error *err)
+{
+	struct guest_mem_config config = { .nr_zones = nr_zones(machine->config) };
+
+	for (unsigned i = 0; i < config.nr_zones; i++)
+		config.zone[i] = zone_config(machine, i);
+	for (unsigned i = 0; i < config.nr_zones; i++) {
+		if (config.zone[i].backing.mergeable && machine->config->nr_devices)
+			log_warning(
+				"zone %s: mergeable=on does nothing: devices need the memory pinned",
+				config.zone[i].id);
+	}
+	return guest_mem_init(&machine->mem, &config, err);
+}
