@@ -33,6 +33,18 @@ extern const struct bench bench_table[];
 bool bench_next(struct bench_state *state);
 
 /**
+ * bench_pause - what comes now is not timed
+ * @state: as run() got it; within an iteration
+ */
+void bench_pause(struct bench_state *state);
+
+/**
+ * bench_resume - what comes now is
+ * @state: paused
+ */
+void bench_resume(struct bench_state *state);
+
+/**
  * bench_counter - report a number beside the time
  * @state: as run() got it
  * @name: of the column
@@ -46,6 +58,13 @@ void bench_counter(struct bench_state *state, const char *name, double value);
  * @items: of all iterations
  */
 void bench_items(struct bench_state *state, int64_t items);
+
+/**
+ * bench_bytes - say how many bytes the iterations dealt with, for a rate
+ * @state: as run() got it
+ * @bytes: of all iterations
+ */
+void bench_bytes(struct bench_state *state, int64_t bytes);
 
 #ifdef __cplusplus
 }

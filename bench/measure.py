@@ -99,6 +99,8 @@ def difference(after, before):
 class Tracer:
     """A trace instance of our own: histograms of exits, and a buffer of rare events."""
 
+    recorded = RECORDED
+
     def __init__(self):
         self.root = f'{TRACING}/instances/torc-bench'
         if os.path.isdir(self.root):
@@ -138,12 +140,12 @@ class Tracer:
     def start(self):
         write(f'{self.root}/trace', '')
         write(self.event('kvm/kvm_exit', 'trigger'), 'disable_event:kvm:kvm_entry:1')
-        for name, condition in RECORDED.items():
+        for name, condition in self.recorded.items():
             write(self.event(name, 'filter'), condition or '0')
             write(self.event(name, 'enable'), '1')
 
     def stop(self):
-        for name in RECORDED:
+        for name in self.recorded:
             write(self.event(name, 'enable'), '0')
         write(self.event('kvm/kvm_exit', 'trigger'), '!disable_event:kvm:kvm_entry')
 

@@ -12,6 +12,16 @@ bool bench_next(struct bench_state *state)
 	return state->state->KeepRunning();
 }
 
+void bench_pause(struct bench_state *state)
+{
+	state->state->PauseTiming();
+}
+
+void bench_resume(struct bench_state *state)
+{
+	state->state->ResumeTiming();
+}
+
 void bench_counter(struct bench_state *state, const char *name, double value)
 {
 	state->state->counters[name] = value;
@@ -20,6 +30,11 @@ void bench_counter(struct bench_state *state, const char *name, double value)
 void bench_items(struct bench_state *state, int64_t items)
 {
 	state->state->SetItemsProcessed(items);
+}
+
+void bench_bytes(struct bench_state *state, int64_t bytes)
+{
+	state->state->SetBytesProcessed(bytes);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,65 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What it costs torc to have guest memory where it belongs, beside QEMU in one run of the lab: on which node pages and
+# threads are, populating, mapping for DMA, time to the first instruction of a guest with prefaulted huge pages. Times
+# on this machine too, where a guest gets to its first instruction at least; and populating beside a plain memset.
+#
+#   numa.sh [--rounds N] [--build DIR]
+#
+#   --rounds  how often torc, QEMU, QEMU, torc (1); medians are printed, with the extremes
+#   --build   the build directory (build/ in the tree), made when it is not there
+#
+# How each number is taken: measure_numa.py and bench_memory.c.
+#
+# Exit status: 0 when all was measured, whether a target is met or not; 1 when something failed, which it names.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
+build=$root/build rounds=1
+while [ $# -gt 0 ]; do
+	case $1 in
+	--rounds | --build)
+		[ $# -gt 1 ] || { echo "numa.sh: $1 needs a value" >&2; exit 2; }
+		case $1 in
+		--rounds) rounds=$2 ;;
+		--build) build=$2 ;;
+		esac
+		shift
+		;;
+	--help) sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
+	*) echo "numa.sh: unknown option $1; see --help" >&2; exit 2 ;;
+	esac
+	shift
+done
+case $rounds in '' | *[!0-9]* | 0) echo "numa.sh: --rounds: not a count: $rounds" >&2; exit 2 ;; esac
+
+logs=$build/bench/numa steps=7
+mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -rf "${logs:?}"/* || exit 1
+. "$here/lib.sh"
+stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
+bench_traps
+
+build_all() {
+	bench_build && ninja -C "$build" bench/bench_memory
+}
+
+stage_all() {
+	bench_stage && bench_stage_qemu
+}
+
+bench_step "installing what is missing" sh "$root/tests/setup.sh"
+bench_step "building torc" build_all
+bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
+bench_step "preparing the guests" stage_all
+bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((300 + 600 * rounds)) --devices nvme-a \
+	--memory 9216 --append 'hugepagesz=1G hugepages=1:1' --out "$logs" -- \
+	"sh '$root/tests/lab/bind.sh' $LAB_BDF_NVME_A && \
+	'$(bench_python)' '$here/measure_numa.py' '$stage' $LAB_BDF_NVME_A \"\$TORC_LAB_OUT\" $rounds"
+mkdir -p "$logs/here"
+bench_step "measuring on this machine" "$(bench_python)" "$here/measure_numa.py" "$stage" none "$logs/here" "$rounds"
+bench_step "populating on this machine" "$build/bench/bench_memory" --benchmark_repetitions=5 \
+	--benchmark_enable_random_interleaving=true --benchmark_out="$logs/memory.json" --benchmark_out_format=json
+python3 "$here/report_numa.py" "$logs" >"$logs/report.txt" || exit 1
+cat "$logs/report.txt"
+bench_say "saved in $logs/report.txt"
