@@ -60,19 +60,19 @@ static uint64_t available_memory(void)
 	return kib * KIB;
 }
 
-/* Of ordinary pages that nothing says the node of; the plan has looked at all others. */
-static uint64_t unplanned_memory(const struct machine *machine)
+/* Of ordinary pages that may come from any node; the plan has looked at what has to be on one. */
+static uint64_t floating_memory(const struct machine *machine)
 {
 	const struct config *config = machine->config;
 	uint64_t size = 0;
 
 	if (!config->nr_zones)
-		return config->memory.backing.hugepages || machine->plan.zone[0].node >= 0
+		return config->memory.backing.hugepages || machine->plan.zone[0].is_strict
 			       ? 0
 			       : config->memory.size;
 	for (unsigned i = 0; i < config->nr_zones; i++) {
 		if (!config->zone[i].backing.hugepages && !config->zone[i].file &&
-		    machine->plan.zone[i].node < 0)
+		    !machine->plan.zone[i].is_strict)
 			size += config->zone[i].size;
 	}
 	return size;
@@ -88,9 +88,16 @@ static bool is_needed_at_once(const struct config *config)
 	return any;
 }
 
+static void set_memory_error(const struct machine *machine, uint64_t need, struct error *err)
+{
+	error_set(err, -ENOMEM, "option %s%lluM",
+		  machine->config->nr_zones ? "--memory-zone: together " : "--memory: size=",
+		  (unsigned long long)(need / MIB));
+}
+
 static int check_memory(const struct machine *machine, struct error *err)
 {
-	uint64_t need = unplanned_memory(machine);
+	uint64_t need = floating_memory(machine);
 	struct sysinfo info;
 	uint64_t have;
 
@@ -98,8 +105,7 @@ static int check_memory(const struct machine *machine, struct error *err)
 		return error_set(err, -errno, "sysinfo");
 	have = (uint64_t)info.totalram * info.mem_unit;
 	if (need > have) {
-		error_set(err, -ENOMEM, "option --memory: size=%lluM",
-			  (unsigned long long)(need / MIB));
+		set_memory_error(machine, need, err);
 		error_reason(err, "the host has %llu MiB of memory in all",
 			     (unsigned long long)(have / MIB));
 		return error_remedy(err, "ask for less than that; the host needs some itself");
@@ -107,7 +113,7 @@ static int check_memory(const struct machine *machine, struct error *err)
 	have = is_needed_at_once(machine->config) ? available_memory() : UINT64_MAX;
 	if (need <= have)
 		return 0;
-	error_set(err, -ENOMEM, "option --memory: size=%lluM", (unsigned long long)(need / MIB));
+	set_memory_error(machine, need, err);
 	error_reason(err, "%s, and the host has %llu MiB available",
 		     machine->config->nr_devices ? "devices need it pinned"
 						 : "prefault=on needs it now",
