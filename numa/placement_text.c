@@ -7,12 +7,13 @@
 #include "numa/affinity.h"
 #include "numa/placement_internal.h"
 
+/* Huge pages count too: where they come from is worth a line. */
 static bool is_anything_placed(const struct placement_work *work)
 {
 	const struct placement_plan *plan = &work->plan;
 
 	for (unsigned i = 0; i < work->request->nr_zones; i++) {
-		if (plan->zone[i].node >= 0)
+		if (plan->zone[i].node >= 0 || work->request->zone[i].page_size)
 			return true;
 	}
 	for (unsigned i = 0; i < work->request->nr_vcpus; i++) {

@@ -81,7 +81,7 @@ static void request_memory(const struct machine *machine, struct placement_reque
 		struct config_zone zone = zone_of(config, i);
 
 		request->zone[i] = (struct placement_zone){
-			.id = zone.id,
+			.id = config->nr_zones ? zone.id : NULL,
 			.size = zone.size,
 			.node = zone.host_node,
 			.page_size = page_size(machine, &zone),

@@ -71,3 +71,9 @@ expect_thread() {
 expect_threads() {
 	! threads | grep -vE "^[^ ]* $1\$" || fail "threads that may run elsewhere"
 }
+
+# expect_mapped SIZE COUNT: KVM maps guest memory by at least so many pages of SIZE (2m, 1g).
+expect_mapped() {
+	mapped=$(cat "/sys/kernel/debug/kvm/$torc-"*"/pages_$1")
+	[ "$mapped" -ge "$2" ] || fail "KVM maps $mapped pages of $1, not $2"
+}

@@ -10,7 +10,7 @@ state >state.after
 expect_status 0
 cat serial
 [ ! -s log ] || { cat log; fail "something on standard error"; }
-expect serial '^zone mem0: 512 MiB on node 1'
+expect serial '^memory: 512 MiB on node 1'
 expect serial '^vCPUs: .*0 on CPU 2, 1 on CPU 3'
 expect serial '^rings: .*CPUs 2-3'
 expect serial "^device $LAB_BDF_NVME_A: node 1"

@@ -19,11 +19,12 @@ expect_thread ring0 2-3
 expect_thread ring1 2-3
 expect_threads '(2|3|2-3)'
 threads | grep -q '^vhost-' || fail "no thread of vhost"
-expect log 'notice: zone mem0: 512 MiB on node 1'
+expect log 'notice: memory: 512 MiB on node 1'
 expect log 'notice: vCPUs: .*0 on CPU 2, 1 on CPU 3'
 expect log 'notice: rings: .*CPUs 2-3'
 expect log "notice: device $LAB_BDF_NVME_A: node 1"
 ask 'dd if=/dev/nvme0n1 of=/dev/null bs=1M count=4 iflag=direct'
+expect_mapped 2m 20
 tell 'poweroff -f'
 finish
 expect_status 0

@@ -17,6 +17,7 @@ expect_pages 0 0
 grep -q 'kernelpagesize_kB=2048' "/proc/$torc/numa_maps" || fail "no huge pages"
 expect log 'the IOMMU has pages of 4 KiB, 2 MiB'
 ask 'dd if=/dev/nvme0n1 of=/dev/null bs=1M count=4 iflag=direct'
+expect_mapped 2m 20
 tell 'poweroff -f'
 finish
 expect_status 0

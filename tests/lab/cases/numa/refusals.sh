@@ -19,20 +19,20 @@ do_remedy
 starts --memory-zone $zone,hugepages=on
 # The same for the device's node, when that must be so.
 memory=size=512M,hugepages=on
-refused 1 '(mem0|memory)' '256 pages of 2 MiB needed on node 1' 'echo 256 > ' --platform numa=strict --device "$device"
+refused 1 'memory' '256 pages of 2 MiB needed on node 1' 'echo 256 > ' --platform numa=strict --device "$device"
 # Otherwise what is missing comes from the other node, and torc says so.
 kernel=$LAB_GUEST_BZIMAGE
 start none --device "$device"
 await log 'warning: zone mem0: 256 of 512 MiB are not on node 1'
 finish
 kernel=$GUESTS/poweroff
-expect log 'notice: zone mem0: 128 of 256 pages of 2 MiB are taken from other nodes, node 1 has 128 free'
+expect log 'notice: memory: 128 of 256 pages of 2 MiB are taken from other nodes, node 1 has 128 free'
 # Nowhere.
 memory=size=2G,hugepages=on
-refused 1 '(mem0|memory)' '1024 pages of 2 MiB needed' 'nr_hugepages' --device "$device"
-refused 1 '(mem0|memory)' '1024 pages of 2 MiB needed' 'nr_hugepages'
+refused 1 'memory' '1024 pages of 2 MiB needed' 'nr_hugepages' --device "$device"
+refused 1 'memory' '1024 pages of 2 MiB needed' 'nr_hugepages'
 memory=size=256M,hugepages=on,hugepage_size=64M
-refused 1 '(mem0|memory)' '(no huge pages|has no)' '2 MiB'
+refused 1 'memory' '(no huge pages|has no)' '2 MiB'
 memory=size=512M,hugepages=on,hugepage_size=1G
 refused 2 'key size' 'multiple' ''
 
