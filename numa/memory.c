@@ -88,6 +88,12 @@ int memory_bind(void *va, uint64_t size, int node, bool strict, struct error *er
 	/* The kernel takes one bit less than it is told. */
 	if (!mbind(va, size, strict ? MPOL_BIND : MPOL_PREFERRED, mask, MAX_NODE_BITS + 1, 0))
 		return 0;
+	/* No NUMA: nothing can be anywhere else. */
+	if (errno == ENOSYS)
+		return 0;
 	error_set(err, -errno, "memory on node %d", node);
+	if (errno == EPERM)
+		return error_remedy(
+			err, "let torc call mbind(2): a container needs CAP_SYS_NICE for that");
 	return error_remedy(err, "see mems in the cpuset that torc was started in");
 }

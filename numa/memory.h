@@ -94,7 +94,8 @@ void memory_unmap(void *va, uint64_t size);
  * @strict: there or nowhere; else nearby when that node is full
  * @err: filled on failure
  *
- * Return: 0; -EINVAL, -EPERM as mbind(2).
+ * A kernel without NUMA has nothing to say, and all memory on node 0.
+ * Return: 0; -EINVAL the node is not there, or not for this process; -EPERM a seccomp filter has no mbind(2).
  */
 int memory_bind(void *va, uint64_t size, int node, bool strict, struct error *err);
 
@@ -141,14 +142,23 @@ struct memory_census {
 };
 
 /**
- * memory_census_add - count the pages of a mapping by the node they are on
- * @census: zeroed, or holds others; untouched on failure
- * @va: start of a mapping
- * @size: bytes; mappings that reach beyond are left out
+ * memory_census_add - count pages
+ * @census: zeroed, or holds others
+ * @node: where they are
+ * @size: bytes
+ */
+void memory_census_add(struct memory_census *census, unsigned node, uint64_t size);
+
+/**
+ * memory_each_mapping - look at all mappings of this process
+ * @seen: called for each mapping and node that has pages of it
+ * @opaque: for @seen
  *
+ * Goes through the page tables of the whole process. Neighbours that are alike are one mapping.
  * Any thread. Return: 0; -ENOENT a kernel without NUMA; -errno. Source: numa_maps in proc(5).
  */
-int memory_census_add(struct memory_census *census, const void *va, uint64_t size);
+int memory_each_mapping(void (*seen)(void *opaque, const void *start, unsigned node, uint64_t size),
+			void *opaque);
 
 /**
  * memory_find_elsewhere - the first page that is present, but not on a node
@@ -159,9 +169,9 @@ int memory_census_add(struct memory_census *census, const void *va, uint64_t siz
  * @offset: receives the page's offset from @va; untouched unless one is found
  * @where: receives its node; likewise
  *
- * Any thread. Return: whether there is one. Source: move_pages(2).
+ * Any thread. Return: 1 found; 0 there is none; -errno. Source: move_pages(2).
  */
-bool memory_find_elsewhere(const void *va, uint64_t size, uint64_t page_size, int node,
-			   uint64_t *offset, int *where);
+int memory_find_elsewhere(const void *va, uint64_t size, uint64_t page_size, int node,
+			  uint64_t *offset, int *where);
 
 #endif

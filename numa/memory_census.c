@@ -11,7 +11,7 @@
 
 #define QUERY_PAGES 512 /* in one move_pages(2) */
 
-static void add(struct memory_census *census, unsigned node, uint64_t size)
+void memory_census_add(struct memory_census *census, unsigned node, uint64_t size)
 {
 	unsigned i = 0;
 
@@ -20,13 +20,16 @@ static void add(struct memory_census *census, unsigned node, uint64_t size)
 	if (i == MEMORY_MAX_NODES)
 		return;
 	if (i == census->nr)
-		census->on[census->nr++].node = node;
+		census->on[census->nr++] = (struct memory_on_node){ .node = node };
 	census->on[i].size += size;
 }
 
-/* "N1=512 N0=3 kernelpagesize_kB=4": the unit comes last. */
-static void add_line(struct memory_census *census, char *line)
+/* "7f00 default anon=515 N1=512 N0=3 kernelpagesize_kB=4": where it starts, pages by node, their size. */
+static void take_line(char *line,
+		      void (*seen)(void *opaque, const void *start, unsigned node, uint64_t size),
+		      void *opaque)
 {
+	const void *start = (const void *)(uintptr_t)strtoull(line, NULL, 16);
 	const char *unit = strstr(line, "kernelpagesize_kB=");
 	uint64_t page = unit ? strtoull(strchr(unit, '=') + 1, NULL, 10) * KIB : 4 * KIB;
 	char *save = NULL;
@@ -36,33 +39,28 @@ static void add_line(struct memory_census *census, char *line)
 		uint64_t pages;
 
 		if (sscanf(word, "N%u=%" SCNu64, &node, &pages) == 2)
-			add(census, node, pages * page);
+			seen(opaque, start, node, pages * page);
 	}
 }
 
-int memory_census_add(struct memory_census *census, const void *va, uint64_t size)
+int memory_each_mapping(void (*seen)(void *opaque, const void *start, unsigned node, uint64_t size),
+			void *opaque)
 {
 	FILE *file = fopen("/proc/self/numa_maps", "re");
-	struct memory_census c = *census;
 	char *line = NULL;
 	size_t room = 0;
 
 	if (!file)
 		return -errno;
-	while (getline(&line, &room, file) > 0) {
-		uint64_t start = strtoull(line, NULL, 16);
-
-		if (start >= (uintptr_t)va && start - (uintptr_t)va < size)
-			add_line(&c, line);
-	}
+	while (getline(&line, &room, file) > 0)
+		take_line(line, seen, opaque);
 	free(line);
 	fclose(file);
-	*census = c;
 	return 0;
 }
 
-bool memory_find_elsewhere(const void *va, uint64_t size, uint64_t page_size, int node,
-			   uint64_t *offset, int *where)
+int memory_find_elsewhere(const void *va, uint64_t size, uint64_t page_size, int node,
+			  uint64_t *offset, int *where)
 {
 	const char *start = va;
 	void *page[QUERY_PAGES];
@@ -75,15 +73,15 @@ bool memory_find_elsewhere(const void *va, uint64_t size, uint64_t page_size, in
 		for (; n < QUERY_PAGES && at < size; n++, at += page_size)
 			page[n] = (void *)(uintptr_t)(start + at);
 		if (move_pages(0, n, page, NULL, status, 0))
-			return false;
+			return -errno;
 		for (unsigned i = 0; i < n; i++) {
 			/* Negative: not present. */
 			if (status[i] < 0 || status[i] == node)
 				continue;
 			*offset = first + i * page_size;
 			*where = status[i];
-			return true;
+			return 1;
 		}
 	}
-	return false;
+	return 0;
 }

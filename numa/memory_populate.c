@@ -215,6 +215,8 @@ int memory_populate(const struct memory_part *part, unsigned nr,
 		return 0;
 	error_set(err, p.error, "populate %llu MiB of guest memory",
 		  (unsigned long long)(total / MIB));
+	if (p.error == -EFAULT)
+		error_reason(err, "a node ran out of huge pages, or a file system of space");
 	return p.error == -ECANCELED ? p.error
 				     : error_remedy(err, "free memory on the host or ask for less "
 							 "with --memory size=");

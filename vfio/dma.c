@@ -31,7 +31,7 @@ static int map(struct vfio_dma *dma)
 static void *dma_main(void *arg)
 {
 	struct vfio_dma *dma = arg;
-	uint64_t start = now_ns(), populated;
+	uint64_t start = now_ns(), populated, mapped;
 	const struct memory_populate_options options = { .cancel = &dma->cancelled };
 	/* Pinning would populate too, but with one thread. */
 	int r = guest_mem_populate(dma->mem, &options, &dma->error);
@@ -39,9 +39,13 @@ static void *dma_main(void *arg)
 	populated = now_ns();
 	if (!r)
 		r = map(dma);
+	mapped = now_ns();
+	/* Pinning moves what must not be pinned where it is, say in memory that can be unplugged. */
+	if (!r)
+		r = guest_mem_check(dma->mem, &dma->error);
 	pthread_mutex_lock(&dma->lock);
 	dma->populate_ns = populated - start;
-	dma->map_ns = now_ns() - populated;
+	dma->map_ns = mapped - populated;
 	dma->result = r;
 	dma->done = true;
 	pthread_cond_broadcast(&dma->changed);

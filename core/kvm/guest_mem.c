@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/log.h"
+
 static void add_part(struct guest_mem *mem, struct guest_zone *zone, uint64_t gpa, uint64_t size)
 {
 	struct guest_region *last = mem->nr_regions ? &mem->region[mem->nr_regions - 1] : NULL;
@@ -40,6 +42,23 @@ static int place_zone(struct guest_mem *mem, struct guest_zone *zone, struct err
 	return 0;
 }
 
+static int bind_part(const struct guest_zone_config *config, const struct guest_region *part,
+		     struct error *err)
+{
+	struct error why = { 0 };
+	int r = memory_bind(part->va, part->size, config->node, config->is_strict, &why);
+
+	if (r && config->is_strict) {
+		if (err)
+			*err = why;
+		return r;
+	}
+	if (r)
+		log_warning("zone %s: %s: %s; the kernel chooses the node", config->id, why.object,
+			    why.reason);
+	return 0;
+}
+
 static int map_zone(struct guest_mem *mem, struct guest_zone *zone, struct error *err)
 {
 	const struct guest_zone_config *config = &zone->config;
@@ -52,7 +71,7 @@ static int map_zone(struct guest_mem *mem, struct guest_zone *zone, struct error
 		part->va = mem->base + part->gpa.v;
 		r = memory_map(&zone->source, offset, part->va, part->size, err);
 		if (!r && config->node >= 0)
-			r = memory_bind(part->va, part->size, config->node, config->is_strict, err);
+			r = bind_part(config, part, err);
 		offset += part->size;
 	}
 	return r;
@@ -104,39 +123,73 @@ int guest_mem_init(struct guest_mem *mem, const struct guest_mem_config *config,
 	return r;
 }
 
-static int refuse_elsewhere(const struct guest_zone *zone, struct error *err)
+/* Says which page it is, if the kernel does; some are not to be asked, in containers for instance. */
+static int refuse_elsewhere(const struct guest_zone *zone, const struct memory_on_node *on,
+			    struct error *err)
 {
+	uint64_t offset;
+	int where;
+
+	error_set(err, -EXDEV, "zone %s", zone->config.id);
+	error_reason(err, "%llu MiB are on node %u, not on %d",
+		     (unsigned long long)(on->size / MIB), on->node, zone->config.node);
 	for (unsigned i = 0; i < zone->nr_parts; i++) {
 		const struct guest_region *part = &zone->part[i];
-		uint64_t offset;
-		int where;
 
-		if (!memory_find_elsewhere(part->va, part->size, zone->source.page_size,
-					   zone->config.node, &offset, &where))
-			continue;
-		error_set(err, -EXDEV, "zone %s: guest address 0x%llx", zone->config.id,
-			  (unsigned long long)(part->gpa.v + offset));
-		error_reason(err, "the page is on node %d, not on %d", where, zone->config.node);
-		return error_remedy(err, "a file's pages stay where they were first used: take "
-					 "one that is empty or not in the page cache");
+		if (memory_find_elsewhere(part->va, part->size, zone->source.page_size,
+					  zone->config.node, &offset, &where) == 1) {
+			error_reason(
+				err,
+				"%llu MiB are on node %u, not on %d; the first page is that of "
+				"guest address 0x%llx",
+				(unsigned long long)(on->size / MIB), on->node, zone->config.node,
+				(unsigned long long)(part->gpa.v + offset));
+			break;
+		}
+	}
+	return error_remedy(err, "a file's pages stay where they were first used: take one that is "
+				 "empty or not in the page cache");
+}
+
+/* A mapping that reaches into the next zone is counted here: the two would not be one with different nodes. */
+static void count_mapping(void *opaque, const void *start, unsigned node, uint64_t size)
+{
+	struct guest_mem *mem = opaque;
+
+	for (unsigned i = 0; i < mem->nr_zones; i++) {
+		struct guest_zone *zone = &mem->zone[i];
+
+		for (unsigned p = 0; p < zone->nr_parts; p++) {
+			const char *va = zone->part[p].va;
+
+			if ((const char *)start >= va &&
+			    (const char *)start < va + zone->part[p].size)
+				memory_census_add(&zone->census, node, size);
+		}
+	}
+}
+
+static int check_zone(const struct guest_zone *zone, struct error *err)
+{
+	for (unsigned i = 0; i < zone->census.nr && zone->config.is_strict; i++) {
+		if ((int)zone->census.on[i].node != zone->config.node)
+			return refuse_elsewhere(zone, &zone->census.on[i], err);
 	}
 	return 0;
 }
 
-static int check_zone(struct guest_zone *zone, struct error *err)
+int guest_mem_check(struct guest_mem *mem, struct error *err)
 {
-	struct memory_census *census = &zone->census;
-	int r = 0;
+	int r;
 
-	for (unsigned i = 0; i < zone->nr_parts && !r; i++)
-		r = memory_census_add(census, zone->part[i].va, zone->part[i].size);
+	for (unsigned i = 0; i < mem->nr_zones; i++)
+		mem->zone[i].census.nr = 0;
+	r = memory_each_mapping(count_mapping, mem);
 	if (r)
-		return r == -ENOENT ? 0 : error_set(err, r, "zone %s: numa_maps", zone->config.id);
-	for (unsigned i = 0; i < census->nr && zone->config.is_strict; i++) {
-		if ((int)census->on[i].node != zone->config.node)
-			return refuse_elsewhere(zone, err);
-	}
-	return 0;
+		return r == -ENOENT ? 0 : error_set(err, r, "numa_maps of guest memory");
+	for (unsigned i = 0; i < mem->nr_zones && !r; i++)
+		r = check_zone(&mem->zone[i], err);
+	return r;
 }
 
 static unsigned list_parts(const struct guest_mem *mem, struct memory_part *part)
@@ -168,10 +221,8 @@ int guest_mem_populate(struct guest_mem *mem, const struct memory_populate_optio
 	if (mem->is_populated)
 		return 0;
 	r = memory_populate(part, list_parts(mem, part), options, err);
-	for (unsigned i = 0; i < mem->nr_zones && !r; i++) {
-		if (mem->zone[i].config.populate)
-			r = check_zone(&mem->zone[i], err);
-	}
+	if (!r)
+		r = guest_mem_check(mem, err);
 	mem->is_populated = !r;
 	return r;
 }

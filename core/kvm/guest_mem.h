@@ -92,6 +92,15 @@ int guest_mem_populate(struct guest_mem *mem, const struct memory_populate_optio
 		       struct error *err);
 
 /**
+ * guest_mem_check - see where the pages are, again
+ * @mem: initialised; its zones' censuses are taken anew
+ * @err: filled on failure; names the first page that is not where it has to be
+ *
+ * Any thread, one at a time. Return: 0; -EXDEV a page of a strict zone is on another node; -errno.
+ */
+int guest_mem_check(struct guest_mem *mem, struct error *err);
+
+/**
  * guest_mem_destroy - unmap it; nothing may use it any more
  * @mem: initialised or zeroed
  */

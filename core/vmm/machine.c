@@ -60,32 +60,35 @@ static uint64_t available_memory(void)
 	return kib * KIB;
 }
 
-/* Of ordinary pages that may come from any node; the plan has looked at what has to be on one. */
-static uint64_t floating_memory(const struct machine *machine)
+/* Bytes of ordinary pages; with @at_once those only that are not made as the guest touches them. */
+static uint64_t ordinary_memory(const struct config *config, bool at_once)
 {
-	const struct config *config = machine->config;
 	uint64_t size = 0;
 
-	if (!config->nr_zones)
-		return config->memory.backing.hugepages || machine->plan.zone[0].is_strict
-			       ? 0
-			       : config->memory.size;
-	for (unsigned i = 0; i < config->nr_zones; i++) {
-		if (!config->zone[i].backing.hugepages && !config->zone[i].file &&
-		    !machine->plan.zone[i].is_strict)
-			size += config->zone[i].size;
+	for (unsigned i = 0; i < machine_count_zones(config); i++) {
+		struct config_zone zone = machine_zone(config, i);
+
+		if (zone.backing.hugepages || zone.file)
+			continue;
+		if (!at_once || config->nr_devices || zone.backing.prefault)
+			size += zone.size;
 	}
 	return size;
 }
 
-/* Else the guest's memory is the host's to overcommit. */
-static bool is_needed_at_once(const struct config *config)
+/* On the nodes that this process may use, where it was looked at. */
+static uint64_t memory_for_us(const struct machine *machine)
 {
-	bool any = config->nr_devices || config->memory.backing.prefault;
+	uint64_t available = available_memory(), sum = 0;
 
-	for (unsigned i = 0; i < config->nr_zones; i++)
-		any |= config->zone[i].backing.prefault;
-	return any;
+	if (!machine->host_topology)
+		return available;
+	for (unsigned i = 0; i < machine->host_topology->nr_nodes; i++) {
+		const struct topology_node *node = &machine->host_topology->node[i];
+
+		sum += node->is_allowed ? node->available : 0;
+	}
+	return sum < available ? sum : available;
 }
 
 static void set_memory_error(const struct machine *machine, uint64_t need, struct error *err)
@@ -97,7 +100,7 @@ static void set_memory_error(const struct machine *machine, uint64_t need, struc
 
 static int check_memory(const struct machine *machine, struct error *err)
 {
-	uint64_t need = floating_memory(machine);
+	uint64_t need = ordinary_memory(machine->config, false);
 	struct sysinfo info;
 	uint64_t have;
 
@@ -110,7 +113,9 @@ static int check_memory(const struct machine *machine, struct error *err)
 			     (unsigned long long)(have / MIB));
 		return error_remedy(err, "ask for less than that; the host needs some itself");
 	}
-	have = is_needed_at_once(machine->config) ? available_memory() : UINT64_MAX;
+	/* The rest is the host's to overcommit. */
+	need = ordinary_memory(machine->config, true);
+	have = need ? memory_for_us(machine) : 0;
 	if (need <= have)
 		return 0;
 	set_memory_error(machine, need, err);
@@ -155,6 +160,8 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 	for (unsigned i = 0; i < nr; i++) {
 		int r = ring_thread_wait(&machine->ring_thread[i], err);
 
+		if (!r)
+			r = machine_go_to_vcpu(machine, i, err);
 		if (!r)
 			r = vcpu_start(&machine->vcpu[i], err);
 		if (!r)
@@ -260,7 +267,7 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	if (!r)
 		machine_log_plan(machine);
 	if (!r)
-		r = machine_follow_plan(machine, err);
+		r = machine_come_back(machine, err);
 	if (!r)
 		r = block_signals(machine, err);
 	if (!r)

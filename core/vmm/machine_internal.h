@@ -244,6 +244,23 @@ int machine_add_ports(struct machine *machine, struct error *err);
 void machine_announce_pty(const char *name, const char *path);
 
 /**
+ * machine_zone - a zone of guest memory: of --memory-zone, or memory as one
+ * @config: of the machine
+ * @i: below machine_count_zones()
+ *
+ * Return: the zone, whose strings are borrowed.
+ */
+struct config_zone machine_zone(const struct config *config, unsigned i);
+
+/**
+ * machine_count_zones - how many there are
+ * @config: of the machine
+ *
+ * Return: at least 1.
+ */
+unsigned machine_count_zones(const struct config *config);
+
+/**
  * machine_plan - decide where everything goes
  * @machine: devices found; gets its topology and plan
  * @err: filled on failure
@@ -259,15 +276,6 @@ int machine_plan(struct machine *machine, struct error *err);
 void machine_log_plan(const struct machine *machine);
 
 /**
- * machine_follow_plan - go to where torc is to run; threads started from now on do too
- * @machine: with a plan
- * @err: filled on failure
- *
- * Main thread. Return: 0; what affinity_set() returns.
- */
-int machine_follow_plan(struct machine *machine, struct error *err);
-
-/**
  * machine_go_to_vcpu - go to where a vCPU's ring is to run, to make them there
  * @machine: with a plan
  * @i: index of the vCPU
@@ -278,7 +286,7 @@ int machine_follow_plan(struct machine *machine, struct error *err);
 int machine_go_to_vcpu(struct machine *machine, unsigned i, struct error *err);
 
 /**
- * machine_come_back - go back to where machine_follow_plan() went
+ * machine_come_back - go to where torc itself is to run; threads started from now on do too
  * @machine: with a plan
  * @err: filled on failure
  *

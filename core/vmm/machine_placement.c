@@ -12,8 +12,7 @@
 #include "core/vmm/machine_internal.h"
 #include "numa/affinity.h"
 
-/* The zones of --memory-zone, or memory as one. */
-static struct config_zone zone_of(const struct config *config, unsigned i)
+struct config_zone machine_zone(const struct config *config, unsigned i)
 {
 	static char whole[] = "mem0";
 
@@ -27,7 +26,7 @@ static struct config_zone zone_of(const struct config *config, unsigned i)
 	};
 }
 
-static unsigned nr_zones(const struct config *config)
+unsigned machine_count_zones(const struct config *config)
 {
 	return config->nr_zones ? config->nr_zones : 1;
 }
@@ -76,9 +75,9 @@ static void request_memory(const struct machine *machine, struct placement_reque
 {
 	const struct config *config = machine->config;
 
-	request->nr_zones = nr_zones(config);
+	request->nr_zones = machine_count_zones(config);
 	for (unsigned i = 0; i < request->nr_zones; i++) {
-		struct config_zone zone = zone_of(config, i);
+		struct config_zone zone = machine_zone(config, i);
 
 		request->zone[i] = (struct placement_zone){
 			.id = config->nr_zones ? zone.id : NULL,
@@ -180,45 +179,40 @@ void machine_log_plan(const struct machine *machine)
 	}
 }
 
-int machine_follow_plan(struct machine *machine, struct error *err)
+/* Where a thread is to run of which nothing more is planned: not where its creator happens to be. */
+static const cpu_set_t *cpus_of(const struct machine *machine, const struct placement_cpus *planned)
 {
-	if (!machine->plan.all.is_set)
-		return 0;
-	return affinity_set(pthread_self(), &machine->plan.all.cpus, &machine->allowed, err);
+	if (planned->is_set)
+		return &planned->cpus;
+	return machine->plan.all.is_set ? &machine->plan.all.cpus : &machine->allowed;
 }
 
-/* What the kernel allocates for a vCPU and its ring is then on their node, and their threads start there. */
+static int move(struct machine *machine, pthread_t thread, const struct placement_cpus *planned,
+		struct error *err)
+{
+	if (!machine->host_topology)
+		return 0;
+	return affinity_set(thread, cpus_of(machine, planned), &machine->allowed, err);
+}
+
+/* What the kernel allocates for a vCPU and its ring is then on their node. */
 int machine_go_to_vcpu(struct machine *machine, unsigned i, struct error *err)
 {
-	const struct placement_cpus *ring = &machine->plan.ring[i], *all = &machine->plan.all;
-
-	if (!ring->is_set || (all->is_set && CPU_EQUAL(&ring->cpus, &all->cpus)))
-		return 0;
-	return affinity_set(pthread_self(), &ring->cpus, &machine->allowed, err);
+	return move(machine, pthread_self(), &machine->plan.ring[i], err);
 }
 
 int machine_come_back(struct machine *machine, struct error *err)
 {
-	const struct placement_cpus *all = &machine->plan.all;
-
-	if (!machine->host_topology)
-		return 0;
-	return affinity_set(pthread_self(), all->is_set ? &all->cpus : &machine->allowed,
-			    &machine->allowed, err);
+	return move(machine, pthread_self(), &machine->plan.all, err);
 }
 
 int machine_pin_vcpu(struct machine *machine, unsigned i, struct error *err)
 {
-	const struct placement_cpus *vcpu = &machine->plan.vcpu[i], *ring = &machine->plan.ring[i];
-	int r = 0;
+	int r = move(machine, machine->vcpu[i].thread, &machine->plan.vcpu[i], err);
 
-	if (vcpu->is_set)
-		r = affinity_set(machine->vcpu[i].thread, &vcpu->cpus, &machine->allowed, err);
 	if (r)
 		return error_set(err, r, "vCPU %u", i);
-	if (ring->is_set)
-		r = affinity_set(machine->ring_thread[i].thread, &ring->cpus, &machine->allowed,
-				 err);
+	r = move(machine, machine->ring_thread[i].thread, &machine->plan.ring[i], err);
 	return r ? error_set(err, r, "ring %u", i) : 0;
 }
 
@@ -237,7 +231,7 @@ static const cpu_set_t *populating_cpus(struct machine *machine, unsigned i, int
 
 static struct guest_zone_config zone_config(struct machine *machine, unsigned i)
 {
-	struct config_zone zone = zone_of(machine->config, i);
+	struct config_zone zone = machine_zone(machine->config, i);
 	const struct placement_memory *place = &machine->plan.zone[i];
 
 	return (struct guest_zone_config){
@@ -252,16 +246,17 @@ static struct guest_zone_config zone_config(struct machine *machine, unsigned i)
 		},
 		.node = place->node,
 		.is_strict = place->is_strict,
-		/* A huge page that a node turns out not to have any more would be a SIGBUS later. */
+		/* A page that its node turns out not to have any more would be a SIGBUS later. */
 		.populate = machine->config->nr_devices || zone.backing.prefault ||
-			    (zone.backing.hugepages && place->node >= 0),
+			    (zone.backing.hugepages && place->node >= 0) ||
+			    (zone.file && place->is_strict),
 		.cpus = populating_cpus(machine, i, place->node),
 	};
 }
 
 int machine_map_memory(struct machine *machine, struct error *err)
 {
-	struct guest_mem_config config = { .nr_zones = nr_zones(machine->config) };
+	struct guest_mem_config config = { .nr_zones = machine_count_zones(machine->config) };
 
 	for (unsigned i = 0; i < config.nr_zones; i++)
 		config.zone[i] = zone_config(machine, i);

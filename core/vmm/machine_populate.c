@@ -86,7 +86,7 @@ int machine_populate(struct machine *machine, struct error *err)
 		.progress = progress,
 		.opaque = machine,
 	};
-	bool wanted = false;
+	bool wanted = machine_waits_for_dma(machine);
 	int r;
 
 	for (unsigned i = 0; i < machine->mem.nr_zones; i++)
@@ -97,6 +97,9 @@ int machine_populate(struct machine *machine, struct error *err)
 	r = guest_mem_populate(&machine->mem, &options, err);
 	if (p->has_bar)
 		fputs("\r\033[K", stderr);
+	/* A signal may come when all that is left to do is under way. */
+	if (!r && (p->cancel || is_interrupted(machine)))
+		r = error_set(err, -ECANCELED, "populate guest memory");
 	if (!r)
 		machine_report_memory(machine, now_ns() - p->start_ns);
 	else if (r == -ECANCELED)
@@ -115,35 +118,27 @@ static void warn_of_elsewhere(const struct guest_zone *zone)
 		*(is_there ? &there : &elsewhere) += census->on[i].size;
 	}
 	if (elsewhere)
-		log_warning("zone %s: %llu of %llu MiB are not on node %d, which had no room",
-			    zone->config.id, (unsigned long long)(elsewhere / MIB),
+		log_warning("zone %s: %llu of %llu MiB are not on node %d", zone->config.id,
+			    (unsigned long long)(elsewhere / MIB),
 			    (unsigned long long)((there + elsewhere) / MIB), zone->config.node);
 }
 
-/* Bytes of all zones on a node: neighbours on the same one may have become one mapping. */
-static uint64_t size_on(const struct guest_mem *mem, unsigned node)
+/* Of all zones together: neighbours on the same node may have become one mapping. */
+void machine_report_memory(const struct machine *machine, uint64_t took_ns)
 {
-	uint64_t size = 0;
+	const struct guest_mem *mem = &machine->mem;
+	struct memory_census sum = { 0 };
 
+	log_info("guest memory: populated in %llu ms", (unsigned long long)(took_ns / 1000000));
 	for (unsigned i = 0; i < mem->nr_zones; i++) {
 		const struct memory_census *census = &mem->zone[i].census;
 
 		for (unsigned n = 0; n < census->nr; n++)
-			size += census->on[n].node == node ? census->on[n].size : 0;
+			memory_census_add(&sum, census->on[n].node, census->on[n].size);
 	}
-	return size;
-}
-
-void machine_report_memory(const struct machine *machine, uint64_t took_ns)
-{
-	log_info("guest memory: populated in %llu ms", (unsigned long long)(took_ns / 1000000));
-	for (unsigned node = 0; node < MEMORY_MAX_NODES; node++) {
-		uint64_t size = size_on(&machine->mem, node);
-
-		if (size)
-			log_info("guest memory: %llu MiB are on node %u",
-				 (unsigned long long)(size / MIB), node);
-	}
-	for (unsigned i = 0; i < machine->mem.nr_zones; i++)
-		warn_of_elsewhere(&machine->mem.zone[i]);
+	for (unsigned n = 0; n < sum.nr; n++)
+		log_info("guest memory: %llu MiB are on node %u",
+			 (unsigned long long)(sum.on[n].size / MIB), sum.on[n].node);
+	for (unsigned i = 0; i < mem->nr_zones; i++)
+		warn_of_elsewhere(&mem->zone[i]);
 }

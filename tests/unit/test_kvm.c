@@ -405,6 +405,30 @@ static void memory_is_populated_or_the_wait_given_up(void **state)
 	guest_mem_destroy(&mem);
 }
 
+static void a_strict_zone_with_pages_elsewhere_is_refused(void **state)
+{
+	struct guest_mem_config config = ONE_ZONE(32 * MIB);
+	const struct memory_populate_options options = { 0 };
+	struct error err = { 0 };
+	struct guest_mem mem;
+
+	if (access("/proc/self/numa_maps", F_OK))
+		skip(); /* a kernel without NUMA */
+	config.zone[0].populate = true;
+	assert_int_equal(guest_mem_init(&mem, &config, NULL), 0);
+	/* As if it had been bound there; its pages are where the kernel put them. */
+	mem.zone[0].config.node = 1000;
+	assert_int_equal(guest_mem_populate(&mem, &options, NULL), 0);
+	assert_int_equal(guest_mem_check(&mem, NULL), 0);
+	mem.zone[0].config.is_strict = true;
+	assert_int_equal(guest_mem_check(&mem, &err), -EXDEV);
+	assert_string_equal(err.object, "zone mem0");
+	assert_non_null(strstr(err.reason, "32 MiB are on node"));
+	assert_non_null(
+		strstr(err.reason, "not on 1000; the first page is that of guest address 0x0"));
+	guest_mem_destroy(&mem);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +448,7 @@ int main(void)
 		cmocka_unit_test(memory_has_a_gap_below_4_gib),
 		cmocka_unit_test(zones_follow_each_other_across_the_gap),
 		cmocka_unit_test(zones_are_multiples_of_2_mib),
+		cmocka_unit_test(a_strict_zone_with_pages_elsewhere_is_refused),
 		cmocka_unit_test(memory_is_populated_or_the_wait_given_up),
 	};
 

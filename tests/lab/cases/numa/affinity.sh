@@ -15,6 +15,17 @@ expect_thread ring1 2-3
 tell 'poweroff -f'
 finish
 expect_status 0
+# Of those that nothing was said of, none is where the others are.
+cpus='boot=2,affinity=[0@[3]]'
+start commands --platform 'ring_affinity=[0@[3]]'
+await serial TORC-GUEST-COMMANDS
+expect_thread vcpu0 3
+expect_thread ring0 3
+expect_thread vcpu1 0-3
+expect_thread ring1 0-3
+tell 'poweroff -f'
+finish
+expect_status 0
 cpus=4
 start commands --device "$(device "$LAB_BDF_NVME_A")"
 await serial TORC-GUEST-COMMANDS
