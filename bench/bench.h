@@ -60,6 +60,13 @@ void bench_counter(struct bench_state *state, const char *name, double value);
 void bench_items(struct bench_state *state, int64_t items);
 
 /**
+ * bench_skip - say that this benchmark cannot be run here; run() returns after it
+ * @state: as run() got it, before the first iteration
+ * @why: for the report
+ */
+void bench_skip(struct bench_state *state, const char *why);
+
+/**
  * bench_bytes - say how many bytes the iterations dealt with, for a rate
  * @state: as run() got it
  * @bytes: of all iterations

@@ -104,37 +104,52 @@ static void set_all(struct subject *s, unsigned threads)
 		pthread_join(slice[i].thread, NULL);
 }
 
-static int64_t reserve(enum pages pages)
-{
-	int64_t before = 0;
-	FILE *file;
+/* What the host had before; also given back when a benchmark fails. */
+static int64_t pool_before = -1;
 
-	if (pages != PAGES_2M || file_read_i64(POOL, &before))
-		return 0;
-	file = fopen(POOL, "we");
-	if (file) {
-		fprintf(file, "%llu", (unsigned long long)before + subject_size() / (2 * MIB));
-		fclose(file);
-	}
-	return before;
+static void write_pool(int64_t pages)
+{
+	FILE *file = fopen(POOL, "we");
+
+	if (!file)
+		return;
+	fprintf(file, "%lld", (long long)pages);
+	fclose(file);
 }
 
-static void give_back(enum pages pages, int64_t before)
+static void give_back(void)
 {
-	FILE *file = pages == PAGES_2M ? fopen(POOL, "we") : NULL;
+	if (pool_before >= 0)
+		write_pool(pool_before);
+	pool_before = -1;
+}
 
-	if (file) {
-		fprintf(file, "%lld", (long long)before);
-		fclose(file);
-	}
+static bool reserve(void)
+{
+	int64_t before, want, have = 0;
+
+	if (file_read_i64(POOL, &before))
+		return false;
+	want = before + (int64_t)(subject_size() / (2 * MIB));
+	atexit(give_back);
+	pool_before = before;
+	write_pool(want);
+	if (!file_read_i64(POOL, &have) && have >= want)
+		return true;
+	give_back();
+	return false;
 }
 
 static void measure(struct bench_state *state, enum pages pages, unsigned threads, bool present,
 		    void (*work)(struct subject *s, unsigned threads))
 {
-	int64_t before = reserve(pages), bytes = 0;
 	struct subject s;
+	int64_t bytes = 0;
 
+	if (pages == PAGES_2M && !reserve()) {
+		bench_skip(state, "the host has not so many huge pages");
+		return;
+	}
 	while (bench_next(state)) {
 		bench_pause(state);
 		map(&s, pages);
@@ -148,7 +163,7 @@ static void measure(struct bench_state *state, enum pages pages, unsigned thread
 		bench_resume(state);
 	}
 	bench_bytes(state, bytes);
-	give_back(pages, before);
+	give_back();
 }
 
 static void populate_4k(struct bench_state *state, int64_t threads)

@@ -178,7 +178,7 @@ class MemoryBench(Bench):
         for task in glob.glob(f'/proc/{pid}/task/*'):
             threads[read(f'{task}/comm').strip()] = \
                 re.search(r'Cpus_allowed_list:\s*(\S+)', read(f'{task}/status'))[1]
-        return {'pages': counts, 'threads': threads}
+        return {'pages': counts, 'threads': threads, 'local_cpus': read(f'{NODE}/node1/cpulist').strip()}
 
 
 def run_pair(bench, runs, rounds, name, commands, **how):

@@ -5,6 +5,7 @@ import re
 import statistics
 import sys
 
+from measure import cpu_list
 from report import load, spread, table
 
 
@@ -19,14 +20,17 @@ def ratio(torc, qemu):
 
 def where_table(runs):
     run = [run for run in runs if run['where']][-1]
-    pages, threads = run['where']['pages'], run['where']['threads']
-    lines = [f'node {node}: {count:,} pages of 4 KiB' for node, count in sorted(pages.items())]
-    return '\n'.join(lines + [f'{name}: CPUs {cpus}' for name, cpus in sorted(threads.items())])
+    pages, threads, local = run['where']['pages'], run['where']['threads'], run['where']['local_cpus']
+    remote = sum(count for node, count in pages.items() if node != '1')
+    away = [name for name, cpus in threads.items() if not cpu_list(cpus) <= cpu_list(local)]
+    lines = [f'remote pages of guest memory: {remote} of {sum(pages.values()):,} (wanted: 0)',
+             f'threads that may run elsewhere: {len(away)} of {len(threads)} (wanted: 0)']
+    return '\n'.join(lines + [f'  {name}: CPUs {cpus}' for name, cpus in sorted(threads.items())])
 
 
 def start_table(runs):
     name = 'start 2 GiB of 2 MiB pages'
-    rows = [['2 GiB of prefaulted 2 MiB pages', 'torc', 'QEMU', 'ratio']]
+    rows = [['2 GiB of prefaulted 2 MiB pages', 'torc', 'QEMU', 'ratio (wanted: 0.4 to the first instruction)']]
     for head, key in ('exec to first guest instruction, ms', 'entry_ms'), ('populating, ms', 'populate_ms'):
         torc, qemu = of(runs, name, 'torc', key), of(runs, name, 'qemu', key)
         rows.append([head, spread(torc, 'ms'), spread(qemu, 'ms'), ratio(torc, qemu)])
@@ -45,7 +49,7 @@ def map_table(runs):
 
 
 def populate_table(runs):
-    rows = [['1 GiB, pages, threads', 'torc, ms', 'QEMU, ms', 'ratio']]
+    rows = [['1 GiB, pages, threads', 'torc, ms', 'QEMU, ms', 'ratio (wanted: 0.8)']]
     names = dict.fromkeys(run['name'] for run in runs if run['name'].startswith('populate'))
     for name in names:
         torc, qemu = (of(runs, name, vmm, 'populate_ms') for vmm in ('torc', 'qemu'))
@@ -55,7 +59,7 @@ def populate_table(runs):
 
 def native_table(folder):
     """Of each benchmark the time per GiB; beside it how torc's is to the two memsets."""
-    times, rows = {}, [['pages, threads', 'populate', 'memset, fresh', 'memset, present', 'to fresh', 'to present']]
+    times, rows = {}, [['pages, threads', 'populate', 'memset, fresh', 'memset, present', 'to fresh (1.15)', 'to present']]
     for bench in load(folder, 'memory')['benchmarks']:
         match = re.match(r'(\w+)/(\w+)/(\d+)/', bench['name'])
         if match and bench.get('run_type') == 'iteration':

@@ -32,6 +32,11 @@ void bench_items(struct bench_state *state, int64_t items)
 	state->state->SetItemsProcessed(items);
 }
 
+void bench_skip(struct bench_state *state, const char *why)
+{
+	state->state->SkipWithError(why);
+}
+
 void bench_bytes(struct bench_state *state, int64_t bytes)
 {
 	state->state->SetBytesProcessed(bytes);

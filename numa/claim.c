@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <time.h>
 
 #include "core/base/fd.h"
 
 /* Behind the last CPU. */
-#define MUTEX_BYTE CPU_SETSIZE
+#define MUTEX_BYTE   CPU_SETSIZE
+#define TRY_EVERY_NS 10000000
+#define TRIES	     100
 
 static int lock(int fd, int command, short type, off_t byte)
 {
@@ -20,6 +23,21 @@ static int lock(int fd, int command, short type, off_t byte)
 	return r ? -errno : 0;
 }
 
+/* Whoever looks and decides takes milliseconds; one that was stopped meanwhile must not stop all others. */
+static int lock_mutex(int fd)
+{
+	const struct timespec pause = { .tv_nsec = TRY_EVERY_NS };
+	int r = 0;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		r = lock(fd, F_OFD_SETLK, F_WRLCK, MUTEX_BYTE);
+		if (r != -EAGAIN && r != -EACCES)
+			return r;
+		nanosleep(&pause, NULL);
+	}
+	return -ETIMEDOUT;
+}
+
 int claim_open(struct claim *claim, const char *path)
 {
 	int r;
@@ -27,7 +45,7 @@ int claim_open(struct claim *claim, const char *path)
 	claim->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (claim->fd < 0)
 		return -errno;
-	r = lock(claim->fd, F_OFD_SETLKW, F_WRLCK, MUTEX_BYTE);
+	r = lock_mutex(claim->fd);
 	if (r)
 		fd_close(&claim->fd);
 	return r;

@@ -19,11 +19,11 @@ struct claim {
 };
 
 /**
- * claim_open - begin to look and decide; waits for others who do
+ * claim_open - begin to look and decide; waits for others who do, for a second
  * @claim: receives it; fd -1 on failure
  * @path: CLAIM_PATH; made when it is not there
  *
- * Return: 0; -errno of open(2) or fcntl(2).
+ * Return: 0; -ETIMEDOUT; -errno of open(2) or fcntl(2).
  */
 int claim_open(struct claim *claim, const char *path);
 

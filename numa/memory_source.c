@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -16,11 +17,13 @@
 static int open_memfd(const char *name, uint64_t page_size, uint64_t size, struct error *err)
 {
 	unsigned flags = MFD_CLOEXEC;
+	char cut[200]; /* longer ones are refused */
 	int fd, r;
 
+	snprintf(cut, sizeof(cut), "%s", name);
 	if (page_size)
 		flags |= MFD_HUGETLB | (unsigned)__builtin_ctzll(page_size) << MFD_HUGE_SHIFT;
-	fd = memfd_create(name, flags);
+	fd = memfd_create(cut, flags);
 	if (fd >= 0 && !ftruncate(fd, (off_t)size))
 		return fd;
 	r = -errno;
@@ -82,10 +85,15 @@ static int open_file(const char *path, uint64_t size, int *out, uint64_t *page_s
 {
 	/* A folder first: that is what it fails for, whatever else may be wrong. */
 	int fd = open(path, O_RDWR | O_TMPFILE | O_CLOEXEC, 0600), r;
+	bool is_new = false;
 	struct statfs fs;
 
 	if (fd < 0)
-		fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+		fd = open(path, O_RDWR | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 && errno == ENOENT) {
+		fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		is_new = fd >= 0;
+	}
 	if (fd < 0) {
 		r = error_set(err, -errno, "file %s", path);
 		return error_remedy(err, "name a file or a folder that torc may write to");
@@ -102,10 +110,13 @@ static int open_file(const char *path, uint64_t size, int *out, uint64_t *page_s
 	}
 	if (!r)
 		r = grow(fd, path, size, fs.f_type == HUGETLBFS_MAGIC, err);
-	if (r)
-		fd_close(&fd);
-	else
+	if (!r) {
 		*out = fd;
+		return 0;
+	}
+	fd_close(&fd);
+	if (is_new)
+		unlink(path);
 	return r;
 }
 

@@ -109,17 +109,32 @@ static void dma_finished(void *opaque)
 	ring_post(&machine->ring, &machine->dma_work);
 }
 
-/* "4 KiB, 2 MiB, 1 GiB" */
+static int format_size(unsigned bit, char *text, size_t room)
+{
+	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB" };
+
+	return snprintf(text, room, "%u %s", 1U << bit % 10, unit[bit / 10]);
+}
+
+/* "4 KiB, 2 MiB, 1 GiB", or of an IOMMU that takes any power of two "4 KiB to 512 GiB". */
 static void format_page_sizes(uint64_t sizes, char *text, size_t room)
 {
-	static const char *const unit[] = { "B", "KiB", "MiB", "GiB", "TiB" };
 	size_t used = 0;
 
 	*text = '\0';
-	for (unsigned bit = 0; bit < 50 && used < room; bit++) {
-		if (sizes & 1ULL << bit)
-			used += (size_t)snprintf(text + used, room - used, "%s%u %s",
-						 used ? ", " : "", 1U << bit % 10, unit[bit / 10]);
+	for (unsigned first = 0, last; first < 64 && used + 32 < room; first = last + 1) {
+		last = first;
+		if (!(sizes >> first & 1))
+			continue;
+		while (last < 63 && (sizes >> (last + 1) & 1))
+			last++;
+		if (used)
+			used += (size_t)snprintf(text + used, room - used, ", ");
+		used += (size_t)format_size(first, text + used, room - used);
+		if (last == first)
+			continue;
+		used += (size_t)snprintf(text + used, room - used, " to ");
+		used += (size_t)format_size(last, text + used, room - used);
 	}
 }
 

@@ -104,6 +104,16 @@ static void the_next_one_waits_until_cpus_are_claimed(void **state)
 	claim_close(&claim);
 }
 
+static void one_that_never_decides_does_not_stop_others(void **state)
+{
+	struct claim stuck, claim;
+
+	assert_int_equal(claim_open(&stuck, path), 0);
+	assert_int_equal(claim_open(&claim, path), -ETIMEDOUT);
+	assert_int_equal(claim.fd, -1);
+	claim_close(&stuck);
+}
+
 static void without_a_file_nobody_has_any(void **state)
 {
 	cpu_set_t mine = set_of(0, 1), seen;
@@ -122,6 +132,7 @@ int main(void)
 		cmocka_unit_test(others_see_what_one_has_claimed),
 		cmocka_unit_test(claims_end_with_the_process),
 		cmocka_unit_test(the_next_one_waits_until_cpus_are_claimed),
+		cmocka_unit_test(one_that_never_decides_does_not_stop_others),
 		cmocka_unit_test(without_a_file_nobody_has_any),
 	};
 

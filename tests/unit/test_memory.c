@@ -203,12 +203,15 @@ static void sources_that_cannot_be_are_refused(void **state)
 {
 	const struct memory_backing folder = { .file = "/nonexistent/folder" },
 				    fifo = { .file = "/dev/shm/torc-test-fifo" },
+				    named = { .file = "/dev/shm/torc-test-new", .shared = true },
 				    full = { .file = "/dev/shm", .shared = true },
 				    pages = { .page_size = 2 * MIB },
 				    no_size = { .page_size = NO_SIZE };
 
 	refuse(&folder, SIZE, -ENOENT, "file /nonexistent", "No such file");
 	refuse(&full, 1ULL << 50, -ENOSPC, "file /dev/shm", "free");
+	refuse(&named, 1ULL << 50, -ENOSPC, "file /dev/shm/torc-test-new", "free");
+	assert_int_equal(access("/dev/shm/torc-test-new", F_OK), -1);
 	refuse(&pages, 3 * MIB, -EINVAL, "", "no multiple");
 	refuse(&no_size, SIZE, -ENODEV, "memfd", "no huge pages");
 	assert_int_equal(mkfifo("/dev/shm/torc-test-fifo", 0600), 0);
