@@ -54,6 +54,7 @@ struct placement_zone {
 	uint64_t size;	    /* bytes */
 	int node;	    /* what the user said; -1: nothing */
 	uint64_t page_size; /* of huge pages from the host's pool, bytes; 0: ordinary memory */
+	bool is_uncounted; /* its file may have the pages already: not compared with what is free */
 };
 
 struct placement_device {

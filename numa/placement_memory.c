@@ -57,7 +57,8 @@ struct placement_demand placement_demand(const struct placement_work *work,
 		const struct placement_memory *memory = &work->plan.zone[i];
 		uint64_t count = zone->size;
 
-		if (zone->page_size != page_size || (node && memory->node != (int)node->id))
+		if (zone->is_uncounted || zone->page_size != page_size ||
+		    (node && memory->node != (int)node->id))
 			continue;
 		if (page_size)
 			count = count / page_size + (count % page_size != 0);

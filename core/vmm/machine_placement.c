@@ -6,6 +6,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <linux/magic.h>
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
@@ -31,7 +34,7 @@ unsigned machine_count_zones(const struct config *config)
 	return config->nr_zones ? config->nr_zones : 1;
 }
 
-/* 0: ordinary pages, or what its file has. */
+/* Of the host's pool; 0: ordinary pages, or what its file has. */
 static uint64_t page_size(const struct machine *machine, const struct config_zone *zone)
 {
 	if (!zone->backing.hugepages)
@@ -41,6 +44,27 @@ static uint64_t page_size(const struct machine *machine, const struct config_zon
 	/* A host without any is told so when its pages of this size are looked for. */
 	return machine->host_topology->default_huge_page ? machine->host_topology->default_huge_page
 							 : 2 * MIB;
+}
+
+/* What a zone takes of a node: hugetlbfs takes from the pool, tmpfs ordinary memory, others are page cache. */
+static struct placement_zone demand_of(const struct machine *machine,
+				       const struct config_zone *zone)
+{
+	struct placement_zone demand = { .size = zone->size,
+					 .node = zone->host_node,
+					 .page_size = page_size(machine, zone) };
+	struct statfs fs;
+	struct stat st;
+
+	if (!zone->file)
+		return demand;
+	demand.is_uncounted = true;
+	/* A file that is not there yet is its folder's matter, as for any that has pages already. */
+	if (!statfs(zone->file, &fs) && !stat(zone->file, &st) && S_ISDIR(st.st_mode)) {
+		demand.is_uncounted = fs.f_type != HUGETLBFS_MAGIC && fs.f_type != TMPFS_MAGIC;
+		demand.page_size = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 0;
+	}
+	return demand;
 }
 
 static bool has_hugepages(const struct config *config)
@@ -79,12 +103,8 @@ static void request_memory(const struct machine *machine, struct placement_reque
 	for (unsigned i = 0; i < request->nr_zones; i++) {
 		struct config_zone zone = machine_zone(config, i);
 
-		request->zone[i] = (struct placement_zone){
-			.id = config->nr_zones ? zone.id : NULL,
-			.size = zone.size,
-			.node = zone.host_node,
-			.page_size = page_size(machine, &zone),
-		};
+		request->zone[i] = demand_of(machine, &zone);
+		request->zone[i].id = config->nr_zones ? zone.id : NULL;
 	}
 	request->nr_guest_nodes = config->nr_nodes;
 	for (unsigned i = 0; i < config->nr_nodes; i++) {

@@ -123,8 +123,9 @@ static inline void add_zone(const char *id, uint64_t mib, int node, uint64_t pag
 {
 	if (!request->zone[0].id)
 		request->nr_zones = 0;
-	request->zone[request->nr_zones++] =
-		(struct placement_zone){ id, mib * MIB, node, page_size };
+	request->zone[request->nr_zones++] = (struct placement_zone){
+		.id = id, .size = mib * MIB, .node = node, .page_size = page_size
+	};
 }
 
 /**

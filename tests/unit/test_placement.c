@@ -357,6 +357,19 @@ static void zones_share_the_pools(void **state)
 		       "echo 301 > /sys/devices/system/node/node1" POOL);
 }
 
+static void pages_that_a_file_has_are_not_counted(void **state)
+{
+	make_host(2, 2);
+	ask(1);
+	request->zone[0].node = 1;
+	request->zone[0].size = 1024 * GIB;
+	request->zone[0].is_uncounted = true;
+	assert_line("memory: 1048576 MiB on node 1 (as asked)");
+	assert_true(plan->zone[0].is_strict);
+	request->zone[0].page_size = 2 * MIB;
+	assert_line("memory: 1048576 MiB of 2 MiB pages on node 1 (as asked)");
+}
+
 static void huge_pages_without_a_node_may_be_anywhere(void **state)
 {
 	make_host(2, 2);
@@ -441,6 +454,7 @@ int main(void)
 		CASE(gigantic_pages_can_be_reserved_at_boot),
 		CASE(huge_pages_of_the_home_node_may_be_elsewhere_unless_strict),
 		CASE(zones_share_the_pools),
+		CASE(pages_that_a_file_has_are_not_counted),
 		CASE(huge_pages_without_a_node_may_be_anywhere),
 		CASE(large_machines_have_as_few_lines),
 		CASE(this_host_can_be_planned),
