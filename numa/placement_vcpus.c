@@ -190,6 +190,22 @@ static void give_cpus(struct placement_work *work, const struct topology_node *n
 			nr, node->id, nr_cpus);
 }
 
+/* The user gave it one CPU, which no other vCPU is placed on. */
+static bool is_alone(const struct placement_work *work, unsigned vcpu)
+{
+	const cpu_set_t *given = given_to(work, vcpu);
+	cpu_set_t both;
+
+	if (!given || CPU_COUNT(given) != 1)
+		return false;
+	for (unsigned i = 0; i < work->request->nr_vcpus; i++) {
+		CPU_AND(&both, given, &work->plan.vcpu[i].cpus);
+		if (i != vcpu && CPU_COUNT(&both))
+			return false;
+	}
+	return true;
+}
+
 int placement_place_vcpus(struct placement_work *work, struct error *err)
 {
 	const struct placement_request *request = work->request;
@@ -202,11 +218,11 @@ int placement_place_vcpus(struct placement_work *work, struct error *err)
 			(struct placement_cpus){ .is_set = true, .cpus = *given_to(work, i) };
 		r = placement_check_cpus(work->topology, "vCPU", i, given_to(work, i), err);
 	}
-	if (r || request->policy == PLACEMENT_OFF)
-		return r;
-	for (unsigned i = 0; !r && i < request->nr_vcpus; i++)
+	for (unsigned i = 0; !r && i < request->nr_vcpus && request->policy != PLACEMENT_OFF; i++)
 		r = find_node(work, i, err);
 	for (unsigned i = 0; !r && i < work->topology->nr_nodes; i++)
 		give_cpus(work, &work->topology->node[i]);
+	for (unsigned i = 0; !r && i < request->nr_vcpus; i++)
+		work->plan.vcpu[i].is_single |= is_alone(work, i);
 	return r;
 }

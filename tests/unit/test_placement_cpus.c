@@ -31,6 +31,36 @@ static void given_cpus_are_taken_or_refused(void **state)
 	assert_line("rings: 0 on CPU 5, 1 on any CPU");
 }
 
+static void given_cpu_is_single_unless_another_vcpu_has_it(void **state)
+{
+	make_host(2, 4);
+	ask(3);
+	request->vcpu_cpus[0] = cpus("1");
+	request->vcpu_cpus[1] = cpus("2-3");
+	make();
+	assert_alone(0, "1");
+	assert_false(plan->vcpu[1].is_single);
+	assert_false(plan->vcpu[2].is_single);
+	request->policy = PLACEMENT_OFF;
+	make();
+	assert_alone(0, "1");
+	request->vcpu_cpus[1] = cpus("1-2");
+	make();
+	assert_false(plan->vcpu[0].is_single);
+	request->vcpu_cpus[1] = cpus("1");
+	make();
+	assert_false(plan->vcpu[0].is_single);
+	assert_false(plan->vcpu[1].is_single);
+	/* The others are as many as the node's CPUs, so that they share all of them. */
+	request->policy = PLACEMENT_AUTO;
+	request->vcpu_cpus[1] = NULL;
+	request->nr_vcpus = 5;
+	add_device("a", 0);
+	make();
+	assert_cpus(&plan->vcpu[1], "0-3");
+	assert_false(plan->vcpu[0].is_single);
+}
+
 static void vcpus_get_a_core_each_before_any_gets_a_sibling(void **state)
 {
 	make_host(1, 8);
@@ -304,6 +334,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		CASE(given_cpus_are_taken_or_refused),
+		CASE(given_cpu_is_single_unless_another_vcpu_has_it),
 		CASE(vcpus_get_a_core_each_before_any_gets_a_sibling),
 		CASE(cores_that_others_use_come_last),
 		CASE(too_many_vcpus_share_the_node),
