@@ -18,7 +18,8 @@
  *
  * A vCPU gets a CPU of its own, on a core of its own as long as there are any that nobody else uses; all vCPUs of a node
  * share its CPUs when there are too few. A ring is on its vCPU's node: of a vCPU whose CPUs the user gave, on the node
- * that has them all, or else on the same CPUs.
+ * that has them all, or else on the same CPUs, with devices or without. Rings that were to be on the other threads of
+ * their vCPUs' cores, and of which none is, are worth a line.
  *
  * Ordinary memory that goes to no node in particular is not compared with what the host has; everything else is.
  */

@@ -3,6 +3,7 @@
 
 /* What is noted once for all rings. */
 struct remarks {
+	bool siblings; /* a ring is on some */
 	bool no_sibling;
 	bool shared;
 };
@@ -47,14 +48,14 @@ static void place_ring(struct placement_work *work, unsigned i, struct remarks *
 
 	ring->is_set = vcpu->is_set;
 	ring->cpus = vcpu->cpus;
-	if (!work->vcpu[i])
-		return;
-	ring->cpus = placement_node_cpus(work->topology, work->vcpu[i]);
+	if (work->vcpu[i])
+		ring->cpus = placement_node_cpus(work->topology, work->vcpu[i]);
 	if (work->request->rings == PLACEMENT_RINGS_SIBLING && CPU_COUNT(&vcpu->cpus) == 1) {
 		cpu_set_t siblings = siblings_of(work, &vcpu->cpus);
 
 		if (CPU_COUNT(&siblings)) {
 			ring->cpus = siblings;
+			remarks->siblings = true;
 			remarks->shared |= is_with_vcpu(work, &siblings);
 		} else {
 			remarks->no_sibling = true;
@@ -86,6 +87,22 @@ static void place_others(struct placement_work *work)
 	}
 }
 
+static void note_rings(const struct placement_work *work, const struct remarks *remarks)
+{
+	if (remarks->no_sibling)
+		fprintf(work->notes,
+			"rings: a vCPU's core has no other thread to give: they are on "
+			"any CPU of the node\n");
+	else if (work->request->rings == PLACEMENT_RINGS_SIBLING && !remarks->siblings)
+		fprintf(work->notes, "rings: none is on the other threads of its vCPU's core: %s\n",
+			work->request->policy == PLACEMENT_OFF
+				? "nothing follows anything"
+				: "no vCPU whose ring is left open has a CPU of its own");
+	if (remarks->shared)
+		fprintf(work->notes, "rings: vCPUs need the cores' other threads too: rings share "
+				     "CPUs with them\n");
+}
+
 int placement_place_threads(struct placement_work *work, struct error *err)
 {
 	const struct placement_request *request = work->request;
@@ -103,15 +120,10 @@ int placement_place_threads(struct placement_work *work, struct error *err)
 			place_ring(work, i, &remarks);
 		}
 	}
-	if (r || request->policy == PLACEMENT_OFF)
+	if (r)
 		return r;
-	if (remarks.no_sibling)
-		fprintf(work->notes,
-			"rings: a vCPU's core has no other thread to give: they are on "
-			"any CPU of the node\n");
-	if (remarks.shared)
-		fprintf(work->notes, "rings: vCPUs need the cores' other threads too: rings share "
-				     "CPUs with them\n");
-	place_others(work);
+	note_rings(work, &remarks);
+	if (request->policy != PLACEMENT_OFF)
+		place_others(work);
 	return 0;
 }

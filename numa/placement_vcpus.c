@@ -94,14 +94,15 @@ static int find_node(struct placement_work *work, unsigned vcpu, struct error *e
 {
 	const struct topology_node *memory = memory_of(work, vcpu), *node;
 
+	if (given_to(work, vcpu)) {
+		work->vcpu[vcpu] = node_of_cpus(work->topology, given_to(work, vcpu));
+		return 0;
+	}
 	if (!memory)
 		return 0;
-	if (given_to(work, vcpu))
-		node = node_of_cpus(work->topology, given_to(work, vcpu));
-	else
-		node = placement_nearest(work->topology, memory, placement_has_cpus);
+	node = placement_nearest(work->topology, memory, placement_has_cpus);
 	work->vcpu[vcpu] = node;
-	if (!node || node == memory || given_to(work, vcpu))
+	if (!node || node == memory)
 		return 0;
 	return check_detour(work, vcpu, memory, node, err);
 }

@@ -251,16 +251,48 @@ static void ring_of_a_vcpu_with_given_cpus_is_near_it(void **state)
 	make_siblings(2);
 	request->vcpu_cpus[0] = cpus("1");
 	request->vcpu_cpus[1] = cpus("2-5");
-	/* Without anything else to go by: where the vCPU is. */
+	/* Without anything else to go by: near the vCPU, but not on its only CPU. */
 	request->rings = PLACEMENT_RINGS_SIBLING;
-	assert_line("rings: 0 on CPU 1, 1 on CPUs 2-5, 2 on any CPU");
+	assert_line("rings: 0 on CPU 3, 1 on CPUs 2-5, 2 on any CPU");
+	assert_no_line("rings: none");
 	request->rings = PLACEMENT_RINGS_NODE;
-	assert_line("rings: 0 on CPU 1, 1 on CPUs 2-5, 2 on any CPU");
+	assert_line("rings: 0 on CPUs 0-3, 1 on CPUs 2-5, 2 on any CPU");
+	host->allowed = *cpus("0-1,3-5");
+	request->vcpu_cpus[1] = cpus("3-5");
+	assert_line("rings: 0 on CPUs 0-1,3, 1 on CPUs 3-5, 2 on any CPU");
+	host->allowed = host->online;
+	request->vcpu_cpus[1] = cpus("2-5");
 	/* With a home node: the node on which the vCPU really is. */
 	add_device("a", 1);
 	assert_line("rings: 0 on CPUs 0-3, 1 on CPUs 2-5, 2 on CPUs 4-7");
 	request->rings = PLACEMENT_RINGS_SIBLING;
 	assert_line("rings: 0 on CPU 3, 1 on CPUs 2-5, 2 on CPU 4");
+}
+
+static void rings_that_were_to_be_on_siblings_and_are_not_are_noted(void **state)
+{
+	static const char note[] = "rings: none is on the other threads of its vCPU's core: no "
+				   "vCPU whose ring is left open has a CPU of its own";
+
+	make_host(2, 4);
+	ask(2);
+	make_siblings(2);
+	request->rings = PLACEMENT_RINGS_SIBLING;
+	assert_line(note);
+	request->vcpu_cpus[0] = cpus("0-1");
+	assert_line(note);
+	request->vcpu_cpus[0] = cpus("0");
+	make();
+	assert_no_line("rings: none");
+	request->ring_cpus[0] = cpus("3");
+	assert_line(note);
+	request->ring_cpus[0] = NULL;
+	request->policy = PLACEMENT_OFF;
+	assert_line("rings: none is on the other threads of its vCPU's core: nothing follows "
+		    "anything");
+	request->rings = PLACEMENT_RINGS_NODE;
+	make();
+	assert_no_line("rings: none");
 }
 
 static void guest_nodes_are_where_their_zones_are(void **state)
@@ -345,6 +377,7 @@ int main(void)
 		CASE(rings_without_siblings_are_on_the_node),
 		CASE(siblings_that_vcpus_need_are_shared_with_rings),
 		CASE(ring_of_a_vcpu_with_given_cpus_is_near_it),
+		CASE(rings_that_were_to_be_on_siblings_and_are_not_are_noted),
 		CASE(guest_nodes_are_where_their_zones_are),
 		CASE(guest_node_on_several_nodes_is_on_the_first),
 		CASE(devices_may_be_on_no_guest_node),
