@@ -171,8 +171,9 @@ int machine_plan(struct machine *machine, struct error *err)
 	struct placement_request *request;
 	int r;
 
+	/* On a host with more CPUs than the set holds the kernel refuses to say; it checks each set anyway. */
 	if (sched_getaffinity(0, sizeof(machine->allowed), &machine->allowed))
-		return error_set(err, -errno, "CPUs");
+		memset(&machine->allowed, 0xff, sizeof(machine->allowed));
 	for (unsigned i = 0; i < PLACEMENT_MAX_ZONES; i++)
 		machine->plan.zone[i].node = -1;
 	if (!is_wanted(machine->config))
