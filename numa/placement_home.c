@@ -18,6 +18,16 @@ static const struct topology_node *only_node(const struct topology *topology)
 	return only;
 }
 
+/* Whether some memory is for the devices to place: the user did not say where all of it goes. */
+static bool is_memory_open(const struct placement_request *request)
+{
+	for (unsigned i = 0; i < request->nr_zones; i++) {
+		if (request->zone[i].node < 0)
+			return true;
+	}
+	return false;
+}
+
 static int find_devices(struct placement_work *work, struct error *err)
 {
 	const struct placement_request *request = work->request;
@@ -28,12 +38,15 @@ static int find_devices(struct placement_work *work, struct error *err)
 		const struct topology_node *node = topology_find(work->topology, device->node);
 
 		work->device[i] = node ? node : only;
-		if (work->device[i] || request->policy != PLACEMENT_STRICT)
+		if (work->device[i] || request->policy != PLACEMENT_STRICT ||
+		    !is_memory_open(request))
 			continue;
 		error_set(err, -EINVAL, "device %s", device->name);
 		error_reason(err, "nobody knows which of the host's %u NUMA nodes it is on",
 			     work->topology->nr_nodes);
-		return error_remedy(err, "ask for a placement that is not strict");
+		return error_remedy(
+			err, "say where memory goes with --memory-zone, or leave it open with "
+			     "--platform numa=auto");
 	}
 	return 0;
 }
@@ -61,16 +74,6 @@ static unsigned find_leader(const struct placement_work *work)
 		}
 	}
 	return leader;
-}
-
-/* Whether some memory is for the devices to place: the user did not say where all of it goes. */
-static bool is_memory_open(const struct placement_request *request)
-{
-	for (unsigned i = 0; i < request->nr_zones; i++) {
-		if (request->zone[i].node < 0)
-			return true;
-	}
-	return false;
 }
 
 /* Not all devices can be where everything else is. */

@@ -166,12 +166,15 @@ static void give_cpus(struct placement_work *work, const struct topology_node *n
 {
 	unsigned nr = 0, next = 0, nr_cpus;
 	unsigned short order[CPU_SETSIZE];
+	cpu_set_t shared;
 
 	for (unsigned i = 0; i < work->request->nr_vcpus; i++)
 		nr += work->vcpu[i] == node && !given_to(work, i);
 	if (!nr)
 		return;
 	nr_cpus = choose(work, node, order);
+	/* Not those that other machines' vCPUs are alone on, as long as there is one that is left. */
+	shared = nr_cpus ? choice_of(work, node).free : placement_node_cpus(work->topology, node);
 	for (unsigned i = 0; i < work->request->nr_vcpus; i++) {
 		struct placement_cpus *vcpu = &work->plan.vcpu[i];
 
@@ -182,13 +185,12 @@ static void give_cpus(struct placement_work *work, const struct topology_node *n
 		if (vcpu->is_single)
 			CPU_SET(order[next++], &vcpu->cpus);
 		else
-			vcpu->cpus = placement_node_cpus(work->topology, node);
+			vcpu->cpus = shared;
 	}
 	if (nr > nr_cpus)
 		fprintf(work->notes,
-			"vCPUs: %u are on node %u, which has %u CPUs to give: they share all of "
-			"its CPUs\n",
-			nr, node->id, nr_cpus);
+			"vCPUs: %u are on node %u, which has %u CPUs to give: they share %s\n", nr,
+			node->id, nr_cpus, nr_cpus ? "these" : "all of its CPUs");
 }
 
 /* The user gave it one CPU, which no other vCPU is placed on. */

@@ -157,7 +157,8 @@ static int decide(struct machine *machine, struct placement_request *request, st
 		return r;
 	r = claim_open(&machine->claim, CLAIM_PATH);
 	if (r)
-		log_info("CPUs of other machines are not known: %s: %s", CLAIM_PATH, strerror(-r));
+		log_notice("vCPUs may share CPUs with other machines, which are not known: %s: %s",
+			   CLAIM_PATH, strerror(-r));
 	fill_request(machine, request);
 	request->taken = claim_read(&machine->claim, &machine->host_topology->allowed);
 	r = placement_make(machine->host_topology, request, &machine->plan, err);

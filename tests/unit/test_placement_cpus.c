@@ -51,11 +51,16 @@ static void given_cpu_is_single_unless_another_vcpu_has_it(void **state)
 	make();
 	assert_false(plan->vcpu[0].is_single);
 	assert_false(plan->vcpu[1].is_single);
-	/* The others are as many as the node's CPUs, so that they share all of them. */
+	/* The others are more than the CPUs that are left, and share these. */
 	request->policy = PLACEMENT_AUTO;
 	request->vcpu_cpus[1] = NULL;
 	request->nr_vcpus = 5;
 	add_device("a", 0);
+	make();
+	assert_cpus(&plan->vcpu[1], "0,2-3");
+	assert_alone(0, "1");
+	/* With none left they share all. */
+	request->taken = *cpus("0-3");
 	make();
 	assert_cpus(&plan->vcpu[1], "0-3");
 	assert_false(plan->vcpu[0].is_single);
@@ -118,12 +123,11 @@ static void too_many_vcpus_share_the_node(void **state)
 	assert_no_line("share");
 	request->taken = *cpus("5");
 	assert_text("memory: 1024 MiB on node 1 (where device a is), strict\n"
-		    "vCPUs: on CPUs 4-7\n"
+		    "vCPUs: on CPUs 4,6-7\n"
 		    "rings: on CPUs 4-7\n"
 		    "other threads: on CPUs 4-7\n"
 		    "device a: node 1\n"
-		    "vCPUs: 4 are on node 1, which has 3 CPUs to give: they share all of its "
-		    "CPUs\n");
+		    "vCPUs: 4 are on node 1, which has 3 CPUs to give: they share these\n");
 	assert_false(plan->vcpu[0].is_single);
 	/* Those that the user placed are not in the way. */
 	request->vcpu_cpus[2] = cpus("0");
