@@ -204,8 +204,11 @@ int memory_populate(const struct memory_part *part, unsigned nr,
 		.finished = PTHREAD_COND_INITIALIZER,
 	};
 	uint64_t total = total_size(part, nr);
-	int r = start_all(&p, options->threads);
+	int r;
 
+	if (!nr)
+		return 0;
+	r = start_all(&p, options->threads);
 	if (r)
 		__atomic_store_n(&p.error, r, __ATOMIC_RELAXED);
 	wait_all(&p, options, total);

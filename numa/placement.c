@@ -2,8 +2,10 @@
 #include "numa/placement.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/bits.h"
 #include "numa/affinity.h"
@@ -38,6 +40,14 @@ cpu_set_t placement_node_cpus(const struct topology *topology, const struct topo
 	return cpus;
 }
 
+cpu_set_t placement_untaken_cpus(const struct placement_work *work,
+				 const struct topology_node *node)
+{
+	cpu_set_t cpus = placement_node_cpus(work->topology, node);
+
+	return placement_without(&cpus, &work->request->taken);
+}
+
 bool placement_has_cpus(const struct topology *topology, const struct topology_node *node)
 {
 	cpu_set_t cpus = placement_node_cpus(topology, node);
@@ -66,7 +76,8 @@ void placement_format_nodes(const struct topology *topology,
 		if (!suits || suits(topology, &topology->node[i]))
 			CPU_SET(topology->node[i].id, &ids);
 	}
-	affinity_format(&ids, text, PLACEMENT_LIST_SIZE);
+	snprintf(text, PLACEMENT_LIST_SIZE, "node%s ", CPU_COUNT(&ids) == 1 ? "" : "s");
+	affinity_format(&ids, text + strlen(text), PLACEMENT_LIST_SIZE - strlen(text));
 }
 
 void placement_format_size(uint64_t size, char *text)
@@ -93,6 +104,36 @@ void placement_name_zones(const struct placement_request *request, uint32_t zone
 					 id ? before : "", id ? id : "memory");
 		before = ", ";
 	}
+}
+
+/* The memory in one piece as a zone, with all that is known of it. */
+static void format_zone(const struct placement_zone *zone, unsigned node, char *text)
+{
+	uint64_t mib = zone->size / MIB, page_kib = zone->page_size / KIB;
+	char pages[64] = "";
+
+	if (page_kib)
+		snprintf(pages, sizeof(pages), ",hugepages=on,hugepage_size=%" PRIu64 "K",
+			 page_kib);
+	snprintf(text, PLACEMENT_OPTION_SIZE,
+		 "--memory-zone id=mem0,size=%" PRIu64 "M,host_numa_node=%u%s instead of --memory",
+		 mib, node, pages);
+}
+
+void placement_suggest_node(const struct placement_request *request, unsigned node, char *text)
+{
+	char name[PLACEMENT_NAME_SIZE];
+	uint32_t open = 0;
+
+	for (unsigned i = 0; i < request->nr_zones; i++)
+		open |= (uint32_t)(request->zone[i].node < 0) << i;
+	if (!request->zone[0].id) {
+		format_zone(&request->zone[0], node, text);
+		return;
+	}
+	placement_name_zones(request, open, name);
+	snprintf(text, PLACEMENT_OPTION_SIZE, "host_numa_node=%u in the --memory-zone of %s", node,
+		 name);
 }
 
 static int decide(struct placement_work *work, struct error *err)

@@ -16,12 +16,17 @@
  *
  * With guest nodes, each of them goes where its zones are, and so do its vCPUs and their rings.
  *
- * A vCPU gets a CPU of its own, on a core of its own as long as there are any that nobody else uses; all vCPUs of a node
- * share its CPUs when there are too few. A ring is on its vCPU's node: of a vCPU whose CPUs the user gave, on the node
- * that has them all, or else on the same CPUs, with devices or without. Rings that were to be on the other threads of
- * their vCPUs' cores, and of which none is, are worth a line.
+ * Without guest nodes they are with the memory, if the user put all of it on one node, or else on the home node.
  *
- * Ordinary memory that goes to no node in particular is not compared with what the host has; everything else is.
+ * A vCPU gets a CPU of its own, on a core of its own as long as there are any that nobody else uses, then beside another
+ * vCPU of this machine, and on a core of another machine last; all vCPUs of a node share its CPUs when there are too few.
+ * Threads of one core of the guest are threads of one core of the host where that has as many. A ring is on its vCPU's
+ * node: of a vCPU whose CPUs the user gave, on the node that has them all, or else on the same CPUs, with devices or
+ * without. A ring that was to be on the other threads of its vCPU's core and is not is worth a line, and refused when
+ * strict.
+ *
+ * Ordinary memory that goes to no node in particular is not compared with what the host has; everything else is, with
+ * its page tables.
  */
 #ifndef NUMA_PLACEMENT_H
 #define NUMA_PLACEMENT_H
@@ -83,6 +88,9 @@ struct placement_request {
 	unsigned nr_guest_nodes; /* 0: the guest has no NUMA */
 	struct placement_guest_node guest_node[PLACEMENT_MAX_NODES];
 	cpu_set_t taken; /* CPUs on which other machines' vCPUs are alone; avoided */
+	const char *
+		taken_unknown; /* why @taken is not known: no vCPU gets a CPU of its own; NULL: it is */
+	unsigned threads_per_core; /* of the guest's CPUs; 0 and 1 alike */
 };
 
 /** Where a thread runs. */
@@ -106,6 +114,18 @@ struct placement_plan {
 	int device_guest_node[PLACEMENT_MAX_DEVICES]; /* its index; -1: none is right */
 	char *text; /* one line for each resource, then for each thing that is not as asked for; ends in \n */
 };
+
+/**
+ * placement_with_tables - what ordinary memory takes with its page tables
+ * @size: bytes of guest memory
+ *
+ * With small pages these are 8 bytes for each 4 KiB, in torc's page table and in that of the guest.
+ * Return: bytes.
+ */
+static inline uint64_t placement_with_tables(uint64_t size)
+{
+	return size + size / 256;
+}
 
 /**
  * placement_make - decide

@@ -5,10 +5,11 @@
 static const struct topology_node *find_node(struct placement_work *work,
 					     const struct placement_guest_node *guest)
 {
+	const struct placement_request *request = work->request;
 	const struct topology_node *found = NULL;
 	bool agree = true;
 
-	for (unsigned i = 0; i < work->request->nr_zones; i++) {
+	for (unsigned i = 0; i < request->nr_zones; i++) {
 		const struct topology_node *node =
 			topology_find(work->topology, work->plan.zone[i].node);
 
@@ -19,9 +20,14 @@ static const struct topology_node *find_node(struct placement_work *work,
 	}
 	if (!agree)
 		fprintf(work->notes,
-			"guest node %u: its zones are on several nodes; its vCPUs and devices are "
-			"those of node %u\n",
-			guest->id, found->id);
+			"guest node %u: its zones are on several nodes; its %s those of node %u\n",
+			guest->id,
+			request->policy == PLACEMENT_OFF ? "devices are" : "vCPUs and devices are",
+			found->id);
+	if (!guest->zones && request->policy != PLACEMENT_OFF && CPU_COUNT(&guest->vcpus))
+		fprintf(work->notes,
+			"guest node %u: it has no memory that its vCPUs could be near\n",
+			guest->id);
 	return found;
 }
 
@@ -48,8 +54,6 @@ void placement_place_guest_nodes(struct placement_work *work)
 
 	for (unsigned i = 0; i < request->nr_devices; i++)
 		work->plan.device_guest_node[i] = -1;
-	if (request->policy == PLACEMENT_OFF)
-		return;
 	for (unsigned i = 0; i < request->nr_guest_nodes; i++)
 		work->guest_node[i] = find_node(work, &request->guest_node[i]);
 	for (unsigned i = 0; request->nr_guest_nodes && i < request->nr_devices; i++)

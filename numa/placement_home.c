@@ -28,6 +28,19 @@ static bool is_memory_open(const struct placement_request *request)
 	return false;
 }
 
+static int refuse_unknown(const struct placement_work *work, unsigned device, struct error *err)
+{
+	const struct topology *topology = work->topology;
+	char option[PLACEMENT_OPTION_SIZE];
+
+	placement_suggest_node(work->request, topology->node[0].id, option);
+	error_set(err, -EINVAL, "device %s", work->request->device[device].name);
+	error_reason(err, "nobody knows which of the host's %u NUMA nodes it is on",
+		     topology->nr_nodes);
+	return error_remedy(
+		err, "say where memory goes: %s; or leave that open: --platform numa=auto", option);
+}
+
 static int find_devices(struct placement_work *work, struct error *err)
 {
 	const struct placement_request *request = work->request;
@@ -41,12 +54,7 @@ static int find_devices(struct placement_work *work, struct error *err)
 		if (work->device[i] || request->policy != PLACEMENT_STRICT ||
 		    !is_memory_open(request))
 			continue;
-		error_set(err, -EINVAL, "device %s", device->name);
-		error_reason(err, "nobody knows which of the host's %u NUMA nodes it is on",
-			     work->topology->nr_nodes);
-		return error_remedy(
-			err, "say where memory goes with --memory-zone, or leave it open with "
-			     "--platform numa=auto");
+		return refuse_unknown(work, i, err);
 	}
 	return 0;
 }
@@ -81,7 +89,7 @@ static int check_others(struct placement_work *work, struct error *err)
 {
 	const struct placement_request *request = work->request;
 	const struct topology_node *node = work->device[work->home_device];
-	char list[PLACEMENT_LIST_SIZE];
+	char list[PLACEMENT_LIST_SIZE], option[PLACEMENT_OPTION_SIZE];
 	unsigned other = request->nr_devices;
 	cpu_set_t ids;
 
@@ -102,8 +110,11 @@ static int check_others(struct placement_work *work, struct error *err)
 			     "near both",
 			     work->device[other]->id, request->device[work->home_device].name,
 			     node->id);
-		return error_remedy(
-			err, "say where memory goes with --memory-zone host_numa_node= and --numa");
+		placement_suggest_node(request, node->id, option);
+		return error_remedy(err,
+				    "say where memory goes: %s; or give the guest memory on each "
+				    "by several --memory-zone and --numa",
+				    option);
 	}
 	affinity_format(&ids, list, sizeof(list));
 	if (is_memory_open(request) || !request->nr_guest_nodes)
@@ -121,13 +132,13 @@ static int check_detour(struct placement_work *work, struct error *err)
 	const struct topology_node *node = work->device[work->home_device];
 	const char *name = request->device[work->home_device].name;
 	const char *why = node->memory ? "may not be used by this process" : "has no memory";
+	char option[PLACEMENT_OPTION_SIZE];
 
 	if (request->policy == PLACEMENT_STRICT && is_memory_open(request)) {
 		error_set(err, node->memory ? -EPERM : -EINVAL, "device %s", name);
 		error_reason(err, "node %u, which it is on, %s", node->id, why);
-		return error_remedy(err,
-				    "take the nearest that has: --memory-zone host_numa_node=%u",
-				    work->home->id);
+		placement_suggest_node(request, work->home->id, option);
+		return error_remedy(err, "take the nearest that has: %s", option);
 	}
 	fprintf(work->notes, "device %s: node %u, which it is on, %s; node %u is the nearest\n",
 		name, node->id, why, work->home->id);

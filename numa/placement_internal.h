@@ -9,9 +9,10 @@
 
 #include "numa/placement.h"
 
-#define PLACEMENT_NAME_SIZE 256 /* for the names of zones, cut if they are too long */
-#define PLACEMENT_LIST_SIZE 256 /* likewise for lists of CPUs and nodes */
-#define PLACEMENT_UNIT_SIZE 32	/* for a size with its unit */
+#define PLACEMENT_NAME_SIZE   256 /* for the names of zones, cut if they are too long */
+#define PLACEMENT_LIST_SIZE   256 /* likewise for lists of CPUs and nodes */
+#define PLACEMENT_OPTION_SIZE 320 /* for what to write on the command line */
+#define PLACEMENT_UNIT_SIZE   32  /* for a size with its unit */
 
 /** A plan while it is being made. Nodes are those of the topology; NULL: none. */
 struct placement_work {
@@ -67,6 +68,49 @@ bool placement_has_cpus(const struct topology *topology, const struct topology_n
 cpu_set_t placement_node_cpus(const struct topology *topology, const struct topology_node *node);
 
 /**
+ * placement_untaken_cpus - those of them on which no other machine's vCPU is alone
+ * @work: has topology and request
+ * @node: one of the topology's
+ *
+ * Return: the set, which may be empty.
+ */
+cpu_set_t placement_untaken_cpus(const struct placement_work *work,
+				 const struct topology_node *node);
+
+/**
+ * placement_free_cpus - those of them on which the user put no vCPU either
+ * @work: has topology and request
+ * @node: one of the topology's
+ *
+ * Return: the set, which may be empty.
+ */
+cpu_set_t placement_free_cpus(const struct placement_work *work, const struct topology_node *node);
+
+/**
+ * placement_choose_cpus - a node's free CPUs in the order in which vCPUs get them
+ * @work: has topology and request
+ * @node: one of the topology's
+ * @order: CPU_SETSIZE numbers
+ *
+ * Return: how many there are.
+ */
+unsigned placement_choose_cpus(const struct placement_work *work, const struct topology_node *node,
+			       unsigned short *order);
+
+/**
+ * placement_choose_cores - likewise of cores that have as many free threads as those of the guest
+ * @work: has topology and request
+ * @node: one of the topology's
+ * @nr_threads: of each core of the guest, at least 1
+ * @order: CPU_SETSIZE numbers, those of a core together
+ *
+ * Not of cores on which somebody else is.
+ * Return: how many there are.
+ */
+unsigned placement_choose_cores(const struct placement_work *work, const struct topology_node *node,
+				unsigned nr_threads, unsigned short *order);
+
+/**
  * placement_without - the CPUs of one set that are not in another
  * @cpus: the one
  * @others: the other
@@ -76,7 +120,7 @@ cpu_set_t placement_node_cpus(const struct topology *topology, const struct topo
 cpu_set_t placement_without(const cpu_set_t *cpus, const cpu_set_t *others);
 
 /**
- * placement_format_nodes - the numbers of all nodes that suit, as a list with ranges
+ * placement_format_nodes - all nodes that suit, as a list with ranges: nodes 0-1,3
  * @topology: of the host
  * @suits: whether a node belongs to the list; NULL: all do
  * @text: PLACEMENT_LIST_SIZE bytes
@@ -100,6 +144,14 @@ void placement_format_size(uint64_t size, char *text);
  * @text: PLACEMENT_NAME_SIZE bytes
  */
 void placement_name_zones(const struct placement_request *request, uint32_t zones, char *text);
+
+/**
+ * placement_suggest_node - what to write so that the memory of which nothing was said is on a node
+ * @request: has the zones, at least one of them open
+ * @node: the node's number
+ * @text: PLACEMENT_OPTION_SIZE bytes
+ */
+void placement_suggest_node(const struct placement_request *request, unsigned node, char *text);
 
 /**
  * placement_find_home - which node the devices are on, and which one everything follows
@@ -154,6 +206,15 @@ struct placement_demand placement_demand(const struct placement_work *work,
 void placement_place_guest_nodes(struct placement_work *work);
 
 /**
+ * placement_center - the node of everything that has no place of its own
+ * @work: has the home and the plan's zones
+ *
+ * The home node, unless the user put all memory on another: then that one.
+ * Return: the node; NULL when nothing follows the devices.
+ */
+const struct topology_node *placement_center(const struct placement_work *work);
+
+/**
  * placement_place_vcpus - each vCPU's CPUs
  * @work: has the home and guest_node; receives vcpu and the plan's vCPUs
  * @err: filled on failure: the vCPU
@@ -180,7 +241,7 @@ int placement_check_cpus(const struct topology *topology, const char *what, unsi
  * @work: has vcpu and the plan's vCPUs; receives the plan's rings and all
  * @err: filled on failure: the ring
  *
- * Return: 0; -EPERM.
+ * Return: 0; -EPERM; -EINVAL what cannot be strict.
  */
 int placement_place_threads(struct placement_work *work, struct error *err);
 

@@ -20,7 +20,7 @@ static int check_node(const struct placement_work *work, unsigned zone, struct e
 	if (!node) {
 		placement_format_nodes(topology, NULL, nodes);
 		error_set(err, -ENODEV, "%s", name);
-		error_reason(err, "node %d is not online: the host has nodes %s", id, nodes);
+		error_reason(err, "node %d is not online: the host has %s", id, nodes);
 	} else if (!node->memory) {
 		error_set(err, -ENOMEM, "%s", name);
 		error_reason(err, "node %d has no memory", id);
@@ -30,7 +30,7 @@ static int check_node(const struct placement_work *work, unsigned zone, struct e
 			     id);
 	}
 	placement_format_nodes(topology, placement_has_memory, nodes);
-	return error_remedy(err, "choose from nodes %s", nodes);
+	return error_remedy(err, "choose host_numa_node= from %s", nodes);
 }
 
 static int place_zone(struct placement_work *work, unsigned i, struct error *err)
@@ -82,27 +82,45 @@ static uint64_t mib_up(uint64_t size)
 	return size / MIB + (size % MIB != 0);
 }
 
+/* " (node 0: 8192 MiB, node 2: 512 MiB)": the other nodes with memory. */
+static void list_others(const struct topology *topology, const struct topology_node *node,
+			char *text, size_t room)
+{
+	size_t used = 0;
+
+	*text = '\0';
+	for (unsigned i = 0; i < topology->nr_nodes && used < room; i++) {
+		const struct topology_node *other = &topology->node[i];
+
+		if (other != node && placement_has_memory(topology, other))
+			used += (size_t)snprintf(text + used, room - used,
+						 "%snode %u: %" PRIu64 " MiB", used ? ", " : " (",
+						 other->id, mib_down(other->available));
+	}
+	if (used && used < room)
+		snprintf(text + used, room - used, ")");
+}
+
 static int refuse_size(const struct placement_work *work, const struct topology_node *node,
 		       const struct placement_demand *demand, struct error *err)
 {
-	const struct topology *topology = work->topology;
-	char name[PLACEMENT_NAME_SIZE], others[256] = "";
+	char name[PLACEMENT_NAME_SIZE], others[256];
 
-	for (unsigned i = 0; i < topology->nr_nodes; i++) {
-		const struct topology_node *other = &topology->node[i];
-		size_t used = strlen(others);
-
-		if (placement_has_memory(topology, other) && other->available >= demand->strict)
-			snprintf(others + used, sizeof(others) - used,
-				 "%s node %u has %" PRIu64 " MiB", used ? "," : "", other->id,
-				 mib_down(other->available));
-	}
+	list_others(work->topology, node, others, sizeof(others));
 	placement_name_zones(work->request, demand->strict_zones, name);
 	error_set(err, -ENOMEM, "%s", name);
-	error_reason(err, "%" PRIu64 " MiB needed on node %u, %" PRIu64 " MiB are free",
-		     mib_up(demand->strict), node->id, mib_down(node->available));
-	return error_remedy(err, "ask for less, free memory on the node%s%s",
-			    *others ? ", or choose one that has it:" : "", others);
+	error_reason(err,
+		     "%" PRIu64 " MiB needed on node %u, page tables included, %" PRIu64
+		     " MiB are free%s",
+		     mib_up(placement_with_tables(demand->strict)), node->id,
+		     mib_down(node->available), others);
+	if (!work->request->zone[0].id)
+		return error_remedy(err, "lower --memory size=, free memory on the node, or let "
+					 "some be elsewhere: --platform numa=auto");
+	return error_remedy(err,
+			    "lower size= in the --memory-zone of %s, free memory on the node, or "
+			    "choose another host_numa_node=",
+			    name);
 }
 
 /* Ordinary memory of one node. */
@@ -112,15 +130,19 @@ static int check_size(struct placement_work *work, const struct topology_node *n
 	struct placement_demand demand = placement_demand(work, node, 0);
 	char name[PLACEMENT_NAME_SIZE];
 
-	if (demand.strict > node->available)
+	uint64_t total = placement_with_tables(demand.total);
+	uint64_t open = demand.total - demand.strict;
+
+	if (placement_with_tables(demand.strict) > node->available)
 		return refuse_size(work, node, &demand, err);
-	if (demand.total > node->available) {
+	if (total > node->available) {
+		uint64_t over = total - node->available;
+
 		placement_name_zones(work->request, demand.zones & ~demand.strict_zones, name);
 		fprintf(work->notes,
 			"%s: %" PRIu64 " of %" PRIu64 " MiB do not fit on node %u and go to the "
 			"nearest nodes with room\n",
-			name, mib_up(demand.total - node->available),
-			mib_up(demand.total - demand.strict), node->id);
+			name, mib_up(over < open ? over : open), mib_up(open), node->id);
 	}
 	return 0;
 }

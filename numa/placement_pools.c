@@ -74,42 +74,94 @@ static int refuse_page_size(const struct placement_work *work, uint64_t page_siz
 	return error_remedy(err, "choose from %s", sizes);
 }
 
+/*
+ * Of a host's command line, which replaces the one there is: with the pages that other nodes have, and on @node @count.
+ * A host that has run for a while hardly ever has as much free memory in one piece.
+ */
+static void format_boot(const struct topology *topology, const struct topology_node *node,
+			uint64_t page_size, uint64_t count, char *text, size_t room)
+{
+	uint64_t gib = page_size / GIB;
+	size_t used = (size_t)snprintf(text, room,
+				       "\nor, if there are too few then, boot the host with: "
+				       "hugepagesz=%" PRIu64 "G hugepages=",
+				       gib);
+	const char *before = "";
+
+	if (!node || topology->nr_nodes == 1) {
+		snprintf(text + used, room - used, "%" PRIu64, count);
+		return;
+	}
+	for (unsigned i = 0; i < topology->nr_nodes && used < room; i++) {
+		const struct topology_node *other = &topology->node[i];
+		uint64_t n = other == node ? count : pool_of(other, page_size).total;
+
+		if (!n)
+			continue;
+		used += (size_t)snprintf(text + used, room - used, "%s%u:%" PRIu64, before,
+					 other->id, n);
+		before = ",";
+	}
+}
+
 /* How to have @count pages of this size on @node, or without one wherever the kernel finds them. */
 static int explain_reserve(const struct topology *topology, const struct topology_node *node,
 			   uint64_t page_size, uint64_t count, struct error *err)
 {
-	uint64_t kib = page_size / KIB, gib = page_size / GIB;
-	char dir[64] = "/sys/kernel/mm", prefix[16] = "", boot[128] = "";
+	char dir[64] = "/sys/kernel/mm", boot[512] = "";
+	uint64_t kib = page_size / KIB;
 
 	/* A kernel without NUMA has no node directory, and with one node it makes no difference. */
-	if (node && topology->nr_nodes > 1) {
+	if (node && topology->nr_nodes > 1)
 		snprintf(dir, sizeof(dir), "/sys/devices/system/node/node%u", node->id);
-		snprintf(prefix, sizeof(prefix), "%u:", node->id);
-	}
-	/* A host that has run for a while hardly ever has as much free memory in one piece. */
-	if (gib)
-		snprintf(boot, sizeof(boot),
-			 "\nor, if there are too few then, boot the host with: hugepagesz=%" PRIu64
-			 "G hugepages=%s%" PRIu64,
-			 gib, prefix, count);
+	if (page_size >= GIB)
+		format_boot(topology, node, page_size, count, boot, sizeof(boot));
 	return error_remedy(err,
 			    "echo %" PRIu64 " > %s/hugepages/hugepages-%" PRIu64
 			    "kB/nr_hugepages%s",
 			    count, dir, kib, boot);
 }
 
-static int refuse_count(const struct placement_work *work, const char *where, uint64_t need,
-			uint32_t zones, const struct topology_pool *pool, struct error *err)
+/* " (node 0: 3 of 4)": what nodes other than @node have free, where this process may have memory. */
+static void list_nodes(const struct topology *topology, const struct topology_node *node,
+		       uint64_t page_size, char *text, size_t room)
 {
-	char name[PLACEMENT_NAME_SIZE], unit[PLACEMENT_UNIT_SIZE];
+	size_t used = 0;
 
+	*text = '\0';
+	for (unsigned i = 0; i < topology->nr_nodes && used < room; i++) {
+		const struct topology_node *other = &topology->node[i];
+		struct topology_pool pool = pool_of(other, page_size);
+
+		if (other != node && placement_has_memory(topology, other))
+			used += (size_t)snprintf(text + used, room - used,
+						 "%snode %u: %" PRIu64 " of %" PRIu64,
+						 used ? ", " : " (", other->id, pool.free,
+						 pool.total);
+	}
+	if (used && used < room)
+		snprintf(text + used, room - used, ")");
+}
+
+/* @node: NULL for all together. */
+static int refuse_count(const struct placement_work *work, const struct topology_node *node,
+			uint64_t need, uint32_t zones, const struct topology_pool *pool,
+			struct error *err)
+{
+	char name[PLACEMENT_NAME_SIZE], unit[PLACEMENT_UNIT_SIZE], nodes[256];
+	char where[32] = "all nodes together";
+
+	if (work->topology->nr_nodes == 1)
+		node = &work->topology->node[0];
+	if (node)
+		snprintf(where, sizeof(where), "node %u", node->id);
 	placement_name_zones(work->request, zones, name);
 	placement_format_size(pool->page_size, unit);
+	list_nodes(work->topology, node, pool->page_size, nodes, sizeof(nodes));
 	error_set(err, -ENOMEM, "%s", name);
-	return error_reason(err,
-			    "%" PRIu64 " pages of %s needed on %s, %" PRIu64 " of %" PRIu64
-			    " are free",
-			    need, unit, where, pool->free, pool->total);
+	return error_reason(
+		err, "%" PRIu64 " page%s of %s needed on %s, %" PRIu64 " of %" PRIu64 " are free%s",
+		need, need == 1 ? "" : "s", unit, where, pool->free, pool->total, nodes);
 }
 
 /* What has to come from a node is there. */
@@ -119,12 +171,10 @@ static int check_strict(const struct placement_work *work, uint64_t page_size, s
 		const struct topology_node *node = &work->topology->node[i];
 		struct placement_demand demand = placement_demand(work, node, page_size);
 		struct topology_pool pool = pool_of(node, page_size);
-		char where[32];
 
 		if (demand.strict <= pool.free)
 			continue;
-		snprintf(where, sizeof(where), "node %u", node->id);
-		refuse_count(work, where, demand.strict, demand.strict_zones, &pool, err);
+		refuse_count(work, node, demand.strict, demand.strict_zones, &pool, err);
 		return explain_reserve(work->topology, node, page_size,
 				       pool.total + demand.strict - pool.free, err);
 	}
@@ -140,7 +190,7 @@ static int check_total(const struct placement_work *work, uint64_t page_size, st
 
 	if (demand.total <= pool.free)
 		return 0;
-	refuse_count(work, "all nodes together", demand.total, demand.zones, &pool, err);
+	refuse_count(work, NULL, demand.total, demand.zones, &pool, err);
 	/* What is strict fits: it is the home node's zones that do not. */
 	if (home) {
 		demand = placement_demand(work, home, page_size);

@@ -26,10 +26,10 @@ static bool is_anything_placed(const struct placement_work *work)
 static const char *why_nothing(const struct placement_request *request)
 {
 	if (request->policy == PLACEMENT_OFF)
-		return "nothing follows the devices, nothing asked for";
+		return "numa=off follows no device";
 	if (request->nr_devices)
-		return "no device's node is known, nothing asked for";
-	return "no passed-through device, nothing asked for";
+		return "no device's node is known";
+	return "there is no passed-through device to follow";
 }
 
 /* Which devices made this the home node. */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include "numa/affinity.h"
 #include "numa/placement_internal.h"
 
 /* What is noted once for all rings. */
 struct remarks {
-	bool siblings; /* a ring is on some */
-	bool no_sibling;
+	cpu_set_t no_sibling; /* the rings whose vCPU's core has none */
+	bool siblings;	      /* a ring is on some */
 	bool shared;
 };
 
@@ -40,8 +43,40 @@ static bool is_with_vcpu(const struct placement_work *work, const cpu_set_t *cpu
 	return false;
 }
 
+static int refuse_ring(const struct placement_work *work, unsigned i, struct error *err)
+{
+	bool alone = CPU_COUNT(&work->plan.vcpu[i].cpus) == 1;
+
+	error_set(err, -EINVAL, "ring %u: ring_affinity=sibling", i);
+	if (alone)
+		error_reason(err, "the core of vCPU %u has no other thread to give", i);
+	else
+		error_reason(err, "vCPU %u has no CPU of its own", i);
+	return error_remedy(err, "use --platform ring_affinity=node");
+}
+
+/* On the other threads of its vCPU's core, where that has one CPU and these are to be had. */
+static bool place_on_siblings(struct placement_work *work, unsigned i, struct remarks *remarks)
+{
+	const cpu_set_t *vcpu = &work->plan.vcpu[i].cpus;
+	cpu_set_t siblings;
+
+	if (CPU_COUNT(vcpu) != 1)
+		return false;
+	siblings = siblings_of(work, vcpu);
+	if (!CPU_COUNT(&siblings)) {
+		CPU_SET(i, &remarks->no_sibling);
+		return false;
+	}
+	work->plan.ring[i].cpus = siblings;
+	remarks->siblings = true;
+	remarks->shared |= is_with_vcpu(work, &siblings);
+	return true;
+}
+
 /* A ring of which the user said nothing. */
-static void place_ring(struct placement_work *work, unsigned i, struct remarks *remarks)
+static int place_ring(struct placement_work *work, unsigned i, struct remarks *remarks,
+		      struct error *err)
 {
 	const struct placement_cpus *vcpu = &work->plan.vcpu[i];
 	struct placement_cpus *ring = &work->plan.ring[i];
@@ -49,18 +84,13 @@ static void place_ring(struct placement_work *work, unsigned i, struct remarks *
 	ring->is_set = vcpu->is_set;
 	ring->cpus = vcpu->cpus;
 	if (work->vcpu[i])
+		ring->cpus = placement_untaken_cpus(work, work->vcpu[i]);
+	if (work->vcpu[i] && !CPU_COUNT(&ring->cpus))
 		ring->cpus = placement_node_cpus(work->topology, work->vcpu[i]);
-	if (work->request->rings == PLACEMENT_RINGS_SIBLING && CPU_COUNT(&vcpu->cpus) == 1) {
-		cpu_set_t siblings = siblings_of(work, &vcpu->cpus);
-
-		if (CPU_COUNT(&siblings)) {
-			ring->cpus = siblings;
-			remarks->siblings = true;
-			remarks->shared |= is_with_vcpu(work, &siblings);
-		} else {
-			remarks->no_sibling = true;
-		}
-	}
+	if (work->request->rings != PLACEMENT_RINGS_SIBLING ||
+	    place_on_siblings(work, i, remarks) || work->request->policy != PLACEMENT_STRICT)
+		return 0;
+	return refuse_ring(work, i, err);
 }
 
 static void add_others(struct placement_work *work, const struct topology_node *memory)
@@ -72,16 +102,20 @@ static void add_others(struct placement_work *work, const struct topology_node *
 
 	if (!node)
 		return;
-	cpus = placement_node_cpus(work->topology, node);
+	cpus = placement_untaken_cpus(work, node);
+	if (!CPU_COUNT(&cpus))
+		cpus = placement_node_cpus(work->topology, node);
 	CPU_OR(&all->cpus, &all->cpus, &cpus);
 	all->is_set = true;
 }
 
 static void place_others(struct placement_work *work)
 {
-	if (work->home)
-		add_others(work, work->home);
-	for (unsigned i = 0; !work->home && i < work->request->nr_guest_nodes; i++) {
+	const struct topology_node *center = placement_center(work);
+
+	if (center)
+		add_others(work, center);
+	for (unsigned i = 0; !center && i < work->request->nr_guest_nodes; i++) {
 		if (work->guest_node[i])
 			add_others(work, work->guest_node[i]);
 	}
@@ -89,10 +123,15 @@ static void place_others(struct placement_work *work)
 
 static void note_rings(const struct placement_work *work, const struct remarks *remarks)
 {
-	if (remarks->no_sibling)
+	int nr = CPU_COUNT(&remarks->no_sibling);
+	char list[PLACEMENT_LIST_SIZE];
+
+	affinity_format(&remarks->no_sibling, list, sizeof(list));
+	if (nr)
 		fprintf(work->notes,
-			"rings: a vCPU's core has no other thread to give: they are on "
-			"any CPU of the node\n");
+			"ring%s %s: the vCPU's core has no other thread to give: on any CPU of "
+			"its node\n",
+			nr == 1 ? "" : "s", list);
 	else if (work->request->rings == PLACEMENT_RINGS_SIBLING && !remarks->siblings)
 		fprintf(work->notes, "rings: none is on the other threads of its vCPU's core: %s\n",
 			work->request->policy == PLACEMENT_OFF
@@ -117,7 +156,7 @@ int placement_place_threads(struct placement_work *work, struct error *err)
 				(struct placement_cpus){ .is_set = true, .cpus = *given };
 			r = placement_check_cpus(work->topology, "ring", i, given, err);
 		} else if (request->policy != PLACEMENT_OFF) {
-			place_ring(work, i, &remarks);
+			r = place_ring(work, i, &remarks, err);
 		}
 	}
 	if (r)

@@ -4,22 +4,6 @@
 #include "numa/affinity.h"
 #include "numa/placement_internal.h"
 
-/* CPUs of one node to choose from. */
-struct choice {
-	cpu_set_t free;	 /* nobody has a vCPU on them */
-	cpu_set_t quiet; /* of those, the ones without a ring that the user put there */
-	cpu_set_t busy;	 /* of all nodes: another machine's, or given by the user */
-};
-
-/* How late a CPU is chosen. */
-enum rank {
-	RANK_OWN_CORE,	/* nobody else is on the core */
-	RANK_BUSY_CORE, /* another machine, or somebody whom the user put there */
-	RANK_SIBLING,	/* another of our vCPUs is on the core */
-	RANK_WITH_RING, /* takes turns with a ring that the user put there */
-	NR_RANKS,
-};
-
 int placement_check_cpus(const struct topology *topology, const char *what, unsigned index,
 			 const cpu_set_t *cpus, struct error *err)
 {
@@ -30,8 +14,8 @@ int placement_check_cpus(const struct topology *topology, const char *what, unsi
 		return 0;
 	affinity_format(&bad, list, sizeof(list));
 	error_set(err, -EPERM, "%s %u", what, index);
-	error_reason(err, "CPU %s: not online, or not in the cpuset that torc was started in",
-		     list);
+	error_reason(err, "CPU%s %s: not online, or not in the cpuset that torc was started in",
+		     CPU_COUNT(&bad) == 1 ? "" : "s", list);
 	affinity_format(&topology->allowed, list, sizeof(list));
 	return error_remedy(err, "choose from %s", list);
 }
@@ -41,14 +25,28 @@ static const cpu_set_t *given_to(const struct placement_work *work, unsigned vcp
 	return work->request->vcpu_cpus[vcpu];
 }
 
-/* Where a vCPU belongs: with the memory of its guest node, or else with the devices. */
+const struct topology_node *placement_center(const struct placement_work *work)
+{
+	const struct placement_request *request = work->request;
+	int node = work->plan.zone[0].node;
+
+	if (!work->home)
+		return NULL;
+	for (unsigned i = 1; i < request->nr_zones; i++) {
+		if (work->plan.zone[i].node != node)
+			return work->home;
+	}
+	return topology_find(work->topology, node);
+}
+
+/* Where a vCPU belongs: with the memory of its guest node, or else with everything that has no place of its own. */
 static const struct topology_node *memory_of(const struct placement_work *work, unsigned vcpu)
 {
 	for (unsigned i = 0; i < work->request->nr_guest_nodes; i++) {
 		if (CPU_ISSET(vcpu, &work->request->guest_node[i].vcpus) && work->guest_node[i])
 			return work->guest_node[i];
 	}
-	return work->home;
+	return placement_center(work);
 }
 
 /* The node that has all of these CPUs; NULL when they are of several. */
@@ -107,78 +105,79 @@ static int find_node(struct placement_work *work, unsigned vcpu, struct error *e
 	return check_detour(work, vcpu, memory, node, err);
 }
 
-/* The first CPU of a set that shares a core with @cpu; -1: none. */
-static int first_sibling(const struct topology *topology, unsigned cpu, const cpu_set_t *set)
+/* vCPUs whose CPUs are for us to choose, on this node. */
+static bool is_open_on(const struct placement_work *work, unsigned vcpu,
+		       const struct topology_node *node)
 {
-	for (unsigned i = 0; i < CPU_SETSIZE; i++) {
-		if (CPU_ISSET(i, set) && topology->core[i] == topology->core[cpu])
-			return (int)i;
-	}
-	return -1;
+	return work->vcpu[vcpu] == node && !given_to(work, vcpu);
 }
 
-static enum rank rank_of(const struct topology *topology, const struct choice *choice, unsigned cpu)
+/* Each core of the guest that has a vCPU to place here has all of them here. */
+static bool are_cores_whole(const struct placement_work *work, const struct topology_node *node,
+			    unsigned nr_threads)
 {
-	if (!CPU_ISSET(cpu, &choice->quiet))
-		return RANK_WITH_RING;
-	if (first_sibling(topology, cpu, &choice->quiet) != (int)cpu)
-		return RANK_SIBLING;
-	return first_sibling(topology, cpu, &choice->busy) < 0 ? RANK_OWN_CORE : RANK_BUSY_CORE;
+	for (unsigned i = 0; i < work->request->nr_vcpus; i++) {
+		if (is_open_on(work, i, node) !=
+		    is_open_on(work, i / nr_threads * nr_threads, node))
+			return false;
+	}
+	return true;
 }
 
-static struct choice choice_of(const struct placement_work *work, const struct topology_node *node)
-{
-	const struct placement_request *request = work->request;
-	struct choice choice = { .busy = request->taken };
-
-	for (unsigned i = 0; i < request->nr_vcpus; i++) {
-		if (given_to(work, i))
-			CPU_OR(&choice.busy, &choice.busy, given_to(work, i));
-	}
-	choice.free = placement_node_cpus(work->topology, node);
-	choice.free = placement_without(&choice.free, &choice.busy);
-	for (unsigned i = 0; i < request->nr_vcpus; i++) {
-		if (request->ring_cpus[i])
-			CPU_OR(&choice.busy, &choice.busy, request->ring_cpus[i]);
-	}
-	choice.quiet = placement_without(&choice.free, &choice.busy);
-	return choice;
-}
-
-/* In the order in which vCPUs get them. Return: how many. */
-static unsigned choose(const struct placement_work *work, const struct topology_node *node,
+/*
+ * A guest that believes that its vCPUs are threads of one core schedules them so: then they had better be. Return: how
+ * many vCPUs have a CPU in @order.
+ */
+static unsigned choose(struct placement_work *work, const struct topology_node *node, unsigned nr,
 		       unsigned short *order)
 {
-	struct choice choice = choice_of(work, node);
-	unsigned n = 0;
+	unsigned nr_threads = work->request->threads_per_core;
 
-	for (unsigned rank = 0; rank < NR_RANKS; rank++) {
-		for (unsigned cpu = 0; cpu < CPU_SETSIZE; cpu++) {
-			if (CPU_ISSET(cpu, &choice.free) &&
-			    rank_of(work->topology, &choice, cpu) == rank)
-				order[n++] = (unsigned short)cpu;
-		}
+	if (nr_threads > 1) {
+		if (are_cores_whole(work, node, nr_threads) &&
+		    placement_choose_cores(work, node, nr_threads, order) >= nr)
+			return nr;
+		fprintf(work->notes,
+			"vCPUs: the guest's cores have %u threads each, but not on node %u of the "
+			"host: too few of its cores have as many to give\n",
+			nr_threads, node->id);
 	}
-	return n;
+	return placement_choose_cpus(work, node, order);
+}
+
+static void note_sharing(const struct placement_work *work, const struct topology_node *node,
+			 unsigned nr, unsigned nr_cpus)
+{
+	if (work->request->taken_unknown)
+		return;
+	fprintf(work->notes, "vCPUs: %u are on node %u, which has ", nr, node->id);
+	if (nr_cpus)
+		fprintf(work->notes, "%u CPU%s to give: they share %s\n", nr_cpus,
+			nr_cpus == 1 ? "" : "s", nr_cpus == 1 ? "it" : "these");
+	else
+		fprintf(work->notes, "no CPU to give: they share all of its CPUs\n");
 }
 
 static void give_cpus(struct placement_work *work, const struct topology_node *node)
 {
-	unsigned nr = 0, next = 0, nr_cpus;
+	unsigned nr = 0, next = 0, nr_cpus = 0;
 	unsigned short order[CPU_SETSIZE];
 	cpu_set_t shared;
 
 	for (unsigned i = 0; i < work->request->nr_vcpus; i++)
-		nr += work->vcpu[i] == node && !given_to(work, i);
+		nr += is_open_on(work, i, node);
 	if (!nr)
 		return;
-	nr_cpus = choose(work, node, order);
+	if (!work->request->taken_unknown)
+		nr_cpus = choose(work, node, nr, order);
 	/* Not those that other machines' vCPUs are alone on, as long as there is one that is left. */
-	shared = nr_cpus ? choice_of(work, node).free : placement_node_cpus(work->topology, node);
+	shared = placement_free_cpus(work, node);
+	if (!CPU_COUNT(&shared))
+		shared = placement_node_cpus(work->topology, node);
 	for (unsigned i = 0; i < work->request->nr_vcpus; i++) {
 		struct placement_cpus *vcpu = &work->plan.vcpu[i];
 
-		if (work->vcpu[i] != node || given_to(work, i))
+		if (!is_open_on(work, i, node))
 			continue;
 		vcpu->is_set = true;
 		vcpu->is_single = nr <= nr_cpus;
@@ -188,9 +187,7 @@ static void give_cpus(struct placement_work *work, const struct topology_node *n
 			vcpu->cpus = shared;
 	}
 	if (nr > nr_cpus)
-		fprintf(work->notes,
-			"vCPUs: %u are on node %u, which has %u CPUs to give: they share %s\n", nr,
-			node->id, nr_cpus, nr_cpus ? "these" : "all of its CPUs");
+		note_sharing(work, node, nr, nr_cpus);
 }
 
 /* The user gave it one CPU, which no other vCPU is placed on. */
@@ -207,6 +204,27 @@ static bool is_alone(const struct placement_work *work, unsigned vcpu)
 			return false;
 	}
 	return true;
+}
+
+/* What of the vCPUs as a whole a user may not have expected. */
+static void note_places(const struct placement_work *work)
+{
+	const struct topology_node *center = placement_center(work);
+	bool any = false;
+
+	for (unsigned i = 0; i < work->request->nr_vcpus; i++)
+		any |= work->vcpu[i] && !given_to(work, i);
+	if (any && work->request->taken_unknown)
+		fprintf(work->notes,
+			"vCPUs: none has a CPU of its own, since nobody knows which ones other "
+			"machines have: %s\n",
+			work->request->taken_unknown);
+	if (any && center != work->home && !work->request->nr_guest_nodes)
+		fprintf(work->notes,
+			"device %s is on node %u, but all memory is on node %u: vCPUs and rings "
+			"are with the memory\n",
+			work->request->device[work->home_device].name,
+			work->device[work->home_device]->id, center->id);
 }
 
 int placement_place_vcpus(struct placement_work *work, struct error *err)
@@ -227,5 +245,7 @@ int placement_place_vcpus(struct placement_work *work, struct error *err)
 		give_cpus(work, &work->topology->node[i]);
 	for (unsigned i = 0; !r && i < request->nr_vcpus; i++)
 		work->plan.vcpu[i].is_single |= is_alone(work, i);
+	if (!r)
+		note_places(work);
 	return r;
 }

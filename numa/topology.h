@@ -29,7 +29,7 @@ struct topology_node {
 	unsigned id;
 	cpu_set_t cpus;	    /* online; empty for a node of memory only */
 	uint64_t memory;    /* bytes; 0 for a node of CPUs only */
-	uint64_t available; /* bytes, estimated: free, or cache that can be dropped */
+	uint64_t available; /* bytes, estimated as the kernel estimates its MemAvailable */
 	bool is_allowed;    /* this process may have memory there (its cpuset's mems) */
 	unsigned nr_pools;  /* 0 also for a node without memory */
 	struct topology_pool pool[TOPOLOGY_MAX_POOLS]; /* ascending by size */
@@ -49,7 +49,7 @@ struct topology {
  * topology_read - look at the host
  * @topology: untouched on failure
  * @sysfs: "/sys"
- * @proc: "/proc": its self/status and meminfo are read
+ * @proc: "/proc": its self/status, meminfo and zoneinfo are read
  * @err: filled on failure: the file
  *
  * A kernel without NUMA has no node directory; then all CPUs and memory are node 0's. CPUs from CPU_SETSIZE on are left

@@ -14,11 +14,13 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "numa/topology_text.h"
+#include "numa/topology_zones.h"
 
 /* Where the host is described, and what is made of it. */
 struct reader {
 	const char *sysfs;
 	const char *proc;
+	char *zoneinfo;
 	struct topology *topology;
 	struct error *err;
 };
@@ -150,8 +152,11 @@ static int read_pool(struct reader *reader, const struct path *dir, uint64_t pag
 		if (count[i] < 0)
 			return refuse(reader, &path, "a negative number of pages");
 	}
-	if (node->nr_pools == TOPOLOGY_MAX_POOLS)
-		return error_set(reader->err, -E2BIG, "%s", dir->text);
+	if (node->nr_pools == TOPOLOGY_MAX_POOLS) {
+		error_set(reader->err, -E2BIG, "%s", dir->text);
+		return error_reason(reader->err, "more than %d sizes of huge pages",
+				    TOPOLOGY_MAX_POOLS);
+	}
 	for (; at && node->pool[at - 1].page_size > page_kib * KIB; at--)
 		node->pool[at] = node->pool[at - 1];
 	node->pool[at] = (struct topology_pool){
@@ -184,25 +189,24 @@ static int read_pools(struct reader *reader, struct path path, struct topology_n
 	return r;
 }
 
-/* An estimate: what of the page cache is locked, dirty or in use cannot be dropped at once. */
+/* An estimate: how much of the cache is locked, dirty or in use, nobody knows. */
 static int read_node_memory(struct reader *reader, struct path path, struct topology_node *node)
 {
-	static const char *const key[] = { "MemFree", "Active(file)", "Inactive(file)",
-					   "SReclaimable" };
+	struct topology_reserve reserve = topology_zones_reserve(reader->zoneinfo, node->id);
+	uint64_t free_size, active, inactive, slab;
 	char *text;
 	int r = read_text(reader, &path, &text);
-	bool good;
 
 	if (r)
 		return r;
-	good = topology_text_size(text, "MemTotal", &node->memory);
-	for (unsigned i = 0; good && i < ARRAY_SIZE(key); i++) {
-		uint64_t size = 0;
-
-		good = topology_text_size(text, key[i], &size);
-		node->available += size;
-	}
-	if (!good)
+	if (topology_text_size(text, "MemTotal", &node->memory) &&
+	    topology_text_size(text, "MemFree", &free_size) &&
+	    topology_text_size(text, "Active(file)", &active) &&
+	    topology_text_size(text, "Inactive(file)", &inactive) &&
+	    topology_text_size(text, "SReclaimable", &slab))
+		node->available =
+			topology_zones_available(&reserve, free_size, active + inactive, slab);
+	else
 		r = refuse(reader, &path,
 			   "a line that a node's meminfo holds is missing, or no size in kB");
 	free(text);
@@ -257,8 +261,11 @@ static int read_nodes(struct reader *reader, const char *nodes, const cpu_set_t 
 	for (unsigned id = 0; id < CPU_SETSIZE; id++) {
 		if (!CPU_ISSET(id, &online))
 			continue;
-		if (topology->nr_nodes == TOPOLOGY_MAX_NODES)
-			return error_set(reader->err, -E2BIG, "%s", path.text);
+		if (topology->nr_nodes == TOPOLOGY_MAX_NODES) {
+			error_set(reader->err, -E2BIG, "%s", path.text);
+			return error_reason(reader->err, "more than %d NUMA nodes",
+					    TOPOLOGY_MAX_NODES);
+		}
 		topology->node[topology->nr_nodes++] = (struct topology_node){
 			.id = id,
 			.is_allowed = CPU_ISSET(id, allowed),
@@ -295,6 +302,7 @@ static int read_memory(struct reader *reader, const cpu_set_t *allowed)
 {
 	struct path nodes = path_of("%s/devices/system/node", reader->sysfs);
 	struct path meminfo = path_of("%s/meminfo", reader->proc);
+	struct path zoneinfo = path_of("%s/zoneinfo", reader->proc);
 	char *text;
 	int r = read_text(reader, &meminfo, &text);
 
@@ -302,8 +310,13 @@ static int read_memory(struct reader *reader, const cpu_set_t *allowed)
 		return r;
 	/* Without huge pages there is no such line, and 0 stays. */
 	topology_text_size(text, "Hugepagesize", &reader->topology->default_huge_page);
+	r = read_text(reader, &zoneinfo, &reader->zoneinfo);
+	if (r)
+		goto free_text;
 	r = access(nodes.text, F_OK) ? read_flat(reader, text)
 				     : read_nodes(reader, nodes.text, allowed);
+	free(reader->zoneinfo);
+free_text:
 	free(text);
 	return r;
 }

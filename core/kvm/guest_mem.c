@@ -192,14 +192,16 @@ int guest_mem_check(struct guest_mem *mem, struct error *err)
 	return r;
 }
 
-static unsigned list_parts(const struct guest_mem *mem, struct memory_part *part)
+static unsigned list_parts(const struct guest_mem *mem, bool strict, struct memory_part *part)
 {
 	unsigned nr = 0;
 
 	for (unsigned i = 0; i < mem->nr_zones; i++) {
 		const struct guest_zone *zone = &mem->zone[i];
 
-		for (unsigned p = 0; p < zone->nr_parts && zone->config.populate; p++) {
+		if (!zone->config.populate || zone->config.is_strict != strict)
+			continue;
+		for (unsigned p = 0; p < zone->nr_parts; p++) {
 			part[nr++] = (struct memory_part){
 				.va = zone->part[p].va,
 				.size = zone->part[p].size,
@@ -220,7 +222,10 @@ int guest_mem_populate(struct guest_mem *mem, const struct memory_populate_optio
 
 	if (mem->is_populated)
 		return 0;
-	r = memory_populate(part, list_parts(mem, part), options, err);
+	/* What need not be on its node may take pages of another: not those that somebody else has to have. */
+	r = memory_populate(part, list_parts(mem, true, part), options, err);
+	if (!r)
+		r = memory_populate(part, list_parts(mem, false, part), options, err);
 	if (!r)
 		r = guest_mem_check(mem, err);
 	mem->is_populated = !r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,36 +29,88 @@ static bool take(const char **p, char c)
 	return true;
 }
 
-/* "1,3-5" */
-static bool take_cpus(const char **p, cpu_set_t *cpus)
+/* "1" or "3-5". Return: 0; -EINVAL neither; -ERANGE CPUs that a set does not hold. */
+static int take_range(const char **p, cpu_set_t *cpus)
 {
+	unsigned first, last;
+
+	if (!take_number(p, UINT_MAX, &first))
+		return -EINVAL;
+	last = first;
+	if (take(p, '-') && (!take_number(p, UINT_MAX, &last) || last < first))
+		return -EINVAL;
+	if (last >= CPU_SETSIZE)
+		return -ERANGE;
+	for (; first <= last; first++)
+		CPU_SET(first, cpus);
+	return 0;
+}
+
+/* "1,3-5" */
+static int take_cpus(const char **p, cpu_set_t *cpus)
+{
+	int r;
+
 	CPU_ZERO(cpus);
 	do {
-		unsigned first, last;
+		r = take_range(p, cpus);
+	} while (!r && take(p, ','));
+	return r;
+}
 
-		if (!take_number(p, CPU_SETSIZE - 1, &first))
-			return false;
-		last = first;
-		if (take(p, '-') && (!take_number(p, CPU_SETSIZE - 1, &last) || last < first))
-			return false;
-		for (; first <= last; first++)
-			CPU_SET(first, cpus);
+/* "[1,3-5]", or without brackets a single number or range */
+static int take_set(const char **p, cpu_set_t *cpus)
+{
+	int r;
+
+	CPU_ZERO(cpus);
+	if (!take(p, '['))
+		return take_range(p, cpus);
+	r = take_cpus(p, cpus);
+	return !r && !take(p, ']') ? -EINVAL : r;
+}
+
+/* "0@[1,3-5],1@2", a list that grows. Return: 0; -EINVAL; -ERANGE; -EEXIST @index is there already; -ENOMEM. */
+static int take_affinities(const char **p, unsigned max, struct config_affinity **list,
+			   unsigned *nr, unsigned *index)
+{
+	do {
+		struct config_affinity entry, *longer;
+		int r;
+
+		if (!take_number(p, max, &entry.index) || !take(p, '@'))
+			return -EINVAL;
+		r = take_set(p, &entry.cpus);
+		if (r)
+			return r;
+		*index = entry.index;
+		for (unsigned i = 0; i < *nr; i++) {
+			if ((*list)[i].index == entry.index)
+				return -EEXIST;
+		}
+		longer = realloc(*list, (*nr + 1) * sizeof(**list));
+		if (!longer)
+			return -ENOMEM;
+		*list = longer;
+		(*list)[(*nr)++] = entry;
 	} while (take(p, ','));
-	return true;
+	return 0;
 }
 
-static bool has_index(const struct config_affinity *list, unsigned nr, unsigned index)
+static int refuse_affinity(const struct config_pairs *pairs, unsigned key, unsigned max, int why,
+			   unsigned index, struct error *err)
 {
-	for (unsigned i = 0; i < nr; i++) {
-		if (list[i].index == index)
-			return true;
+	if (why == -ENOMEM)
+		return error_set(err, -ENOMEM, "value");
+	if (why == -ERANGE) {
+		config_pairs_refuse(pairs, key, err, "\"%s\": there is no such CPU",
+				    pairs->value[key]);
+		return error_remedy(err, "CPUs are numbered from 0 to %d at most", CPU_SETSIZE - 1);
 	}
-	return false;
-}
-
-static int refuse_affinity(const struct config_pairs *pairs, unsigned key, unsigned max,
-			   struct error *err)
-{
+	if (why == -EEXIST) {
+		config_pairs_refuse(pairs, key, err, "%u is given twice", index);
+		return error_remedy(err, "name all of its CPUs at once: %u@[1,3-5]", index);
+	}
 	config_pairs_refuse(pairs, key, err,
 			    "\"%s\" is no list of numbers up to %u with their CPUs",
 			    pairs->value[key], max);
@@ -67,35 +120,21 @@ static int refuse_affinity(const struct config_pairs *pairs, unsigned key, unsig
 int config_pairs_affinity(const struct config_pairs *pairs, unsigned key, unsigned max,
 			  struct config_affinity **out, unsigned *nr, struct error *err)
 {
-	struct config_affinity *list = NULL, entry;
+	struct config_affinity *list = NULL;
 	const char *p = pairs->value[key];
-	unsigned n = 0;
-	bool good;
+	unsigned n = 0, index = 0;
+	bool brackets;
+	int r;
 
 	if (!p)
 		return 0;
-	good = take(&p, '[');
-	while (good) {
-		struct config_affinity *longer;
-
-		good = take_number(&p, max, &entry.index) && take(&p, '@') && take(&p, '[') &&
-		       take_cpus(&p, &entry.cpus) && take(&p, ']') &&
-		       !has_index(list, n, entry.index);
-		longer = good ? realloc(list, (n + 1) * sizeof(*list)) : NULL;
-		if (good && !longer) {
-			free(list);
-			return error_set(err, -ENOMEM, "value");
-		}
-		if (!good)
-			break;
-		list = longer;
-		list[n++] = entry;
-		if (!take(&p, ','))
-			break;
-	}
-	if (!good || !take(&p, ']') || *p) {
+	brackets = take(&p, '[');
+	r = take_affinities(&p, max, &list, &n, &index);
+	if (!r && ((brackets && !take(&p, ']')) || *p))
+		r = -EINVAL;
+	if (r) {
 		free(list);
-		return refuse_affinity(pairs, key, max, err);
+		return refuse_affinity(pairs, key, max, r, index, err);
 	}
 	*out = list;
 	*nr = n;
@@ -109,7 +148,7 @@ int config_check_affinity(const struct config_pairs *pairs, unsigned key,
 	for (unsigned i = 0; i < nr; i++) {
 		if (list[i].index < boot)
 			continue;
-		config_pairs_refuse(pairs, key, err, "%u is not there: the vCPUs are 0 to %u",
+		config_pairs_refuse(pairs, key, err, "%u is not there: the last vCPU is %u",
 				    list[i].index, boot - 1);
 		return error_remedy(err, "leave it out, or write --cpus boot=%u",
 				    list[i].index + 1);
@@ -127,7 +166,7 @@ int config_pairs_cpus(const struct config_pairs *pairs, unsigned key, cpu_set_t 
 	if (!p)
 		return 0;
 	list = take(&p, '[');
-	if (take_cpus(&p, &cpus) && (!list || take(&p, ']')) && !*p) {
+	if (!take_cpus(&p, &cpus) && (!list || take(&p, ']')) && !*p) {
 		*out = cpus;
 		return 0;
 	}

@@ -56,7 +56,7 @@ static int read_vcpus(const struct config *config, const struct config_pairs *pa
 			continue;
 		if (v >= config->cpus.boot) {
 			config_pairs_refuse(pairs, NUMA_CPUS, err,
-					    "%u is not there: the vCPUs are 0 to %u", v,
+					    "%u is not there: the last vCPU is %u", v,
 					    config->cpus.boot - 1);
 			return error_remedy(err, "leave it out, or write --cpus boot=%u", v + 1);
 		}
@@ -126,6 +126,10 @@ static int read_zones(const struct config *config, const struct config_pairs *pa
 	if (*p == '[' && end[-1] == ']') {
 		p++;
 		end--;
+	}
+	if (p == end) {
+		config_pairs_refuse(pairs, NUMA_ZONES, err, "an empty list");
+		return error_remedy(err, "leave it out for a node without memory");
 	}
 	while (p <= end && !r) {
 		const char *comma = memchr(p, ',', (size_t)(end - p));
@@ -254,6 +258,8 @@ static int check_distances(const struct config *config, struct error *err)
 				continue;
 			error_set(err, -EINVAL, "option --numa: node %u: key distances", i);
 			error_reason(err, "there is no node %u", j);
+			if (config->nr_nodes == 1)
+				return error_remedy(err, "leave it out: node 0 is the only one");
 			return error_remedy(err, "name nodes from 0 to %u", config->nr_nodes - 1);
 		}
 	}

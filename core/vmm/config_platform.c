@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/base/bits.h"
 #include "core/vmm/config_option.h"
@@ -67,7 +68,7 @@ static int read_rings(const struct config_pairs *pairs, struct config *config, s
 	unsigned i = config->rings;
 	int r;
 
-	if (text && *text == '[') {
+	if (text && strchr(text, '@')) {
 		r = config_pairs_affinity(pairs, PLATFORM_RING_AFFINITY, CONFIG_MAX_CPUS - 1,
 					  &config->ring_affinity, &config->nr_ring_affinities, err);
 		return r ? r

@@ -116,12 +116,13 @@ static int check_memory(const struct machine *machine, struct error *err)
 	/* The rest is the host's to overcommit. */
 	need = ordinary_memory(machine->config, true);
 	have = need ? memory_for_us(machine) : 0;
-	if (need <= have)
+	if (placement_with_tables(need) <= have)
 		return 0;
 	set_memory_error(machine, need, err);
-	error_reason(err, "%s, and the host has %llu MiB available",
+	error_reason(err, "%s, %llu MiB with its page tables, and the host has %llu MiB available",
 		     machine->config->nr_devices ? "devices need it pinned"
 						 : "prefault=on needs it now",
+		     (unsigned long long)(placement_with_tables(need) / MIB),
 		     (unsigned long long)(have / MIB));
 	return error_remedy(err, "ask for less, or free memory on the host");
 }

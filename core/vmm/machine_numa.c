@@ -8,6 +8,8 @@
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
 
+#define MAX_APIC_ID 254U /* of an MSI's destination; 255 is all CPUs */
+
 #define REMOTE_DISTANCE 20 /* what Linux takes where there is no SLIT */
 
 static void list_cpus(const struct config *config, uint32_t *domain)
@@ -67,6 +69,34 @@ static void init_topology(struct machine *machine)
 		warn_of_split_dies(machine);
 }
 
+/* The most vCPUs that each of so many packages may have: their APIC ids have a field of whole bits for each. */
+static unsigned largest_share(unsigned nr_packages)
+{
+	unsigned n = 256;
+
+	for (unsigned packages = 1; packages < nr_packages; packages *= 2)
+		n /= 2;
+	return nr_packages * n > MAX_APIC_ID ? n - 1 : n;
+}
+
+static int refuse_apic_ids(const struct config *config, unsigned last, struct error *err)
+{
+	bool by_nodes = config->nr_nodes > 1 && !config->cpus.topology.packages;
+
+	error_set(err, -EINVAL, "option %s",
+		  by_nodes			   ? "--numa: cpus"
+		  : config->cpus.topology.packages ? "--cpus: topology"
+						   : "--cpus: boot");
+	error_reason(err, "APIC ids go up to %u, interrupts reach %u at most", last, MAX_APIC_ID);
+	if (by_nodes)
+		return error_remedy(
+			err,
+			"give each of the %u nodes %u vCPUs at most: each is a package, "
+			"with ids for a power of two",
+			config->nr_nodes, largest_share(config->nr_nodes));
+	return error_remedy(err, "use counts that are powers of two, or fewer CPUs");
+}
+
 int machine_init_topology(struct machine *machine, struct error *err)
 {
 	unsigned nr = machine->config->cpus.boot, last = 0;
@@ -85,12 +115,9 @@ int machine_init_topology(struct machine *machine, struct error *err)
 		machine->apic_ids[i] = cpuid_apic_id(&machine->topology, i);
 		last = machine->apic_ids[i] > last ? machine->apic_ids[i] : last;
 	}
-	if (last < 255)
+	if (last <= MAX_APIC_ID)
 		return 0;
-	error_set(err, -EINVAL, "option --cpus: %s",
-		  machine->config->cpus.topology.packages ? "topology" : "boot");
-	error_reason(err, "APIC ids go up to %u, interrupts reach 254 at most", last);
-	return error_remedy(err, "use counts that are powers of two, or fewer CPUs");
+	return refuse_apic_ids(machine->config, last, err);
 }
 
 /* The zones' parts, each in the domain of the node that has the zone. */

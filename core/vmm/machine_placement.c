@@ -4,6 +4,9 @@
  * the threads and the memory.
  */
 #include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -46,25 +49,52 @@ static uint64_t page_size(const struct machine *machine, const struct config_zon
 							 : 2 * MIB;
 }
 
-/* What a zone takes of a node: hugetlbfs takes from the pool, tmpfs ordinary memory, others are page cache. */
-static struct placement_zone demand_of(const struct machine *machine,
-				       const struct config_zone *zone)
+/* The folder in which a file will be made that is not there yet. */
+static int stat_parent(const char *file, struct statfs *fs)
 {
-	struct placement_zone demand = { .size = zone->size,
-					 .node = zone->host_node,
-					 .page_size = page_size(machine, zone) };
-	struct statfs fs;
+	char path[PATH_MAX];
+
+	if (snprintf(path, sizeof(path), "%s", file) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	return statfs(dirname(path), fs) ? -errno : 0;
+}
+
+/* Whether all of a zone's file is still to be made, and what its file system is. */
+static int stat_file(const char *file, bool *is_new, struct statfs *fs)
+{
 	struct stat st;
 
+	*is_new = true;
+	if (stat(file, &st))
+		return errno == ENOENT ? stat_parent(file, fs) : -errno;
+	*is_new = S_ISDIR(st.st_mode);
+	return statfs(file, fs) ? -errno : 0;
+}
+
+/* What a zone takes of a node: hugetlbfs takes from the pool, tmpfs ordinary memory, others are page cache. */
+static int demand_of(const struct machine *machine, const struct config_zone *zone,
+		     struct placement_zone *demand, struct error *err)
+{
+	struct statfs fs;
+	bool is_new;
+	int r;
+
+	*demand = (struct placement_zone){ .size = zone->size,
+					   .node = zone->host_node,
+					   .page_size = page_size(machine, zone) };
 	if (!zone->file)
-		return demand;
-	demand.is_uncounted = true;
-	/* A file that is not there yet is its folder's matter, as for any that has pages already. */
-	if (!statfs(zone->file, &fs) && !stat(zone->file, &st) && S_ISDIR(st.st_mode)) {
-		demand.is_uncounted = fs.f_type != HUGETLBFS_MAGIC && fs.f_type != TMPFS_MAGIC;
-		demand.page_size = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 0;
+		return 0;
+	r = stat_file(zone->file, &is_new, &fs);
+	if (r) {
+		error_set(err, r, "zone %s: file %s", zone->id, zone->file);
+		return error_remedy(err, "name a file or a folder that torc may write to");
 	}
-	return demand;
+	/* A file may have pages already. */
+	demand->is_uncounted = !is_new ||
+			       (fs.f_type != HUGETLBFS_MAGIC && fs.f_type != TMPFS_MAGIC);
+	if (is_new)
+		demand->page_size = fs.f_type == HUGETLBFS_MAGIC ? (uint64_t)fs.f_bsize : 0;
+	return 0;
 }
 
 static bool has_hugepages(const struct config *config)
@@ -87,6 +117,7 @@ static bool is_wanted(const struct config *config)
 static void request_cpus(const struct config *config, struct placement_request *request)
 {
 	request->nr_vcpus = config->cpus.boot;
+	request->threads_per_core = config->cpus.topology.threads_per_core;
 	request->rings = config->rings == CONFIG_RINGS_SIBLING ? PLACEMENT_RINGS_SIBLING
 							       : PLACEMENT_RINGS_NODE;
 	for (unsigned i = 0; i < config->cpus.nr_affinities; i++)
@@ -95,7 +126,8 @@ static void request_cpus(const struct config *config, struct placement_request *
 		request->ring_cpus[config->ring_affinity[i].index] = &config->ring_affinity[i].cpus;
 }
 
-static void request_memory(const struct machine *machine, struct placement_request *request)
+static int request_memory(const struct machine *machine, struct placement_request *request,
+			  struct error *err)
 {
 	const struct config *config = machine->config;
 
@@ -103,7 +135,10 @@ static void request_memory(const struct machine *machine, struct placement_reque
 	for (unsigned i = 0; i < request->nr_zones; i++) {
 		struct config_zone zone = machine_zone(config, i);
 
-		request->zone[i] = demand_of(machine, &zone);
+		int r = demand_of(machine, &zone, &request->zone[i], err);
+
+		if (r)
+			return r;
 		request->zone[i].id = config->nr_zones ? zone.id : NULL;
 	}
 	request->nr_guest_nodes = config->nr_nodes;
@@ -114,9 +149,11 @@ static void request_memory(const struct machine *machine, struct placement_reque
 			.zones = config->node[i].zones,
 		};
 	}
+	return 0;
 }
 
-static void fill_request(const struct machine *machine, struct placement_request *request)
+static int fill_request(const struct machine *machine, struct placement_request *request,
+			struct error *err)
 {
 	static const enum placement_policy policies[] = {
 		[CONFIG_NUMA_AUTO] = PLACEMENT_AUTO,
@@ -126,7 +163,6 @@ static void fill_request(const struct machine *machine, struct placement_request
 
 	request->policy = policies[machine->config->numa];
 	request_cpus(machine->config, request);
-	request_memory(machine, request);
 	request->nr_devices = machine->config->nr_devices;
 	for (unsigned i = 0; i < request->nr_devices; i++) {
 		request->device[i] = (struct placement_device){
@@ -134,6 +170,7 @@ static void fill_request(const struct machine *machine, struct placement_request
 			.node = machine->host[i].node,
 		};
 	}
+	return request_memory(machine, request, err);
 }
 
 /* CPUs that a vCPU of this machine has for itself, or none for a machine that will not run. */
@@ -152,14 +189,20 @@ static void claim_cpus(struct machine *machine)
 static int decide(struct machine *machine, struct placement_request *request, struct error *err)
 {
 	int r = topology_read(machine->host_topology, "/sys", "/proc", err);
+	char why[256];
 
+	if (!r)
+		r = fill_request(machine, request, err);
 	if (r)
 		return r;
 	r = claim_open(&machine->claim, CLAIM_PATH);
-	if (r)
-		log_notice("vCPUs may share CPUs with other machines, which are not known: %s: %s",
-			   CLAIM_PATH, strerror(-r));
-	fill_request(machine, request);
+	if (r) {
+		snprintf(why, sizeof(why),
+			 "%s: %s; let it be there for this user too (install -m 666 /dev/null %s), "
+			 "or use --cpus affinity=",
+			 CLAIM_PATH, strerror(-r), CLAIM_PATH);
+		request->taken_unknown = why;
+	}
 	request->taken = claim_read(&machine->claim, &machine->host_topology->allowed);
 	r = placement_make(machine->host_topology, request, &machine->plan, err);
 	if (!r)

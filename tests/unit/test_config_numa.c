@@ -175,6 +175,13 @@ static void vcpus_and_rings_are_given_cpus(void **state)
 	assert_int_equal(c.numa, CONFIG_NUMA_STRICT);
 	assert_int_equal(c.rings, CONFIG_RINGS_NODE);
 	config_destroy(&c);
+	/* A single CPU or range needs no brackets, nor does the only vCPU. */
+	c = line_good("--kernel k --cpus 2,affinity=[0@3,1@4-5] --platform ring_affinity=0@[7]");
+	assert_int_equal(c.cpus.nr_affinities, 2);
+	assert_true(CPU_ISSET(3, &c.cpus.affinity[0].cpus));
+	assert_int_equal(CPU_COUNT(&c.cpus.affinity[1].cpus), 2);
+	assert_true(CPU_ISSET(7, &c.ring_affinity[0].cpus));
+	config_destroy(&c);
 }
 
 static void placement_is_one_of_a_few_words(void **state)
@@ -263,7 +270,7 @@ static const struct bad_line bad_nodes[] = {
 	{ "--numa guest_numa_id=0,cpus=0 guest_numa_id=0,cpus=1", "key guest_numa_id",
 	  "0 is given twice", "0, 1, 2" },
 	{ "--numa guest_numa_id=0,cpus=0-3,memory_zones=[a,b] guest_numa_id=2,cpus=4", "key cpus",
-	  "4 is not there: the vCPUs are 0 to 3", "boot=5" },
+	  "4 is not there: the last vCPU is 3", "boot=5" },
 	{ "--numa guest_numa_id=0,cpus=0-2,memory_zones=[a,b] guest_numa_id=2,cpus=3",
 	  "option --numa: key guest_numa_id", "there is a node 2, but no node 1", "without holes" },
 	{ "--numa guest_numa_id=1,cpus=0-3,memory_zones=[a,b]", "key guest_numa_id",
@@ -279,7 +286,8 @@ static const struct bad_line bad_nodes[] = {
 	{ "--numa guest_numa_id=0,memory_zones=[a,a]", "key memory_zones", "in node 0", "" },
 	{ "--numa guest_numa_id=0,memory_zones=[zebra]", "key memory_zones", "no zone \"zebra\"",
 	  "as in [a]" },
-	{ "--numa guest_numa_id=0,memory_zones=[]", "key memory_zones", "no zone \"\"", "" },
+	{ "--numa guest_numa_id=0,memory_zones=[]", "option --numa: key memory_zones",
+	  "an empty list", "without memory" },
 	{ "--numa guest_numa_id=0,memory_zones=[a]b", "key memory_zones", "no zone \"[a]b\"", "" },
 	{ "--numa guest_numa_id=0,memory_zones=[a,]", "key memory_zones", "no zone \"\"", "" },
 	{ "--numa guest_numa_id=0", "option --numa: node 0", "neither vCPUs nor memory", "cpus=" },
@@ -288,7 +296,7 @@ static const struct bad_line bad_nodes[] = {
 	{ "--numa guest_numa_id=0,cpus=3-1", "key cpus", "is no list", "" },
 	{ "--numa guest_numa_id=0,cpus=[1024]", "key cpus", "is no list", "" },
 	{ "--numa guest_numa_id=0,cpus=0-3,memory_zones=[a,b],distances=[1@20]",
-	  "option --numa: node 0: key distances", "there is no node 1", "from 0 to 0" },
+	  "option --numa: node 0: key distances", "there is no node 1", "node 0 is the only one" },
 	{ "--numa guest_numa_id=0,cpus=0,distances=1@10", "key distances",
 	  "10 from node 0 to node 1", "itself" },
 	{ "--numa guest_numa_id=0,cpus=0,distances=0@20", "key distances",
@@ -306,12 +314,16 @@ static const struct bad_line bad_nodes[] = {
 
 static const struct bad_line bad_affinities[] = {
 	{ "--cpus 2,affinity=[2@[0]]", "option --cpus: key affinity",
-	  "2 is not there: the vCPUs are 0 to 1", "boot=3" },
-	{ "--cpus 2,affinity=[0@[1],0@[1]]", "key affinity", "no list of numbers", "[0@[1,3-5]" },
-	{ "--cpus 2,affinity=0@1", "key affinity", "no list of numbers", "" },
+	  "2 is not there: the last vCPU is 1", "boot=3" },
+	{ "--cpus 2,affinity=[0@[1],0@[2]]", "key affinity", "0 is given twice", "0@[1,3-5]" },
+	{ "--cpus 2,affinity=[0@[1024]]", "key affinity", "there is no such CPU", "1023" },
+	{ "--cpus 2,affinity=[0@5-99999999999]", "key affinity", "no list of numbers", "" },
+	{ "--cpus 2,affinity=0@", "key affinity", "no list of numbers", "[0@[1,3-5]" },
+	{ "--cpus 2,affinity=[0@1", "value", "brackets do not match", "" },
+	{ "--cpus 2,affinity=[0@1,]", "key affinity", "no list of numbers", "" },
 	{ "--platform ring_affinity=[1@[0]]", "option --platform: key ring_affinity",
-	  "1 is not there: the vCPUs are 0 to 0", "boot=2" },
-	{ "--platform ring_affinity=[0@0]", "key ring_affinity", "no list of numbers", "" },
+	  "1 is not there: the last vCPU is 0", "boot=2" },
+	{ "--platform ring_affinity=[0@]", "key ring_affinity", "no list of numbers", "" },
 	{ "--platform ring_affinity=nodes", "key ring_affinity", "\"nodes\" is unknown",
 	  "node, sibling, or a list" },
 	{ "--platform numa=stric", "key numa", "\"stric\" is unknown", "did you mean strict?" },

@@ -6,12 +6,12 @@ static void without_devices_nothing_is_placed(void **state)
 {
 	make_host(2, 4);
 	ask(2);
-	assert_text("nothing is placed: no passed-through device, nothing asked for\n");
+	assert_text("nothing is placed: there is no passed-through device to follow\n");
 	assert_int_equal(plan->zone[0].node, -1);
 	assert_false(plan->zone[0].is_strict);
 	assert_false(plan->vcpu[0].is_set || plan->ring[0].is_set || plan->all.is_set);
 	request->policy = PLACEMENT_STRICT;
-	assert_text("nothing is placed: no passed-through device, nothing asked for\n");
+	assert_text("nothing is placed: there is no passed-through device to follow\n");
 }
 
 static void everything_is_where_the_device_is(void **state)
@@ -51,7 +51,7 @@ static void off_follows_nothing(void **state)
 	ask(2);
 	add_device("a", 1);
 	request->policy = PLACEMENT_OFF;
-	assert_text("nothing is placed: nothing follows the devices, nothing asked for\n"
+	assert_text("nothing is placed: numa=off follows no device\n"
 		    "device a: node 1\n");
 	add_zone("m", 1024, 1, 0);
 	add_guest_node(0, "0-1", 1);
@@ -60,9 +60,9 @@ static void off_follows_nothing(void **state)
 		    "vCPUs: 0 on CPU 2, 1 on any CPU\n"
 		    "rings: on any CPU\n"
 		    "other threads: on any CPU\n"
-		    "device a: node 1\n");
+		    "device a: node 1, guest node 0\n");
 	assert_true(plan->zone[0].is_strict);
-	assert_int_equal(plan->device_guest_node[0], -1);
+	assert_int_equal(plan->device_guest_node[0], 0);
 }
 
 static void only_node_has_the_devices_that_do_not_know(void **state)
@@ -88,7 +88,7 @@ static void unknown_node_is_refused_only_when_strict(void **state)
 	ask(1);
 	add_device("a", -1);
 	add_device("b", 5);
-	assert_text("nothing is placed: no device's node is known, nothing asked for\n"
+	assert_text("nothing is placed: no device's node is known\n"
 		    "device a: node not known\n"
 		    "device b: node 5, which is not online\n");
 	add_device("c", 1);
@@ -96,7 +96,8 @@ static void unknown_node_is_refused_only_when_strict(void **state)
 	request->policy = PLACEMENT_STRICT;
 	assert_refused(-EINVAL, "device a",
 		       "nobody knows which of the host's 2 NUMA nodes it is on",
-		       "say where memory goes with --memory-zone, or leave it open with "
+		       "say where memory goes: --memory-zone id=mem0,size=1024M,host_numa_node=0 "
+		       "instead of --memory; or leave that open: "
 		       "--platform numa=auto");
 	/* It has no say in what the user placed. */
 	request->zone[0].node = 1;
@@ -126,9 +127,12 @@ static void devices_on_several_nodes_are_strict_only_with_memory_on_each(void **
 	add_device("a", 1);
 	add_device("b", 0);
 	request->policy = PLACEMENT_STRICT;
-	assert_refused(-EINVAL, "device b",
-		       "on node 0, but device a is on node 1, and guest memory cannot be near both",
-		       "say where memory goes with --memory-zone host_numa_node= and --numa");
+	assert_refused(
+		-EINVAL, "device b",
+		"on node 0, but device a is on node 1, and guest memory cannot be near both",
+		"say where memory goes: --memory-zone id=mem0,size=1024M,host_numa_node=1 instead "
+		"of --memory; or give the guest memory on each by several --memory-zone and "
+		"--numa");
 	add_zone("m0", 512, 0, 0);
 	add_zone("m1", 512, 1, 0);
 	add_guest_node(0, "0", 1);
@@ -143,9 +147,11 @@ static void devices_on_several_nodes_are_strict_only_with_memory_on_each(void **
 	assert_int_equal(plan->device_guest_node[0], 1);
 	assert_int_equal(plan->device_guest_node[1], 0);
 	request->zone[1].node = -1;
-	assert_refused(-EINVAL, "device b",
-		       "on node 0, but device a is on node 1, and guest memory cannot be near both",
-		       "say where memory goes with --memory-zone host_numa_node= and --numa");
+	assert_refused(
+		-EINVAL, "device b",
+		"on node 0, but device a is on node 1, and guest memory cannot be near both",
+		"say where memory goes: host_numa_node=1 in the --memory-zone of zone m1; or give "
+		"the guest memory on each by several --memory-zone and --numa");
 }
 
 static void device_without_memory_has_the_nearest(void **state)
@@ -179,12 +185,14 @@ static void device_without_memory_is_refused_when_strict(void **state)
 	request->policy = PLACEMENT_STRICT;
 	host->node[0].memory = 0;
 	assert_refused(-EINVAL, "device a", "node 0, which it is on, has no memory",
-		       "take the nearest that has: --memory-zone host_numa_node=1");
+		       "take the nearest that has: --memory-zone "
+		       "id=mem0,size=1024M,host_numa_node=1 instead of --memory");
 	host->node[0].memory = GIB;
 	host->node[0].is_allowed = false;
 	assert_refused(-EPERM, "device a",
 		       "node 0, which it is on, may not be used by this process",
-		       "take the nearest that has: --memory-zone host_numa_node=1");
+		       "take the nearest that has: --memory-zone "
+		       "id=mem0,size=1024M,host_numa_node=1 instead of --memory");
 	/* The remedy is one. */
 	add_zone("m", 512, 1, 0);
 	assert_line("device a: node 0, which it is on, may not be used by this process; node 1 is "
@@ -207,14 +215,15 @@ static void zones_nodes_have_to_be_there(void **state)
 	add_zone("m", 512, 7, 0);
 	host->node[2].id = 5;
 	assert_refused(-ENODEV, "zone m", "node 7 is not online: the host has nodes 0-1,5",
-		       "choose from nodes 0-1,5");
+		       "choose host_numa_node= from nodes 0-1,5");
 	request->zone[0].node = 1;
 	host->node[1].is_allowed = false;
 	assert_refused(-EPERM, "zone m",
 		       "this process may not use the memory of node 1 (cpuset.mems)",
-		       "choose from nodes 0,5");
+		       "choose host_numa_node= from nodes 0,5");
 	host->node[1].memory = 0;
-	assert_refused(-ENOMEM, "zone m", "node 1 has no memory", "choose from nodes 0,5");
+	assert_refused(-ENOMEM, "zone m", "node 1 has no memory",
+		       "choose host_numa_node= from nodes 0,5");
 	request->zone[0].node = 5;
 	assert_line("zone m: 512 MiB on node 5 (as asked)");
 	/* No device and no guest node: vCPUs follow nothing. */
@@ -229,13 +238,18 @@ static void zone_that_does_not_fit_is_refused(void **state)
 	add_zone("m1", 100, -1, 0);
 	add_zone("m2", 3000, 0, 0);
 	host->node[2].available = 9 * GIB;
-	assert_refused(-ENOMEM, "zones m0, m2", "9000 MiB needed on node 0, 8192 MiB are free",
-		       "ask for less, free memory on the node, or choose one that has it: node 2 "
-		       "has 9216 MiB");
-	host->node[2].available = 8 * GIB;
-	assert_refused(-ENOMEM, "zones m0, m2", "9000 MiB needed on node 0, 8192 MiB are free",
-		       "ask for less, free memory on the node");
+	assert_refused(-ENOMEM, "zones m0, m2",
+		       "9036 MiB needed on node 0, page tables included, 8192 MiB are free "
+		       "(node 1: 8192 MiB, node 2: 9216 MiB)",
+		       "lower size= in the --memory-zone of zones m0, m2, free memory on the node, "
+		       "or choose another host_numa_node=");
 	request->zone[2].size = 2192 * MIB;
+	assert_refused(-ENOMEM, "zones m0, m2",
+		       "8224 MiB needed on node 0, page tables included, 8192 MiB are free "
+		       "(node 1: 8192 MiB, node 2: 9216 MiB)",
+		       "lower size= in the --memory-zone of zones m0, m2, free memory on the node, "
+		       "or choose another host_numa_node=");
+	request->zone[2].size = 2160 * MIB;
 	make();
 }
 
@@ -245,15 +259,18 @@ static void memory_that_does_not_fit_overflows_unless_strict(void **state)
 	ask(1);
 	add_device("a", 0);
 	request->zone[0].size = 10 * GIB;
-	assert_line("memory: 2048 of 10240 MiB do not fit on node 0 and go to the nearest nodes "
+	assert_line("memory: 2088 of 10240 MiB do not fit on node 0 and go to the nearest nodes "
 		    "with room");
 	request->policy = PLACEMENT_STRICT;
-	assert_refused(-ENOMEM, "memory", "10240 MiB needed on node 0, 8192 MiB are free",
-		       "ask for less, free memory on the node");
+	assert_refused(-ENOMEM, "memory",
+		       "10280 MiB needed on node 0, page tables included, 8192 MiB "
+		       "are free (node 1: 8192 MiB)",
+		       "lower --memory size=, free memory on the node, or let some be elsewhere: "
+		       "--platform numa=auto");
 	request->policy = PLACEMENT_AUTO;
 	add_zone("there", 4096, 0, 0);
 	add_zone("open", 6144, -1, 0);
-	assert_line("zone open: 2048 of 6144 MiB do not fit on node 0 and go to the nearest nodes "
+	assert_line("zone open: 2088 of 6144 MiB do not fit on node 0 and go to the nearest nodes "
 		    "with room");
 	/* Memory without a node is not checked. */
 	ask(1);
@@ -282,20 +299,23 @@ static void huge_pages_are_enough_on_the_node_that_is_asked_for(void **state)
 	make_host(2, 2);
 	ask(1);
 	add_zone("mem0", 1024, 1, 2 * MIB);
-	assert_refused(-ENOMEM, "zone mem0",
-		       "512 pages of 2 MiB needed on node 1, 100 of 200 are free",
-		       "echo 612 > /sys/devices/system/node/node1" POOL);
+	assert_refused(
+		-ENOMEM, "zone mem0",
+		"512 pages of 2 MiB needed on node 1, 100 of 200 are free (node 0: 100 of 200)",
+		"echo 612 > /sys/devices/system/node/node1" POOL);
 	request->zone[0].size = 200 * MIB;
 	assert_line("zone mem0: 200 MiB of 2 MiB pages on node 1 (as asked)");
 	add_zone("mem1", 2, 1, 2 * MIB);
-	assert_refused(-ENOMEM, "zones mem0, mem1",
-		       "101 pages of 2 MiB needed on node 1, 100 of 200 are free",
-		       "echo 201 > /sys/devices/system/node/node1" POOL);
+	assert_refused(
+		-ENOMEM, "zones mem0, mem1",
+		"101 pages of 2 MiB needed on node 1, 100 of 200 are free (node 0: 100 of 200)",
+		"echo 201 > /sys/devices/system/node/node1" POOL);
 	/* Pages of another size are another matter. */
 	request->zone[1].page_size = GIB;
 	make();
 	host->node[1].nr_pools = 0;
-	assert_refused(-ENOMEM, "zone mem0", "100 pages of 2 MiB needed on node 1, 0 of 0 are free",
+	assert_refused(-ENOMEM, "zone mem0",
+		       "100 pages of 2 MiB needed on node 1, 0 of 0 are free (node 0: 100 of 200)",
 		       "echo 100 > /sys/devices/system/node/node1" POOL);
 }
 
@@ -304,14 +324,16 @@ static void gigantic_pages_can_be_reserved_at_boot(void **state)
 	make_host(2, 2);
 	ask(1);
 	add_zone("m", 4096, 1, GIB);
-	assert_refused(-ENOMEM, "zone m", "4 pages of 1 GiB needed on node 1, 2 of 4 are free",
+	assert_refused(-ENOMEM, "zone m",
+		       "4 pages of 1 GiB needed on node 1, 2 of 4 are free (node 0: 2 of 4)",
 		       "echo 6 > /sys/devices/system/node/node1" POOL_1G
 		       "\nor, if there are too few then, boot the host with: hugepagesz=1G "
-		       "hugepages=1:6");
+		       "hugepages=0:4,1:6");
 	add_zone("n", 2048, -1, GIB);
 	request->zone[0].node = -1;
 	assert_refused(-ENOMEM, "zones m, n",
-		       "6 pages of 1 GiB needed on all nodes together, 4 of 8 are free",
+		       "6 pages of 1 GiB needed on all nodes together, 4 of 8 are "
+		       "free (node 0: 2 of 4, node 1: 2 of 4)",
 		       "echo 10 > /sys/kernel/mm" POOL_1G
 		       "\nor, if there are too few then, boot the host with: hugepagesz=1G "
 		       "hugepages=10");
@@ -330,12 +352,14 @@ static void huge_pages_of_the_home_node_may_be_elsewhere_unless_strict(void **st
 	/* Not from a node that this process may not use. */
 	host->node[0].is_allowed = false;
 	assert_refused(-ENOMEM, "memory",
-		       "250 pages of 2 MiB needed on all nodes together, 200 of 600 are free",
+		       "250 pages of 2 MiB needed on all nodes together, 200 of 600 "
+		       "are free (node 1: 100 of 200, node 2: 100 of 200)",
 		       "echo 350 > /sys/devices/system/node/node1" POOL);
 	host->node[0].is_allowed = true;
 	request->policy = PLACEMENT_STRICT;
 	assert_refused(-ENOMEM, "memory",
-		       "250 pages of 2 MiB needed on node 1, 100 of 200 are free",
+		       "250 pages of 2 MiB needed on node 1, 100 of 200 are free "
+		       "(node 0: 100 of 200, node 2: 100 of 200)",
 		       "echo 350 > /sys/devices/system/node/node1" POOL);
 }
 
@@ -357,7 +381,8 @@ static void zones_share_the_pools(void **state)
 		    "100 free\n");
 	request->zone[1].size = 302 * MIB;
 	assert_refused(-ENOMEM, "zones there, open",
-		       "201 pages of 2 MiB needed on all nodes together, 200 of 400 are free",
+		       "201 pages of 2 MiB needed on all nodes together, 200 of 400 "
+		       "are free (node 0: 100 of 200, node 1: 100 of 200)",
 		       "echo 301 > /sys/devices/system/node/node1" POOL);
 }
 
@@ -383,7 +408,8 @@ static void huge_pages_without_a_node_may_be_anywhere(void **state)
 	assert_line("memory: 400 MiB of 2 MiB pages on any node");
 	request->zone[0].size = 402 * MIB;
 	assert_refused(-ENOMEM, "memory",
-		       "201 pages of 2 MiB needed on all nodes together, 200 of 400 are free",
+		       "201 pages of 2 MiB needed on all nodes together, 200 of 400 "
+		       "are free (node 0: 100 of 200, node 1: 100 of 200)",
 		       "echo 401 > /sys/kernel/mm" POOL);
 	/* The only node's pool is the host's. */
 	make_host(1, 2);

@@ -14,7 +14,7 @@ static void given_cpus_are_taken_or_refused(void **state)
 	assert_false(plan->vcpu[1].is_single);
 	request->vcpu_cpus[1] = cpus("2,6,8-9");
 	assert_refused(-EPERM, "vCPU 1",
-		       "CPU 8-9: not online, or not in the cpuset that torc was started in",
+		       "CPUs 8-9: not online, or not in the cpuset that torc was started in",
 		       "choose from 0-7");
 	request->vcpu_cpus[1] = NULL;
 	request->ring_cpus[0] = cpus("7");
@@ -95,13 +95,11 @@ static void cores_that_others_use_come_last(void **state)
 	add_device("a", 0);
 	make_siblings(1);
 	request->taken = *cpus("0,3");
-	/* Cores 4 and 6 are free; then comes the other half of core 0. */
-	assert_line("vCPUs: 0 on CPU 4, 1 on CPU 6, 2 on CPU 1");
-	request->nr_vcpus = 5;
-	assert_line("vCPUs: 0 on CPU 4, 1 on CPU 6, 2 on CPU 1, 3 on CPU 2, 4 on CPU 5");
-	/* Also before our own siblings. */
-	request->taken = *cpus("7");
-	assert_line("vCPUs: 0 on CPU 0, 1 on CPU 2, 2 on CPU 4, 3 on CPU 6, 4 on CPU 1");
+	/* Cores 4 and 6 are free; then come their other halves, and those of cores 0 and 2 last. */
+	assert_line("vCPUs: 0 on CPU 4, 1 on CPU 6, 2 on CPU 5");
+	request->nr_vcpus = 6;
+	assert_line(
+		"vCPUs: 0 on CPU 4, 1 on CPU 6, 2 on CPU 5, 3 on CPU 7, 4 on CPU 1, 5 on CPU 2");
 	request->nr_vcpus = 3;
 	request->taken = *cpus("");
 	request->vcpu_cpus[1] = cpus("0");
@@ -124,8 +122,8 @@ static void too_many_vcpus_share_the_node(void **state)
 	request->taken = *cpus("5");
 	assert_text("memory: 1024 MiB on node 1 (where device a is), strict\n"
 		    "vCPUs: on CPUs 4,6-7\n"
-		    "rings: on CPUs 4-7\n"
-		    "other threads: on CPUs 4-7\n"
+		    "rings: on CPUs 4,6-7\n"
+		    "other threads: on CPUs 4,6-7\n"
 		    "device a: node 1\n"
 		    "vCPUs: 4 are on node 1, which has 3 CPUs to give: they share these\n");
 	assert_false(plan->vcpu[0].is_single);
@@ -213,9 +211,8 @@ static void rings_are_on_siblings_when_asked_for(void **state)
 	assert_line("vCPUs: 0 on CPU 9, 1 on CPU 10, 2 on CPU 11");
 	assert_line("rings: 0 on CPU 13, 1 on CPU 14, 2 on CPU 15");
 	request->vcpu_cpus[0] = cpus("8");
-	assert_line("rings: 0 on CPUs 8-15, 1 on CPU 13, 2 on CPU 14");
-	assert_line("rings: a vCPU's core has no other thread to give: they are on any CPU of the "
-		    "node");
+	assert_line("rings: 0 on CPUs 8-11,13-15, 1 on CPU 13, 2 on CPU 14");
+	assert_line("ring 0: the vCPU's core has no other thread to give: on any CPU of its node");
 }
 
 static void rings_without_siblings_are_on_the_node(void **state)
@@ -229,8 +226,17 @@ static void rings_without_siblings_are_on_the_node(void **state)
 		    "rings: on CPUs 0-3\n"
 		    "other threads: on CPUs 0-3\n"
 		    "device a: node 0\n"
-		    "rings: a vCPU's core has no other thread to give: they are on any CPU of the "
+		    "rings 0-1: the vCPU's core has no other thread to give: on any CPU of its "
 		    "node\n");
+	request->policy = PLACEMENT_STRICT;
+	assert_refused(-EINVAL, "ring 0: ring_affinity=sibling",
+		       "the core of vCPU 0 has no other thread to give",
+		       "use --platform ring_affinity=node");
+	make_siblings(1);
+	make();
+	request->vcpu_cpus[1] = cpus("2-3");
+	assert_refused(-EINVAL, "ring 1: ring_affinity=sibling", "vCPU 1 has no CPU of its own",
+		       "use --platform ring_affinity=node");
 }
 
 static void siblings_that_vcpus_need_are_shared_with_rings(void **state)
@@ -365,6 +371,96 @@ static void devices_may_be_on_no_guest_node(void **state)
 	assert_no_line("not told");
 }
 
+static void vcpus_are_with_the_memory_when_it_is_elsewhere(void **state)
+{
+	make_host(3, 4);
+	ask(2);
+	add_device("a", 0);
+	add_zone("m0", 512, 2, 0);
+	add_zone("m1", 512, 2, 0);
+	assert_text("zone m0: 512 MiB on node 2 (as asked)\n"
+		    "zone m1: 512 MiB on node 2 (as asked)\n"
+		    "vCPUs: 0 on CPU 8, 1 on CPU 9\n"
+		    "rings: on CPUs 8-11\n"
+		    "other threads: on CPUs 8-11\n"
+		    "device a: node 0\n"
+		    "device a is on node 0, but all memory is on node 2: vCPUs and rings are with "
+		    "the memory\n");
+	/* Memory on two nodes is near to none. */
+	request->zone[1].node = 1;
+	assert_line("vCPUs: 0 on CPU 0, 1 on CPU 1");
+	assert_no_line("with the memory");
+}
+
+static void guest_nodes_without_memory_are_noted(void **state)
+{
+	make_host(2, 4);
+	ask(2);
+	add_zone("m0", 512, 1, 0);
+	add_guest_node(0, "0", 1);
+	add_guest_node(1, "1", 0);
+	assert_line("guest node 1: it has no memory that its vCPUs could be near");
+	assert_line("vCPUs: 0 on CPU 4, 1 on any CPU");
+	request->policy = PLACEMENT_OFF;
+	make();
+	assert_no_line("could be near");
+}
+
+static void vcpus_share_when_nobody_knows_what_others_have(void **state)
+{
+	make_host(2, 4);
+	ask(2);
+	add_device("a", 1);
+	request->vcpu_cpus[1] = cpus("5");
+	request->taken_unknown = "/run/x: no";
+	assert_text("memory: 1024 MiB on node 1 (where device a is)\n"
+		    "vCPUs: 0 on CPUs 4,6-7, 1 on CPU 5\n"
+		    "rings: on CPUs 4-7\n"
+		    "other threads: on CPUs 4-7\n"
+		    "device a: node 1\n"
+		    "vCPUs: none has a CPU of its own, since nobody knows which ones other "
+		    "machines have: /run/x: no\n");
+	assert_false(plan->vcpu[0].is_single);
+	assert_alone(1, "5");
+	request->vcpu_cpus[0] = cpus("4");
+	make();
+	assert_no_line("nobody");
+}
+
+static void threads_of_a_core_are_threads_of_a_core(void **state)
+{
+	static const char note[] = "vCPUs: the guest's cores have 2 threads each, but not on node "
+				   "0 of the host: too few of its cores have as many to give";
+
+	make_host(2, 8);
+	ask(4);
+	add_device("a", 0);
+	make_siblings(4);
+	request->threads_per_core = 2;
+	assert_line("vCPUs: 0 on CPU 0, 1 on CPU 4, 2 on CPU 1, 3 on CPU 5");
+	assert_alone(3, "5");
+	assert_no_line("each");
+	/* A core of which a thread is taken, or given, is none. */
+	request->taken = *cpus("4");
+	assert_line("vCPUs: 0 on CPU 1, 1 on CPU 5, 2 on CPU 2, 3 on CPU 6");
+	request->nr_vcpus = 8;
+	request->vcpu_cpus[6] = cpus("2");
+	request->vcpu_cpus[7] = cpus("3");
+	assert_line(note);
+	/* So is half a core of the guest that is placed by the user. */
+	request->nr_vcpus = 2;
+	request->vcpu_cpus[0] = cpus("2");
+	assert_line(note);
+	request->vcpu_cpus[0] = NULL;
+	request->threads_per_core = 4;
+	request->nr_vcpus = 4;
+	assert_line("vCPUs: the guest's cores have 4 threads each, but not on node 0 of the host: "
+		    "too few of its cores have as many to give");
+	request->threads_per_core = 1;
+	make();
+	assert_no_line("each");
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -385,6 +481,10 @@ int main(void)
 		CASE(guest_nodes_are_where_their_zones_are),
 		CASE(guest_node_on_several_nodes_is_on_the_first),
 		CASE(devices_may_be_on_no_guest_node),
+		CASE(vcpus_are_with_the_memory_when_it_is_elsewhere),
+		CASE(guest_nodes_without_memory_are_noted),
+		CASE(vcpus_share_when_nobody_knows_what_others_have),
+		CASE(threads_of_a_core_are_threads_of_a_core),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

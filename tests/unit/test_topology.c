@@ -69,6 +69,7 @@ static void put_cpus(const char *online, const char *allowed, const char *mems)
 	put(CPUS "/online", "%s\n", online);
 	put("proc/meminfo", "MemTotal:        8388608 kB\nMemFree:         1048576 kB\n"
 			    "MemAvailable:    4194304 kB\nHugepagesize:       2048 kB\n");
+	put("proc/zoneinfo", "\n");
 	put("proc/self/status",
 	    "Name:\ttorc\nCpus_allowed:\tff\nCpus_allowed_list:\t%s\n"
 	    "Mems_allowed:\t00000000,00000001\nMems_allowed_list:\t%s\nctxt_switches:\t1\n",
@@ -261,6 +262,58 @@ static void hosts_may_have_many_nodes(void **state)
 	assert_refused(-E2BIG, NODES "/online");
 }
 
+/* As a kernel prints it, without what is of no interest here. */
+static void put_zones(void)
+{
+	put("proc/zoneinfo", "Node 0, zone      DMA\n"
+			     "  per-node stats\n"
+			     "      nr_inactive_anon 404\n"
+			     "  pages free     3840\n"
+			     "        min      10\n"
+			     "        low      13\n"
+			     "        high     16\n"
+			     "        managed  3840\n"
+			     "        protection: (0, 0, 2560, 2560, 2560)\n"
+			     "  pagesets\n"
+			     "    cpu: 0\n"
+			     "              high:     9999\n"
+			     "              high_min: 9999\n"
+			     "Node 0, zone    Movable\n"
+			     "  pages free     0\n"
+			     "        low      0\n"
+			     "        high     0\n"
+			     "        managed  0\n"
+			     "        protection: (0, 0, 0, 9999)\n"
+			     "Node 1, zone   Normal\n"
+			     "  pages free     100000\n"
+			     "        low      12800\n"
+			     "        high     25600\n"
+			     "        managed  2000000\n"
+			     "        protection: (0, 0, 0)\n"
+			     "Node 10, zone   Normal\n"
+			     "        low      77\n"
+			     "        high     77\n"
+			     "        managed  2000000\n");
+}
+
+static void kernel_keeps_some_memory_for_itself(void **state)
+{
+	put_two_nodes();
+	put_zones();
+	read_good();
+	/* 2,576 pages of 4 KiB; of cache and slabs, less than the low watermark of 13 pages each. */
+	assert_int_equal(topology->node[0].available, GIB - (2576 + 2 * 13) * 4 * KIB);
+	/* 100 MiB, and of cache and slabs 50 MiB each. */
+	assert_int_equal(topology->node[1].available, 2 * GIB - 200 * MIB);
+	/* With little cache half of it may have to stay; what is less than nothing is nothing. */
+	put_node(1, "2-3", 800, "21 10");
+	read_good();
+	assert_int_equal(topology->node[1].available, 50 * MIB);
+	put_node(1, "2-3", 400, "21 10");
+	read_good();
+	assert_int_equal(topology->node[1].available, 0);
+}
+
 static void node_may_lack_memory_or_cpus_or_both(void **state)
 {
 	put_cpus("0-1", "0-1", "1");
@@ -405,6 +458,7 @@ static void unreadable_files_are_named(void **state)
 		NODES "/node1/hugepages/hugepages-2048kB/nr_hugepages",
 		NODES "/node1/hugepages/hugepages-2048kB/free_hugepages",
 		"proc/meminfo",
+		"proc/zoneinfo",
 		"proc/self/status",
 	};
 
@@ -515,6 +569,7 @@ int main(void)
 		CASE(two_nodes_are_told_apart),
 		CASE(nodes_may_be_numbered_with_holes),
 		CASE(hosts_may_have_many_nodes),
+		CASE(kernel_keeps_some_memory_for_itself),
 		CASE(node_may_lack_memory_or_cpus_or_both),
 		CASE(huge_pages_are_counted_by_node_and_size),
 		CASE(siblings_may_be_numbered_side_by_side_or_far_apart),

@@ -30,3 +30,12 @@ finish
 expect_status 0
 expect log 'guest memory: populated in'
 expect log 'guest memory: 256 MiB are on node 1$'
+# Pages that a zone has to have are its own, even if another takes from its node what is missing on the device's: of 128
+# there and 160 here the first takes 16, and 144 are left for the 128 it needs.
+start none --device "$(device "$LAB_BDF_NVME_B")" --platform numa=auto \
+	--memory-zone id=a,size=64M,hugepages=on id=b,size=288M,hugepages=on,host_numa_node=1
+finish
+expect_status 0
+expect log 'zone a: 16 of 32 pages of 2 MiB are taken from other nodes, node 0 has 16 free'
+expect log 'warning: zone a: 32 of 64 MiB are not on node 0'
+expect log 'guest memory: 320 MiB are on node 1$'

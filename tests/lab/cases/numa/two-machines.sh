@@ -25,6 +25,13 @@ expect second '^vCPUs: 0 on CPU 2$'
 	--numa guest_numa_id=0,cpus=0-1,memory_zones=a >second
 cat second
 expect second '^vCPUs: on CPU 3$'
+# Who may not look shares the node with whoever is there.
+cp "$GUESTS/poweroff" small
+setpriv --reuid=65534 --regid=65534 --clear-groups "$PROGRAM" --dry-run --kernel small --memory size=0 \
+	--memory-zone id=a,size=128M,host_numa_node=1 --numa guest_numa_id=0,cpus=0,memory_zones=a >second
+cat second
+expect second '^vCPUs: 0 on CPUs 2-3$'
+expect second '^vCPUs: none has a CPU of its own, .*: /run/torc.cpus: Permission denied'
 kill -9 "$first"
 wait "$first" || :
 torc=''
