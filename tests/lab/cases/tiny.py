@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kernels of a few instructions, for tests that need a guest rather than Linux: a PVH ELF each.
 
-usage: tiny.py NAME OUTPUT
+usage: tiny.py NAME|FILE OUTPUT    FILE: code for ADDRESS, entered at its first byte; it has a / in its name
 """
 import struct
 import sys
@@ -39,11 +39,16 @@ def kernel(code):
 
 
 def main():
-    if len(sys.argv) != 3 or sys.argv[1] not in CODE:
+    if len(sys.argv) != 3 or '/' not in sys.argv[1] and sys.argv[1] not in CODE:
         print(__doc__.strip(), file=sys.stderr)
         return 2
+    if '/' in sys.argv[1]:
+        with open(sys.argv[1], 'rb') as file:
+            code = file.read()
+    else:
+        code = bytes.fromhex(CODE[sys.argv[1]])
     with open(sys.argv[2], 'wb') as file:
-        file.write(kernel(bytes.fromhex(CODE[sys.argv[1]])))
+        file.write(kernel(code))
     return 0
 
 
