@@ -103,7 +103,8 @@ static int map_bar(struct vfio_bar *bar, struct error *err)
 	uint64_t align = region->size < GIB ? region->size : GIB;
 	char *base;
 
-	plan_maps(bar);
+	if (!(bar->owner->unmapped_bars >> bar->index & 1))
+		plan_maps(bar);
 	if (!bar->nr_maps)
 		return 0;
 	/* Congruent with any guest address the BAR can have, so that large pages can map it. */
@@ -155,13 +156,33 @@ void vfio_bars_destroy(struct vfio_pci *vp)
 	}
 }
 
-static void unmap_slots(struct vfio_bar *bar)
+static void unmap_slots(struct vfio_bar *bar, uint64_t addr)
 {
 	for (unsigned i = 0; i < bar->nr_maps; i++) {
-		if (bar->map[i].slot >= 0)
-			vm_remove_memory(bar->owner->vm, bar->map[i].slot);
-		bar->map[i].slot = -1;
+		struct vfio_bar_map *map = &bar->map[i];
+
+		if (map->is_peer)
+			vfio_dma_remove_peer(bar->owner->dma, (iova_t){ addr + map->offset });
+		if (map->slot >= 0)
+			vm_remove_memory(bar->owner->vm, map->slot);
+		map->is_peer = false;
+		map->slot = -1;
 	}
+}
+
+/* Without it the guest's drivers use memory as they do where there is no peer to peer at all. */
+static void add_peer(struct vfio_bar *bar, struct vfio_bar_map *map, uint64_t addr)
+{
+	struct vfio_pci *vp = bar->owner;
+	int r;
+
+	if (!vp->p2p)
+		return;
+	r = vfio_dma_add_peer(vp->dma, map->va, map->size, (iova_t){ addr + map->offset });
+	map->is_peer = !r;
+	if (r)
+		log_warning("%s: BAR %u: other devices cannot reach it by DMA: %s", vp->id,
+			    bar->index, strerror(-r));
 }
 
 static int map_slots(struct vfio_bar *bar, uint64_t addr)
@@ -172,10 +193,11 @@ static int map_slots(struct vfio_bar *bar, uint64_t addr)
 		int slot = vm_add_memory(bar->owner->vm, gpa, map->size, map->va, false);
 
 		if (slot < 0) {
-			unmap_slots(bar);
+			unmap_slots(bar, addr);
 			return slot;
 		}
 		map->slot = slot;
+		add_peer(bar, map, addr);
 	}
 	return 0;
 }
@@ -217,6 +239,6 @@ void vfio_bar_unmap(struct pci_device *dev, unsigned index, uint64_t addr)
 	struct vfio_pci *vp = container_of(dev, struct vfio_pci, pci);
 	bool io = dev->bar[index].kind == PCI_BAR_IO;
 
-	unmap_slots(&vp->bar[index]);
+	unmap_slots(&vp->bar[index], addr);
 	iobus_remove(io ? &vp->vm->pio : &vp->vm->mmio, addr);
 }

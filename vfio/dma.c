@@ -5,6 +5,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/base/log.h"
 #include "core/base/thread.h"
 
 static uint64_t now_ns(void)
@@ -28,6 +29,27 @@ static int map(struct vfio_dma *dma)
 	return r;
 }
 
+static int map_peer(struct vfio_dma *dma, struct vfio_dma_peer *peer)
+{
+	struct error err = { 0 };
+	int r = vfio_ioas_map(dma->ioas, peer->va, peer->size, peer->iova, &err);
+
+	peer->mapped = !r;
+	return r;
+}
+
+/* What was added while guest memory was being mapped. */
+static void map_peers(struct vfio_dma *dma)
+{
+	for (unsigned i = 0; i < dma->nr_peers && !dma->result; i++) {
+		int r = map_peer(dma, &dma->peer[i]);
+
+		if (r)
+			log_warning("BAR at 0x%llx: other devices cannot reach it by DMA: %s",
+				    (unsigned long long)dma->peer[i].iova.v, strerror(-r));
+	}
+}
+
 static void *dma_main(void *arg)
 {
 	struct vfio_dma *dma = arg;
@@ -48,6 +70,7 @@ static void *dma_main(void *arg)
 	dma->map_ns = mapped - populated;
 	dma->result = r;
 	dma->done = true;
+	map_peers(dma);
 	pthread_cond_broadcast(&dma->changed);
 	pthread_mutex_unlock(&dma->lock);
 	if (r != -ECANCELED)
@@ -89,6 +112,39 @@ int vfio_dma_wait(struct vfio_dma *dma)
 	r = dma->done ? dma->result : -ECANCELED;
 	pthread_mutex_unlock(&dma->lock);
 	return r;
+}
+
+int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova)
+{
+	struct vfio_dma_peer *peer;
+	int r = 0;
+
+	pthread_mutex_lock(&dma->lock);
+	if (dma->nr_peers == VFIO_DMA_MAX_PEERS) {
+		r = -ENOSPC;
+	} else {
+		peer = &dma->peer[dma->nr_peers];
+		*peer = (struct vfio_dma_peer){ .va = va, .size = size, .iova = iova };
+		if (dma->done && !dma->result)
+			r = map_peer(dma, peer);
+		dma->nr_peers += !r;
+	}
+	pthread_mutex_unlock(&dma->lock);
+	return r;
+}
+
+void vfio_dma_remove_peer(struct vfio_dma *dma, iova_t iova)
+{
+	pthread_mutex_lock(&dma->lock);
+	for (unsigned i = 0; i < dma->nr_peers; i++) {
+		if (dma->peer[i].iova.v != iova.v)
+			continue;
+		if (dma->peer[i].mapped)
+			vfio_ioas_unmap(dma->ioas, iova);
+		dma->peer[i] = dma->peer[--dma->nr_peers];
+		break;
+	}
+	pthread_mutex_unlock(&dma->lock);
 }
 
 void vfio_dma_cancel(struct vfio_dma *dma)

@@ -6,6 +6,9 @@
  * before a driver lets its device master the bus. So a thread of its own does it, and the write that sets Bus Master
  * Enable waits for it: until then the device cannot reach memory, mapped or not. It starts after everything else
  * is set up, since populating holds the address space's lock for long and mmap(2) would wait for that.
+ *
+ * BARs can be mapped too, so that devices reach each other without memory in between (peer to peer); what comes while
+ * the thread is at work waits for it, and nobody waits for that.
  */
 #ifndef VFIO_DMA_H
 #define VFIO_DMA_H
@@ -14,9 +17,20 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/base/bits.h"
 #include "core/base/error.h"
 #include "core/kvm/guest_mem.h"
 #include "vfio/ioas.h"
+
+#define VFIO_DMA_MAX_PEERS 224 /* with guest memory no more than VFIO_IOAS_MAX_MAPS */
+
+/** A piece of a BAR. */
+struct vfio_dma_peer {
+	void *va;
+	uint64_t size;
+	iova_t iova;
+	bool mapped;
+};
 
 struct vfio_dma {
 	struct guest_mem *mem;
@@ -32,6 +46,8 @@ struct vfio_dma {
 	int result;
 	struct error error; /* stable once done */
 	uint64_t populate_ns, map_ns;
+	unsigned nr_peers;
+	struct vfio_dma_peer peer[VFIO_DMA_MAX_PEERS]; /* under the lock */
 };
 
 /**
@@ -61,6 +77,27 @@ int vfio_dma_start(struct vfio_dma *dma, struct guest_mem *mem, struct vfio_ioas
  * Any thread. Return: 0; why it could not be; -ECANCELED.
  */
 int vfio_dma_wait(struct vfio_dma *dma);
+
+/**
+ * vfio_dma_add_peer - let the devices reach a piece of a BAR
+ * @dma: initialised
+ * @va: where it is mapped; page-aligned
+ * @size: bytes, a multiple of the page size
+ * @iova: where the guest has it
+ *
+ * At once, or when guest memory is mapped. Any thread.
+ * Return: 0; -ENOSPC too many; what vfio_ioas_map() returns: it cannot be reached then.
+ */
+int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova);
+
+/**
+ * vfio_dma_remove_peer - they reach it no more
+ * @dma: initialised
+ * @iova: as added; nothing happens when it is not
+ *
+ * Any thread.
+ */
+void vfio_dma_remove_peer(struct vfio_dma *dma, iova_t iova);
 
 /**
  * vfio_dma_cancel - give up soon, because the VM ends

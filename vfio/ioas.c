@@ -215,6 +215,17 @@ int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, 
 	return r;
 }
 
+void vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova)
+{
+	for (unsigned i = 0; i < ioas->nr_maps; i++) {
+		if (ioas->map[i].iova.v != iova.v)
+			continue;
+		ioas->ops->unmap(ioas, iova, ioas->map[i].size);
+		ioas->map[i] = ioas->map[--ioas->nr_maps];
+		return;
+	}
+}
+
 uint64_t vfio_ioas_page_sizes(struct vfio_ioas *ioas)
 {
 	return ioas->ops->page_sizes(ioas);

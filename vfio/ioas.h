@@ -3,7 +3,8 @@
  * I/O address space: what passed-through devices can reach by DMA.
  *
  * One per machine, shared by all of its devices. The ops hide the kernel's interface: type 1 version 2 containers
- * and groups now. A group is opened when its first device is and closed with its last. Main thread only.
+ * and groups now. A group is opened when its first device is and closed with its last. Main thread only, but for maps:
+ * those are made and undone by one thread at a time, which the caller sees to.
  * Source: Documentation/driver-api/vfio.rst, <linux/vfio.h>.
  */
 #ifndef VFIO_IOAS_H
@@ -16,7 +17,7 @@
 #include "core/base/error.h"
 
 #define VFIO_IOAS_MAX_GROUPS 32
-#define VFIO_IOAS_MAX_MAPS   32 /* each region of guest memory, at most 17 */
+#define VFIO_IOAS_MAX_MAPS   256 /* regions of guest memory, at most 17; pieces of BARs */
 
 struct vfio_ioas;
 
@@ -101,6 +102,13 @@ void vfio_ioas_put_group(struct vfio_ioas *ioas, struct vfio_group *group);
  * Source: <linux/vfio.h>, VFIO_IOMMU_MAP_DMA.
  */
 int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, struct error *err);
+
+/**
+ * vfio_ioas_unmap - undo a vfio_ioas_map()
+ * @ioas: the address space
+ * @iova: as it was mapped; nothing happens when it is not
+ */
+void vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova);
 
 /**
  * vfio_ioas_page_sizes - how large the IOMMU's pages may be

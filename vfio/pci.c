@@ -102,6 +102,8 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	vp->batch = config->batch;
 	vp->dma = config->dma;
 	vp->ring = config->ring;
+	vp->p2p = config->p2p;
+	vp->unmapped_bars = config->unmapped_bars;
 	pci_device_init(&vp->pci, &vfio_pci_ops, vp->id);
 	r = vfio_device_open(&vp->device, config->host, config->ioas, err);
 	if (r)

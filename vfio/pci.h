@@ -34,7 +34,8 @@ struct vfio_bar_map {
 	uint64_t offset; /* in the BAR */
 	uint64_t size;
 	void *va;
-	int slot; /* memory slot while mapped in the guest; -1 */
+	int slot;     /* memory slot while mapped in the guest; -1 */
+	bool is_peer; /* so that other devices reach it too */
 };
 
 struct vfio_bar {
@@ -73,6 +74,8 @@ struct vfio_pci {
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring; /* main */
+	bool p2p;
+	uint8_t unmapped_bars; /* a bit for each whose every access torc is to see */
 	struct vfio_bar bar[PCI_NR_BARS];
 	struct vfio_msix msix;
 	uint16_t command; /* of the host's device, without what the guest decides */
@@ -89,6 +92,8 @@ struct vfio_pci_config {
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring;
+	bool p2p;	       /* other devices are to reach its BARs by DMA */
+	uint8_t unmapped_bars; /* a bit for each that is not to be mapped into the guest */
 };
 
 /**

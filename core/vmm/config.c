@@ -234,6 +234,7 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 			.serial = { .mode = LINE_TTY },
 			.console = { .mode = LINE_OFF },
 			.ring_poll_us = CONFIG_RING_POLL_AUTO,
+			.p2p = true,
 			.log = { .level = LOG_LEVEL_NOTICE },
 		},
 		.late = calloc((size_t)argc + 1, sizeof(*p.late)),

@@ -96,8 +96,9 @@ enum config_rings {
 };
 
 struct config_device {
-	char *path; /* a sysfs directory, as given */
-	char *id;   /* never NULL: "_vfio0" and so on when none was given */
+	char *path;	       /* a sysfs directory, as given */
+	char *id;	       /* never NULL: "_vfio0" and so on when none was given */
+	uint8_t unmapped_bars; /* a bit for each BAR that is not to be mapped into the guest */
 };
 
 struct config_disk {
@@ -152,6 +153,7 @@ struct config {
 	struct line_config console;
 	unsigned nr_devices;
 	struct config_device device[CONFIG_MAX_DEVICES];
+	bool p2p; /* devices reach each other's BARs by DMA */
 	unsigned nr_disks;
 	struct config_disk disk[CONFIG_MAX_DEVICES];
 	unsigned nr_nets;

@@ -8,20 +8,24 @@
 
 #include "core/vmm/config_value.h"
 
+#define CONFIG_NR_BARS 6U
+
 enum {
 	DEVICE_PATH,
-	DEVICE_ID
+	DEVICE_ID,
+	DEVICE_IOMMU,
+	DEVICE_UNMAPPED_BARS
 };
 
 static const struct config_key_set device_keys = {
 	.key = {
 		[DEVICE_PATH] = { "path", false },
 		[DEVICE_ID] = { "id", false },
+		[DEVICE_IOMMU] = { "iommu", false },
+		[DEVICE_UNMAPPED_BARS] = { "x_exclude_mmap_bars", false },
 		{ "fd", true },
-		{ "iommu", true },
 		{ "pci_device_id", true },
 		{ "pci_segment", true },
-		{ "x_exclude_mmap_bars", true },
 		{ "x_nv_gpudirect_clique", true },
 	},
 };
@@ -129,12 +133,50 @@ static int check_device(const struct config *config, const struct config_pairs *
 	return config_check_slots(config, "device", path, err);
 }
 
+static int check_iommu(const struct config_pairs *pairs, struct error *err)
+{
+	bool iommu = false;
+	int r = config_pairs_toggle(pairs, DEVICE_IOMMU, &iommu, err);
+
+	if (r || !iommu)
+		return r;
+	config_pairs_refuse(pairs, DEVICE_IOMMU, err,
+			    "there is no virtual IOMMU yet: the device reaches all of the guest's "
+			    "memory, and nothing else");
+	return error_remedy(err, "leave it out, or write iommu=off");
+}
+
+/* "[0,2]" */
+static int read_unmapped_bars(const struct config_pairs *pairs, uint8_t *bars, struct error *err)
+{
+	cpu_set_t set;
+	int r;
+
+	CPU_ZERO(&set);
+	r = config_pairs_cpus(pairs, DEVICE_UNMAPPED_BARS, &set, err);
+	for (unsigned bar = 0; !r && bar < CPU_SETSIZE; bar++) {
+		if (!CPU_ISSET(bar, &set))
+			continue;
+		if (bar >= CONFIG_NR_BARS) {
+			config_pairs_refuse(pairs, DEVICE_UNMAPPED_BARS, err, "there is no BAR %u",
+					    bar);
+			return error_remedy(err, "choose from 0 to %u", CONFIG_NR_BARS - 1);
+		}
+		*bars |= (uint8_t)(1U << bar);
+	}
+	return r;
+}
+
 /* An id that was not given stays NULL here: which defaults are free is known when all are read. */
 static int add_device(struct config *config, const struct config_pairs *pairs, struct error *err)
 {
 	struct config_device device = { 0 };
 	int r = check_device(config, pairs, err);
 
+	if (!r)
+		r = check_iommu(pairs, err);
+	if (!r)
+		r = read_unmapped_bars(pairs, &device.unmapped_bars, err);
 	if (!r)
 		r = config_copy_string(&device.path, pairs->value[DEVICE_PATH], err);
 	if (!r && pairs->value[DEVICE_ID])

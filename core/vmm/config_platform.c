@@ -11,7 +11,8 @@
 enum {
 	PLATFORM_RING_POLL_US,
 	PLATFORM_NUMA,
-	PLATFORM_RING_AFFINITY
+	PLATFORM_RING_AFFINITY,
+	PLATFORM_P2P
 };
 
 static const struct config_key_set platform_keys = {
@@ -19,6 +20,7 @@ static const struct config_key_set platform_keys = {
 		[PLATFORM_RING_POLL_US] = { "ring_poll_us", false },
 		[PLATFORM_NUMA] = { "numa", false },
 		[PLATFORM_RING_AFFINITY] = { "ring_affinity", false },
+		[PLATFORM_P2P] = { "vfio_p2p_dma", false },
 		{ "iommu_address_width", true },
 		{ "iommu_segments", true },
 		{ "num_pci_segments", true },
@@ -27,7 +29,6 @@ static const struct config_key_set platform_keys = {
 		{ "sev_snp", true },
 		{ "tdx", true },
 		{ "uuid", true },
-		{ "vfio_p2p_dma", true },
 	},
 };
 
@@ -96,6 +97,8 @@ int config_set_platform(struct config *config, const char *value, struct error *
 		r = read_numa(&pairs, &config->numa, err);
 	if (!r)
 		r = read_rings(&pairs, config, err);
+	if (!r)
+		r = config_pairs_toggle(&pairs, PLATFORM_P2P, &config->p2p, err);
 	config_pairs_destroy(&pairs);
 	return r;
 }

@@ -55,6 +55,9 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		.batch = &machine->batch,
 		.dma = &machine->dma,
 		.ring = &machine->ring,
+		/* A device alone has no peer. */
+		.p2p = machine->config->p2p && machine->config->nr_devices > 1,
+		.unmapped_bars = machine->config->device[i].unmapped_bars,
 	};
 	struct vfio_pci *vp;
 	int r = vfio_pci_create(&config, &vp, err);

@@ -37,7 +37,7 @@ _torc_pairs()
 	last=${value##*,}
 	[[ $value == *,* ]] && done=${value%,*},
 	case $last in
-	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=*)
+	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=* | vfio_p2p_dma=*)
 		_torc_match "$done${last%%=*}=" "${last#*=}" on off
 		return
 		;;
@@ -108,7 +108,7 @@ _torc_value()
 		_torc_pairs "$2" path= readonly= direct= num_queues= queue_size= serial= queue_affinity= id=
 		;;
 	--platform)
-		_torc_pairs "$2" numa= ring_affinity= ring_poll_us=
+		_torc_pairs "$2" numa= ring_affinity= ring_poll_us= vfio_p2p_dma=
 		;;
 	--net)
 		_torc_pairs "$2" tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
@@ -121,7 +121,7 @@ _torc_value()
 		fi
 		;;
 	--device)
-		_torc_pairs "$2" path= id=
+		_torc_pairs "$2" path= id= x_exclude_mmap_bars=
 		;;
 	--serial | --console)
 		case $2 in

@@ -25,7 +25,7 @@ def from_help(torc):
         names = re.match(r"(-[-\w]+(?:, -[-\w]+)*)", line).group(1).split(", ")
         options.update(names)
         if names[0] in KEYED:
-            keys[names[0]] = set(re.findall(r"\b([a-z_]+)=", line))
+            keys[names[0]] = set(re.findall(r"\b([a-z0-9_]+)=", line))
     return options, keys
 
 

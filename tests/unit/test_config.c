@@ -242,6 +242,20 @@ static void nets_are_read(void **state)
 	config_destroy(&c);
 }
 
+static void bars_can_be_kept_from_the_guest_and_from_peers(void **state)
+{
+	struct config c =
+		line_good("--kernel k --device path=/a,x_exclude_mmap_bars=[0,2-3],iommu=off");
+
+	assert_int_equal(c.device[0].unmapped_bars, 0x0d);
+	assert_true(c.p2p);
+	config_destroy(&c);
+	c = line_good("--kernel k --device path=/a --platform vfio_p2p_dma=off");
+	assert_int_equal(c.device[0].unmapped_bars, 0);
+	assert_false(c.p2p);
+	config_destroy(&c);
+}
+
 static void as_many_devices_as_slots_and_no_more(void **state)
 {
 	char line[1024] = "--kernel k --device";
@@ -512,10 +526,14 @@ static const struct bad_line bad_devices[] = {
 	{ "--device path=/a,id=x path=/b,id=x", "key id", "x is taken by /a", "of its own" },
 	{ "--device path=" DEV " path=" DEV, "key path", "given twice", "once" },
 	{ "--device path=" DEV " --device path=" DEV "//", "key path", "given twice", "once" },
-	{ "--device path=" DEV ",iommu=on", "key iommu", "not supported yet", "leave it out" },
+	{ "--device path=" DEV ",iommu=on", "key iommu", "no virtual IOMMU", "iommu=off" },
+	{ "--device path=" DEV ",iommu=maybe", "key iommu", "", "" },
 	{ "--device path=" DEV ",pci_segment=1", "key pci_segment", "not supported yet", "" },
-	{ "--device path=" DEV ",x_exclude_mmap_bars=[0,2]", "key x_exclude_mmap_bars",
-	  "not supported yet", "" },
+	{ "--device path=" DEV ",x_exclude_mmap_bars=[0,6]", "key x_exclude_mmap_bars",
+	  "there is no BAR 6", "0 to 5" },
+	{ "--device path=" DEV ",x_exclude_mmap_bars=[a]", "key x_exclude_mmap_bars", "no list",
+	  "" },
+	{ "--platform vfio_p2p_dma=2", "key vfio_p2p_dma", "", "" },
 	{ "--device pth=" DEV, "key pth", "unknown", "did you mean path?" },
 	{ "--device path=" DEV " word", "key word", "unknown", "path=, id=" },
 	{ "--device path=" DEV ",path=" DEV2, "key path", "given twice", "" },
@@ -673,6 +691,7 @@ int main(void)
 		cmocka_unit_test(disks_are_read),
 		cmocka_unit_test(nets_are_read),
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
+		cmocka_unit_test(bars_can_be_kept_from_the_guest_and_from_peers),
 		cmocka_unit_test(
 			console_takes_the_terminal_from_a_serial_port_that_was_not_asked_for),
 		cmocka_unit_test(v_counts),
