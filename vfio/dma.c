@@ -68,6 +68,7 @@ static void *dma_main(void *arg)
 	pthread_mutex_lock(&dma->lock);
 	dma->populate_ns = populated - start;
 	dma->map_ns = mapped - populated;
+	dma->nr_map_calls = dma->ioas->nr_map_calls;
 	dma->result = r;
 	dma->done = true;
 	map_peers(dma);

@@ -46,6 +46,7 @@ struct vfio_dma {
 	int result;
 	struct error error; /* stable once done */
 	uint64_t populate_ns, map_ns;
+	unsigned nr_map_calls; /* for guest memory */
 	unsigned nr_peers;
 	struct vfio_dma_peer peer[VFIO_DMA_MAX_PEERS]; /* under the lock */
 };

@@ -150,7 +150,7 @@ static void log_map(const struct machine *machine)
 	log_info(
 		"guest memory: %llu MiB mapped for DMA in %llu ms by %u calls; the IOMMU has pages of %s",
 		(unsigned long long)(machine->mem.size / MIB),
-		(unsigned long long)(dma->map_ns / 1000000), machine->ioas.nr_map_calls,
+		(unsigned long long)(dma->map_ns / 1000000), dma->nr_map_calls,
 		*sizes ? sizes : "unknown size");
 }
 
