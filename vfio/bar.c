@@ -208,15 +208,18 @@ int vfio_bar_map(struct pci_device *dev, unsigned index, uint64_t addr)
 	struct vfio_bar *bar = &vp->bar[index];
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	bool io = dev->bar[index].kind == PCI_BAR_IO;
-	struct iobus_region region = {
+	const struct iobus_region region = {
 		.base = addr,
 		.size = dev->bar[index].size,
 		.ops = &bar_ops,
 		.opaque = bar,
 		.name = vp->id,
 	};
-	int r = iobus_add(io ? &vp->vm->pio : &vp->vm->mmio, &region);
+	int r;
 
+	if (index == PCI_ROM_BAR)
+		return vfio_rom_map(vp, addr);
+	r = iobus_add(io ? &vp->vm->pio : &vp->vm->mmio, &region);
 	if (r || io)
 		return r;
 	/* A guest may put a BAR below a page anywhere; off a page's start it is trapped as a whole. */
@@ -239,6 +242,10 @@ void vfio_bar_unmap(struct pci_device *dev, unsigned index, uint64_t addr)
 	struct vfio_pci *vp = container_of(dev, struct vfio_pci, pci);
 	bool io = dev->bar[index].kind == PCI_BAR_IO;
 
+	if (index == PCI_ROM_BAR) {
+		vfio_rom_unmap(vp, addr);
+		return;
+	}
 	unmap_slots(&vp->bar[index], addr);
 	iobus_remove(io ? &vp->vm->pio : &vp->vm->mmio, addr);
 }

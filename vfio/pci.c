@@ -114,6 +114,7 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	r = vfio_config_init(vp, err);
 	if (r)
 		goto close_device;
+	vfio_rom_init(vp);
 	r = vfio_bars_init(vp, err);
 	if (r)
 		goto destroy_bars;
@@ -132,6 +133,7 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 
 destroy_bars:
 	vfio_bars_destroy(vp);
+	vfio_rom_destroy(vp);
 	vfio_msix_destroy(vp);
 close_device:
 	vfio_device_close(&vp->device);
@@ -149,6 +151,7 @@ void vfio_pci_free(struct vfio_pci *vp)
 	unwatch(vp, &vp->req_fd, &vp->req_op);
 	unwatch(vp, &vp->err_fd, &vp->err_op);
 	vfio_bars_destroy(vp);
+	vfio_rom_destroy(vp);
 	/* Closing resets the function too, where it can be reset: no DMA outlives the mappings. */
 	vfio_device_close(&vp->device);
 	free(vp);

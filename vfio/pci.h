@@ -12,6 +12,7 @@
 #ifndef VFIO_PCI_H
 #define VFIO_PCI_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -78,6 +79,9 @@ struct vfio_pci {
 	uint8_t unmapped_bars; /* a bit for each whose every access torc is to see */
 	struct vfio_bar bar[PCI_NR_BARS];
 	struct vfio_msix msix;
+	pthread_mutex_t rom_lock;
+	bool rom_tried;
+	uint8_t *rom;	  /* NULL until the guest reads it, or when it cannot be read */
 	uint16_t command; /* of the host's device, without what the guest decides */
 	int err_fd, req_fd;
 	struct ring_op err_op, req_op;
@@ -198,6 +202,34 @@ int vfio_bar_map(struct pci_device *dev, unsigned bar, uint64_t addr);
  * @addr: as mapped
  */
 void vfio_bar_unmap(struct pci_device *dev, unsigned bar, uint64_t addr);
+
+/**
+ * vfio_rom_init - show the guest the device's ROM, if it has one
+ * @vp: device opened
+ */
+void vfio_rom_init(struct vfio_pci *vp);
+
+/**
+ * vfio_rom_destroy - free the copy
+ * @vp: after vfio_rom_init(); off the bus
+ */
+void vfio_rom_destroy(struct vfio_pci *vp);
+
+/**
+ * vfio_rom_map - bar_map() of the ROM
+ * @vp: on a bus
+ * @addr: where, in the guest
+ *
+ * Return: 0; -errno of iobus_add().
+ */
+int vfio_rom_map(struct vfio_pci *vp, uint64_t addr);
+
+/**
+ * vfio_rom_unmap - bar_unmap() of the ROM
+ * @vp: on a bus
+ * @addr: as mapped
+ */
+void vfio_rom_unmap(struct vfio_pci *vp, uint64_t addr);
 
 /**
  * vfio_msix_init - read the capability and make an emulated table
