@@ -5,13 +5,12 @@
 twin=/sys/bus/pci/devices/$LAB_BDF_E1000E_HOST
 echo 1 >"$twin/rom"
 want=$(md5sum <"$twin/rom")
-size=$(wc -c <"$twin/rom")
 echo 0 >"$twin/rom"
 start commands --device "$(device "$LAB_BDF_E1000E")"
 await serial TORC-GUEST-COMMANDS
 rom=/sys/bus/pci/devices/0000:00:01.0/rom
-ask "echo 1 >${rom%/rom}/enable; echo 1 >$rom; echo FIRST \$(wc -c <$rom) \$(md5sum <$rom); echo SECOND \$(md5sum <$rom); echo 0 >$rom; ! cat $rom" 120
-expect serial "^FIRST $size ${want%% *}"
+ask "echo 1 >${rom%/rom}/enable; echo 1 >$rom; echo FIRST \$(md5sum <$rom); echo SECOND \$(md5sum <$rom); echo 0 >$rom; ! cat $rom" 120
+expect serial "^FIRST ${want%% *}"
 expect serial "^SECOND ${want%% *}"
 tell 'poweroff -f'
 finish
