@@ -9,6 +9,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "vfio/reset.h"
 
 static const struct pci_device_ops vfio_pci_ops = {
 	.config_read = vfio_config_read,
@@ -77,17 +78,24 @@ static void unwatch(struct vfio_pci *vp, int *fd, struct ring_op *op)
 	fd_close(fd);
 }
 
-static void reset_function(struct vfio_pci *vp)
+static void reset_function(struct vfio_pci *vp, bool may_reset_others)
 {
-	int r = vfio_device_reset(&vp->device);
+	int r = vfio_reset_run(&vp->device, may_reset_others, vp->reset);
 
 	if (r == -ENOTTY)
 		log_warning(
-			"%s (%s): the device has no reset of its own; it starts in the state it was "
-			"left in",
+			"%s (%s): the device has no reset; it starts in the state it was left in",
+			vp->id, vp->device.host.bdf);
+	else if (r == -EPERM)
+		log_warning(
+			"%s (%s): the device has no reset but one that takes along functions which "
+			"are not this machine's, or in use; it starts in the state it was left in",
 			vp->id, vp->device.host.bdf);
 	else if (r)
-		log_warning("%s (%s): reset failed: %s", vp->id, vp->device.host.bdf, strerror(-r));
+		log_warning("%s (%s): reset (%s) failed: %s", vp->id, vp->device.host.bdf,
+			    vp->reset, strerror(-r));
+	else
+		log_debug("%s (%s): reset: %s", vp->id, vp->device.host.bdf, vp->reset);
 }
 
 int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out, struct error *err)
@@ -108,9 +116,11 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	r = vfio_device_open(&vp->device, config->host, config->ioas, err);
 	if (r)
 		goto free_vp;
-	/* Opening reset the function already (vfio_pci_core_enable()), so nothing of its last user is left. */
-	if (!vp->device.can_reset)
-		reset_function(vp);
+	/* The first to open a function resets it where that can be (vfio_pci_core_enable()). */
+	if (vp->device.can_reset)
+		vfio_reset_describe(&vp->device, vp->reset);
+	else
+		reset_function(vp, config->may_reset_others);
 	r = vfio_config_init(vp, err);
 	if (r)
 		goto close_device;
@@ -161,6 +171,7 @@ void vfio_pci_reset(struct vfio_pci *vp)
 {
 	if (vp->msix.present)
 		pci_msix_reset(&vp->msix.guest);
-	reset_function(vp);
+	/* All others are reset too. */
+	reset_function(vp, true);
 	vfio_config_reset(vp);
 }

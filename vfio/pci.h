@@ -25,6 +25,7 @@
 #include "io/ring/ring.h"
 #include "vfio/device.h"
 #include "vfio/dma.h"
+#include "vfio/reset.h"
 
 #define VFIO_BAR_MAX_MAPS (VFIO_MAX_AREAS + 2)
 
@@ -71,6 +72,7 @@ struct vfio_pci {
 	struct pci_device pci;
 	struct vfio_device device;
 	char id[64];
+	char reset[VFIO_RESET_NAME_SIZE]; /* how it was reset last */
 	struct vm *vm;
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
@@ -96,6 +98,7 @@ struct vfio_pci_config {
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring;
+	bool may_reset_others; /* no guest uses the machine's other devices yet */
 	bool p2p;	       /* other devices are to reach its BARs by DMA */
 	uint8_t unmapped_bars; /* a bit for each that is not to be mapped into the guest */
 };

@@ -55,6 +55,7 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		.batch = &machine->batch,
 		.dma = &machine->dma,
 		.ring = &machine->ring,
+		.may_reset_others = true,
 		/* A device alone has no peer. */
 		.p2p = machine->config->p2p && machine->config->nr_devices > 1,
 		.unmapped_bars = machine->config->device[i].unmapped_bars,
@@ -72,10 +73,9 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 	machine->device[i] = vp;
 	log_info(
 		"device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:%02x:%02x.0, %u MSI-X "
-		"vectors, reset %s",
+		"vectors, reset: %s",
 		vp->id, host->bdf, host->group, host->node, vp->pci.bus->number, vp->pci.slot,
-		vp->msix.present ? vp->msix.guest.nr_vectors : 0,
-		vp->device.can_reset ? "yes" : "no");
+		vp->msix.present ? vp->msix.guest.nr_vectors : 0, vp->reset);
 	return 0;
 }
 

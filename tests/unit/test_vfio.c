@@ -23,6 +23,7 @@
 #include "core/base/bits.h"
 #include "vfio/host.h"
 #include "vfio/ioas.h"
+#include "vfio/reset.h"
 
 #define BDF    "0000:01:00.0"
 #define BRIDGE "devices/pci0000:00/0000:00:1c.0"
@@ -380,6 +381,37 @@ static void absent_group_is_an_error(void **state)
 	vfio_ioas_destroy(&ioas);
 }
 
+static void hot_reset_needs_every_function_that_it_affects(void **state)
+{
+	const struct vfio_pci_dependent_device affected[] = { { .group_id = 7 },
+							      { .group_id = 9 } };
+	struct vfio_ioas ioas = { 0 };
+
+	ioas.group[0] = (struct vfio_group){ .id = 9, .users = 1 };
+	ioas.group[3] = (struct vfio_group){ .id = 7, .users = 2 };
+	assert_true(vfio_reset_owns_all(&ioas, affected, 2));
+	/* A group that was given back is not ours any more. */
+	ioas.group[3].users = 0;
+	assert_false(vfio_reset_owns_all(&ioas, affected, 2));
+	assert_true(vfio_reset_owns_all(&ioas, affected + 1, 1));
+}
+
+static void kernel_says_how_it_resets(void **state)
+{
+	struct vfio_device device = { 0 };
+	char name[VFIO_RESET_NAME_SIZE];
+
+	find(&device.host);
+	vfio_reset_describe(&device, name);
+	assert_string_equal(name, "by the kernel");
+	make_file(DEVICE, "reset_method", "pm bus\n");
+	vfio_reset_describe(&device, name);
+	assert_string_equal(name, "pm");
+	make_file(DEVICE, "reset_method", "a_method_whose_name_is_too_long_to_be_kept\n");
+	vfio_reset_describe(&device, name);
+	assert_int_equal(strlen(name), VFIO_RESET_NAME_SIZE - 1);
+}
+
 /* In a process of its own: neither the limit nor the capability can be had back. */
 static int memlock(uint64_t limit, uint64_t size, struct error *err)
 {
@@ -440,6 +472,8 @@ int main(void)
 		cmocka_unit_test(mappings_go_with_the_address_space),
 		cmocka_unit_test(failed_mapping_is_not_remembered),
 		cmocka_unit_test(absent_group_is_an_error),
+		cmocka_unit_test(hot_reset_needs_every_function_that_it_affects),
+		cmocka_unit_test(kernel_says_how_it_resets),
 		cmocka_unit_test(locked_memory_limit_is_checked),
 	};
 
