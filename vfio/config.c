@@ -10,10 +10,11 @@
 
 /* Command bits that reach the device; decoding is the guest's own affair, see host_command(). */
 #define COMMAND_LIVE (PCI_COMMAND_MASTER | PCI_COMMAND_PARITY | PCI_COMMAND_SERR)
-/* Error bits that the guest reads and clears in the device. */
-#define STATUS_LIVE                                                                      \
-	(PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT | PCI_STATUS_REC_TARGET_ABORT | \
-	 PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR | PCI_STATUS_DETECTED_PARITY)
+/* What the guest reads in the device, and error bits it clears there. */
+#define STATUS_LIVE                                                                                \
+	(PCI_STATUS_INTERRUPT | PCI_STATUS_PARITY | PCI_STATUS_SIG_TARGET_ABORT |                  \
+	 PCI_STATUS_REC_TARGET_ABORT | PCI_STATUS_REC_MASTER_ABORT | PCI_STATUS_SIG_SYSTEM_ERROR | \
+	 PCI_STATUS_DETECTED_PARITY)
 
 /* A version 2 PCI Express capability of an integrated endpoint ends with Device Control 2 and Status 2. */
 #define PCIE_CAP_SIZE 0x2c
@@ -45,7 +46,6 @@ static void init_header(struct vfio_pci *vp, const uint8_t *config)
 	memcpy(pci->data + PCI_SUBSYSTEM_VENDOR_ID, config + PCI_SUBSYSTEM_VENDOR_ID, 4);
 	pci->wmask[PCI_CACHE_LINE_SIZE] = 0xff;
 	pci->wmask[PCI_INTERRUPT_LINE] = 0xff;
-	/* Interrupt Pin stays 0: the guest is offered MSI-X only. */
 	set16(pci->live, PCI_COMMAND, COMMAND_LIVE);
 	set16(pci->live, PCI_STATUS, STATUS_LIVE);
 	set16(pci->data, PCI_STATUS,
@@ -182,9 +182,9 @@ static const struct {
 	uint8_t id;
 	int (*add)(struct vfio_pci *vp, const uint8_t *config, unsigned offset);
 } capabilities[] = {
-	{ PCI_CAP_ID_PM, add_pm },     { PCI_CAP_ID_EXP, add_pcie },
-	{ PCI_CAP_ID_MSIX, add_msix }, { PCI_CAP_ID_VNDR, add_vendor },
-	{ PCI_CAP_ID_VPD, add_vpd },
+	{ PCI_CAP_ID_PM, add_pm },	 { PCI_CAP_ID_EXP, add_pcie },
+	{ PCI_CAP_ID_MSIX, add_msix },	 { PCI_CAP_ID_MSI, vfio_msi_add },
+	{ PCI_CAP_ID_VNDR, add_vendor }, { PCI_CAP_ID_VPD, add_vpd },
 };
 
 static int init_capabilities(struct vfio_pci *vp, const uint8_t *config, struct error *err)
@@ -230,6 +230,16 @@ static int write_command(struct vfio_pci *vp)
 	return vfio_device_write(&vp->device, VFIO_PCI_CONFIG_REGION_INDEX, PCI_COMMAND, data, 2);
 }
 
+void vfio_config_mask_intx(struct vfio_pci *vp, bool masked)
+{
+	uint16_t old = vp->command;
+
+	vp->command &= (uint16_t)~PCI_COMMAND_INTX_DISABLE;
+	vp->command |= masked ? PCI_COMMAND_INTX_DISABLE : 0;
+	if (vp->command != old && write_command(vp))
+		log_error("%s: command register cannot be written", vp->id);
+}
+
 void vfio_config_reset(struct vfio_pci *vp)
 {
 	vp->command = PCI_COMMAND_INTX_DISABLE;
@@ -255,15 +265,18 @@ int vfio_config_init(struct vfio_pci *vp, struct error *err)
 	if (r)
 		goto out;
 	init_header(vp, config);
+	vfio_intx_init(vp, config);
 	r = init_bars(vp, config, err);
 	if (r)
 		goto out;
 	r = vfio_msix_init(vp, config, size, err);
 	if (r)
 		goto out;
-	r = init_capabilities(vp, config, err);
+	r = vfio_msi_init(vp, config, size, err);
+	if (!r)
+		r = init_capabilities(vp, config, err);
 	if (r) {
-		vfio_msix_destroy(vp);
+		vfio_interrupts_destroy(vp);
 		goto out;
 	}
 	init_ext_capabilities(vp, config, size);
@@ -278,6 +291,8 @@ uint32_t vfio_config_read(struct pci_device *dev, unsigned offset, unsigned size
 	struct vfio_pci *vp = container_of(dev, struct vfio_pci, pci);
 	uint8_t data[4];
 
+	if (vfio_msi_has_pending(vp, offset))
+		return vfio_msi_read_pending(vp, offset, size);
 	vfio_device_read(&vp->device, VFIO_PCI_CONFIG_REGION_INDEX, offset, data, size);
 	return (uint32_t)get_le(data, size);
 }
@@ -288,6 +303,8 @@ void vfio_config_write(struct pci_device *dev, unsigned offset, unsigned size, u
 	struct vfio_pci *vp = container_of(dev, struct vfio_pci, pci);
 	uint8_t data[4];
 
+	if (vfio_msi_has_pending(vp, offset))
+		return; /* read-only */
 	/* Live bits begin or end at byte boundaries except in the command and status registers. */
 	if (offset <= PCI_COMMAND + 1 && offset + size > PCI_COMMAND) {
 		uint32_t shift = (offset - PCI_COMMAND) * 8;
@@ -312,9 +329,5 @@ void vfio_config_write(struct pci_device *dev, unsigned offset, unsigned size, u
 
 void vfio_config_written(struct pci_device *dev, unsigned offset, unsigned size)
 {
-	struct vfio_pci *vp = container_of(dev, struct vfio_pci, pci);
-	unsigned flags = vp->msix.cap + PCI_MSIX_FLAGS;
-
-	if (vp->msix.present && ranges_overlap(offset, size, flags, 2))
-		pci_msix_set_control(&vp->msix.guest, (uint16_t)get_le(dev->data + flags, 2));
+	vfio_interrupts_update(container_of(dev, struct vfio_pci, pci));
 }

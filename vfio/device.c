@@ -165,8 +165,9 @@ int vfio_device_reset(const struct vfio_device *device)
 	return ioctl(device->fd, VFIO_DEVICE_RESET) ? -errno : 0;
 }
 
-int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsigned start,
-			 const int32_t *fds, unsigned nr)
+/* What the kernel does on a signal of each eventfd, or signals it for: @action. */
+static int set_eventfds(const struct vfio_device *device, uint32_t action, unsigned index,
+			unsigned start, const int32_t *fds, unsigned nr)
 {
 	size_t size = sizeof(struct vfio_irq_set) + nr * sizeof(*fds);
 	struct vfio_irq_set *set = calloc(1, size);
@@ -175,7 +176,7 @@ int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsig
 	if (!set)
 		return -ENOMEM;
 	set->argsz = (uint32_t)size;
-	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER;
+	set->flags = VFIO_IRQ_SET_DATA_EVENTFD | action;
 	set->index = index;
 	set->start = start;
 	set->count = nr;
@@ -187,6 +188,17 @@ int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsig
 		r = -ENOSPC; /* the host has only so many vectors left; none was enabled */
 	free(set);
 	return r;
+}
+
+int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsigned start,
+			 const int32_t *fds, unsigned nr)
+{
+	return set_eventfds(device, VFIO_IRQ_SET_ACTION_TRIGGER, index, start, fds, nr);
+}
+
+int vfio_device_set_intx_unmask(const struct vfio_device *device, int32_t fd)
+{
+	return set_eventfds(device, VFIO_IRQ_SET_ACTION_UNMASK, VFIO_PCI_INTX_IRQ_INDEX, 0, &fd, 1);
 }
 
 int vfio_device_disable_irqs(const struct vfio_device *device, unsigned index)

@@ -113,6 +113,16 @@ int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsig
 			 const int32_t *fds, unsigned nr);
 
 /**
+ * vfio_device_set_intx_unmask - unmask INTx whenever an eventfd is signalled
+ * @device: opened; INTx has its eventfd
+ * @fd: eventfd, which the kernel reads
+ *
+ * VFIO masks INTx each time it signals. An unmasked INTx that is still asserted is signalled again.
+ * Return: 0; -errno.
+ */
+int vfio_device_set_intx_unmask(const struct vfio_device *device, int32_t fd);
+
+/**
  * vfio_device_disable_irqs - switch an index off, MSI-X for example
  * @device: opened
  * @index: VFIO_PCI_*_IRQ_INDEX

@@ -128,6 +128,9 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	r = vfio_bars_init(vp, err);
 	if (r)
 		goto destroy_bars;
+	r = vfio_intx_start(vp, err);
+	if (r)
+		goto destroy_bars;
 	r = vm_add_vfio_group(vp->vm, vp->device.group->fd);
 	/* Another device of the same group was first. */
 	if (r && r != -EEXIST) {
@@ -136,15 +139,13 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	}
 	watch(vp, VFIO_PCI_ERR_IRQ_INDEX, &vp->err_fd, &vp->err_op, err_done);
 	watch(vp, VFIO_PCI_REQ_IRQ_INDEX, &vp->req_fd, &vp->req_op, req_done);
-	vp->irq_client.attach = vfio_msix_attach;
-	irq_batch_add(vp->batch, &vp->irq_client);
 	*out = vp;
 	return 0;
 
 destroy_bars:
+	vfio_interrupts_destroy(vp);
 	vfio_bars_destroy(vp);
 	vfio_rom_destroy(vp);
-	vfio_msix_destroy(vp);
 close_device:
 	vfio_device_close(&vp->device);
 free_vp:
@@ -156,8 +157,7 @@ void vfio_pci_free(struct vfio_pci *vp)
 {
 	if (!vp)
 		return;
-	irq_batch_remove(vp->batch, &vp->irq_client);
-	vfio_msix_destroy(vp);
+	vfio_interrupts_destroy(vp);
 	unwatch(vp, &vp->req_fd, &vp->req_op);
 	unwatch(vp, &vp->err_fd, &vp->err_op);
 	vfio_bars_destroy(vp);
@@ -169,8 +169,7 @@ void vfio_pci_free(struct vfio_pci *vp)
 
 void vfio_pci_reset(struct vfio_pci *vp)
 {
-	if (vp->msix.present)
-		pci_msix_reset(&vp->msix.guest);
+	vfio_interrupts_reset(vp);
 	/* All others are reset too. */
 	reset_function(vp, true);
 	vfio_config_reset(vp);

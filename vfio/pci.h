@@ -3,8 +3,9 @@
  * VFIO PCI: a physical PCI function as a device of the guest.
  *
  * Guest state is kept apart from the host's: the guest sees a configuration space built field by field (config.c), BARs
- * mapped straight into it except the pages of the MSI-X table and pending bits (bar.c), and an MSI-X table that is
- * emulated (msix.c). Every vector's VFIO eventfd is the irqfd of its GSI, so no interrupt comes past torc.
+ * mapped straight into it except the pages of the MSI-X table and pending bits (bar.c), and an MSI-X table and an MSI
+ * capability that are emulated (msix.c, msi.c, vectors.c). Every vector's VFIO eventfd is the irqfd of its GSI, and that of INTx (intx.c) the irqfd of the I/O
+ * APIC's pin, so no interrupt comes past torc. VFIO has one kind of interrupts on at a time, as the guest has.
  *
  * The main thread creates, resets and destroys it; guest accesses come from vCPU threads under the locks of core/pci;
  * notifications of the host (error, request) arrive on the main ring.
@@ -17,15 +18,14 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
-#include "core/kvm/irq_vector.h"
 #include "core/kvm/vm.h"
-#include "core/pci/msix.h"
 #include "core/pci/pci.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 #include "vfio/device.h"
 #include "vfio/dma.h"
 #include "vfio/reset.h"
+#include "vfio/vectors.h"
 
 #define VFIO_BAR_MAX_MAPS (VFIO_MAX_AREAS + 2)
 
@@ -49,23 +49,33 @@ struct vfio_bar {
 	struct vfio_bar_map map[VFIO_BAR_MAX_MAPS];
 };
 
-struct vfio_vector {
-	struct irq_vector irq; /* taken when the guest first unmasks the vector */
-	bool armed;	       /* VFIO signals its eventfd */
-};
-
 struct vfio_msix {
 	bool present;
 	unsigned cap; /* offset of the capability */
 	unsigned table_bar, pba_bar;
 	uint64_t table_offset, table_size;
 	uint64_t pba_offset, pba_size;
-	bool dynamic;	      /* vectors can be added while MSI-X is on */
-	bool host_enabled;    /* MSI-X is on in the device */
-	unsigned nr_host;     /* vectors given to VFIO, where it is not dynamic */
+	struct vfio_vectors vectors;
+};
+
+struct vfio_msi {
+	bool present;
+	unsigned cap;  /* offset of the capability */
+	bool wide;     /* 64-bit address */
+	bool maskable; /* mask and pending bits */
+	struct vfio_vectors vectors;
+};
+
+/* The legacy interrupt line, in use while neither MSI nor MSI-X is. */
+struct vfio_intx {
+	uint8_t pin;	      /* 1 to 4: INTA to INTD; 0: the guest is offered none */
+	int trigger_fd;	      /* VFIO signals it, KVM asserts the pin */
+	int unmask_fd;	      /* KVM signals it at the guest's EOI, VFIO unmasks INTx */
+	bool host_enabled;    /* VFIO has both */
+	bool attached;	      /* KVM has both */
+	bool failed;	      /* to get there; was logged */
+	int gsi;	      /* while attached */
 	uint64_t nr_set_irqs; /* VFIO_DEVICE_SET_IRQS calls */
-	struct pci_msix guest;
-	struct vfio_vector *vector;
 };
 
 struct vfio_pci {
@@ -81,13 +91,14 @@ struct vfio_pci {
 	uint8_t unmapped_bars; /* a bit for each whose every access torc is to see */
 	struct vfio_bar bar[PCI_NR_BARS];
 	struct vfio_msix msix;
+	struct vfio_msi msi;
+	struct vfio_intx intx;
 	pthread_mutex_t rom_lock;
 	bool rom_tried;
 	uint8_t *rom;	  /* NULL until the guest reads it, or when it cannot be read */
 	uint16_t command; /* of the host's device, without what the guest decides */
 	int err_fd, req_fd;
 	struct ring_op err_op, req_op;
-	struct irq_client irq_client;
 };
 
 struct vfio_pci_config {
@@ -174,6 +185,15 @@ void vfio_config_written(struct pci_device *dev, unsigned offset, unsigned size)
 void vfio_config_reset(struct vfio_pci *vp);
 
 /**
+ * vfio_config_mask_intx - set or clear Interrupt Disable in the device
+ * @vp: its configuration space is set up
+ * @masked: whether INTx is not to be asserted
+ *
+ * Interrupts are masked after vfio_config_init() and vfio_config_reset().
+ */
+void vfio_config_mask_intx(struct vfio_pci *vp, bool masked);
+
+/**
  * vfio_bars_init - map what can be mapped of every BAR
  * @vp: configuration space and MSI-X are set up
  * @err: filled on failure
@@ -252,9 +272,129 @@ int vfio_msix_init(struct vfio_pci *vp, const uint8_t *config, unsigned size, st
 void vfio_msix_destroy(struct vfio_pci *vp);
 
 /**
- * vfio_msix_attach - give every wanted vector its host interrupt and attach it
- * @client: of a struct vfio_pci; called by its irq_batch
+ * vfio_msi_init - read the capability
+ * @vp: device opened
+ * @config: its configuration space
+ * @size: bytes of it
+ * @err: filled on failure
+ *
+ * Return: 0, also for a device without MSI; -ENOMEM.
  */
-void vfio_msix_attach(struct irq_client *client);
+int vfio_msi_init(struct vfio_pci *vp, const uint8_t *config, unsigned size, struct error *err);
+
+/**
+ * vfio_msi_add - show the guest the capability, switched off
+ * @vp: after vfio_msi_init()
+ * @config: its configuration space
+ * @offset: of a capability of this kind
+ *
+ * Return: 0 or the offset; -EINVAL when it overlaps another: then there is no MSI.
+ */
+int vfio_msi_add(struct vfio_pci *vp, const uint8_t *config, unsigned offset);
+
+/**
+ * vfio_msi_enabled - whether the guest has switched MSI on
+ * @vp: after vfio_msi_init()
+ *
+ * Return: true when it has; false for a device without MSI.
+ */
+bool vfio_msi_enabled(const struct vfio_pci *vp);
+
+/**
+ * vfio_msi_update - deliver MSI as the guest's registers say now, or stop
+ * @vp: on a bus, whose lock is held
+ * @enable: whether to deliver it
+ */
+void vfio_msi_update(struct vfio_pci *vp, bool enable);
+
+/**
+ * vfio_msi_has_pending - whether a register holds MSI's pending bits
+ * @vp: after vfio_msi_init()
+ * @offset: in configuration space
+ *
+ * Return: true when it does.
+ */
+bool vfio_msi_has_pending(const struct vfio_pci *vp, unsigned offset);
+
+/**
+ * vfio_msi_read_pending - MSI's pending bits
+ * @vp: after vfio_msi_init()
+ * @offset: in configuration space, for which vfio_msi_has_pending() is true
+ * @size: 1, 2 or 4, within the register
+ *
+ * Return: the bits; of a vector that the host has not taken yet, the device's own.
+ */
+uint32_t vfio_msi_read_pending(struct vfio_pci *vp, unsigned offset, unsigned size);
+
+/**
+ * vfio_msi_destroy - switch it off and free it
+ * @vp: after vfio_msi_init(); no vCPU runs
+ */
+void vfio_msi_destroy(struct vfio_pci *vp);
+
+/**
+ * vfio_interrupts_update - have the host deliver the kind of interrupts that the guest has switched on
+ * @vp: on a bus, whose lock is held; one of its registers was written
+ *
+ * VFIO has one kind on at a time, so the old one goes before the new one comes.
+ */
+void vfio_interrupts_update(struct vfio_pci *vp);
+
+/**
+ * vfio_interrupts_reset - all off, as the guest's configuration space is after a reset
+ * @vp: no vCPU runs
+ *
+ * INTx comes back when the guest writes to a register, the command register for instance.
+ */
+void vfio_interrupts_reset(struct vfio_pci *vp);
+
+/**
+ * vfio_interrupts_destroy - all off for good
+ * @vp: after vfio_config_init(); no vCPU runs
+ */
+void vfio_interrupts_destroy(struct vfio_pci *vp);
+
+/**
+ * vfio_interrupts_nr_calls - how often the host's interrupts were changed
+ * @vp: after vfio_config_init()
+ *
+ * Return: VFIO_DEVICE_SET_IRQS calls so far.
+ */
+uint64_t vfio_interrupts_nr_calls(const struct vfio_pci *vp);
+
+/**
+ * vfio_intx_init - read the Interrupt Pin and show it to the guest
+ * @vp: device opened
+ * @config: its configuration space
+ */
+void vfio_intx_init(struct vfio_pci *vp, const uint8_t *config);
+
+/**
+ * vfio_intx_start - have the host ready to deliver INTx, masked yet
+ * @vp: configuration space and MSI-X are set up
+ * @err: filled on failure
+ *
+ * What the host cannot deliver the guest is not offered, if there is MSI or MSI-X instead.
+ * Return: 0; -EOPNOTSUPP KVM cannot resample; -EBUSY the host's line cannot be shared; -errno.
+ */
+int vfio_intx_start(struct vfio_pci *vp, struct error *err);
+
+/**
+ * vfio_intx_destroy - switch it off and close its eventfds
+ * @vp: after vfio_intx_init(); no vCPU runs
+ */
+void vfio_intx_destroy(struct vfio_pci *vp);
+
+/**
+ * vfio_intx_enable - deliver INTx, as far as the guest's Interrupt Disable lets it
+ * @vp: on a bus, whose lock is held; neither MSI nor MSI-X is on in the host
+ */
+void vfio_intx_enable(struct vfio_pci *vp);
+
+/**
+ * vfio_intx_disable - stop it, with the line that the guest sees dropped
+ * @vp: its bus's lock is held, or no vCPU runs
+ */
+void vfio_intx_disable(struct vfio_pci *vp);
 
 #endif

@@ -60,6 +60,7 @@ int irq_table_init(struct irq_table *irq, int vm_fd, struct error *err)
 		return error_set(err, -ENOMEM, "GSI routing table");
 	}
 	irq->vm_fd = vm_fd;
+	irq->can_resample = kvm_check_extension(vm_fd, KVM_CAP_IRQFD_RESAMPLE) > 0;
 	pthread_mutex_init(&irq->lock, NULL);
 	/* KVM_CREATE_IRQCHIP made the same routes (and the PIC's), so these need no commit of their own. */
 	for (int pin = 0; pin < LAYOUT_GSI_IOAPIC_PINS; pin++) {
@@ -161,6 +162,18 @@ int irq_attach(struct irq_table *irq, int gsi, int fd)
 	struct kvm_irqfd irqfd = { .fd = (uint32_t)fd, .gsi = (uint32_t)gsi };
 
 	return kvm_irqfd(irq->vm_fd, &irqfd);
+}
+
+int irq_attach_level(struct irq_table *irq, int gsi, int fd, int resample_fd)
+{
+	struct kvm_irqfd irqfd = {
+		.fd = (uint32_t)fd,
+		.gsi = (uint32_t)gsi,
+		.flags = KVM_IRQFD_FLAG_RESAMPLE,
+		.resamplefd = (uint32_t)resample_fd,
+	};
+
+	return irq->can_resample ? kvm_irqfd(irq->vm_fd, &irqfd) : -EOPNOTSUPP;
 }
 
 int irq_detach(struct irq_table *irq, int gsi, int fd)

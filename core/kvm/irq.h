@@ -25,6 +25,7 @@ struct irq_table {
 	uint32_t *entry_of_gsi;		 /* index in routing->entries, plus one; 0: no route */
 	uint8_t *used;			 /* per GSI: allocated */
 	unsigned nr_asserted[LAYOUT_GSI_IOAPIC_PINS]; /* by irq_share_line() */
+	bool can_resample;			      /* KVM_CAP_IRQFD_RESAMPLE */
 	bool dirty;
 	uint64_t nr_commits; /* KVM_SET_GSI_ROUTING calls */
 };
@@ -96,6 +97,18 @@ bool irq_committed(struct irq_table *irq);
  * Return: 0; -EBUSY @fd is attached already; -errno.
  */
 int irq_attach(struct irq_table *irq, int gsi, int fd);
+
+/**
+ * irq_attach_level - make KVM assert an I/O APIC pin when an eventfd is signalled, and drop it at the guest's EOI
+ * @irq: the table
+ * @gsi: 0 to 23; others may share it, as these do and as irq_share_line() does: the line is high while one asserts it
+ * @fd: eventfd; a signal it already holds is delivered at once
+ * @resample_fd: eventfd that KVM signals at the EOI, so that a device which still asserts the line says so again
+ *
+ * Ended by irq_detach(), which drops the line too.
+ * Return: 0; -EOPNOTSUPP KVM cannot; -EBUSY @fd is attached already; -errno.
+ */
+int irq_attach_level(struct irq_table *irq, int gsi, int fd, int resample_fd);
 
 /**
  * irq_detach - stop it; signals stay in the eventfd from now on

@@ -110,6 +110,16 @@ void pci_msix_set_control(struct pci_msix *msix, uint16_t control)
 	pthread_mutex_unlock(&msix->lock);
 }
 
+void pci_msix_set_vector(struct pci_msix *msix, unsigned vector, const struct msi_message *msg,
+			 bool masked)
+{
+	pthread_mutex_lock(&msix->lock);
+	msix->vector[vector].msg = *msg;
+	msix->vector[vector].control = masked ? VECTOR_MASKED : 0;
+	vector_update(msix, vector);
+	pthread_mutex_unlock(&msix->lock);
+}
+
 static bool naturally_aligned(uint64_t offset, unsigned size)
 {
 	return is_pow2(size) && size <= 8 && !(offset & (size - 1));

@@ -84,6 +84,18 @@ void pci_msix_reset(struct pci_msix *msix);
 void pci_msix_set_control(struct pci_msix *msix, uint16_t control);
 
 /**
+ * pci_msix_set_vector - a guest changed a vector by other means than the table
+ * @msix: initialised
+ * @vector: below nr_vectors
+ * @msg: its message
+ * @masked: its mask bit
+ *
+ * For MSI, whose one message and mask register serve all vectors: the same rules deliver them.
+ */
+void pci_msix_set_vector(struct pci_msix *msix, unsigned vector, const struct msi_message *msg,
+			 bool masked);
+
+/**
  * pci_msix_table_read - a guest's read of the table
  * @msix: initialised
  * @offset: from the start of the table; beyond its end reads 0

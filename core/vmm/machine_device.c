@@ -72,10 +72,12 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 	}
 	machine->device[i] = vp;
 	log_info(
-		"device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:%02x:%02x.0, %u MSI-X "
-		"vectors, reset: %s",
+		"device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:%02x:%02x.0, INTx %s, "
+		"%u MSI and "
+		"%u MSI-X vectors, reset: %s",
 		vp->id, host->bdf, host->group, host->node, vp->pci.bus->number, vp->pci.slot,
-		vp->msix.present ? vp->msix.guest.nr_vectors : 0, vp->reset);
+		vp->intx.pin ? "yes" : "no", vp->msi.vectors.guest.nr_vectors,
+		vp->msix.vectors.guest.nr_vectors, vp->reset);
 	return 0;
 }
 

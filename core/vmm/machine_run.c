@@ -186,9 +186,9 @@ static void log_counters(struct machine *machine)
 	}
 	log_info("KVM_SET_GSI_ROUTING calls: %llu", (unsigned long long)machine->vm.irq.nr_commits);
 	for (unsigned i = 0; i < machine->config->nr_devices; i++)
-		log_info("device %s: VFIO_DEVICE_SET_IRQS calls for MSI-X: %llu",
+		log_info("device %s: VFIO_DEVICE_SET_IRQS calls for interrupts: %llu",
 			 machine->device[i]->id,
-			 (unsigned long long)machine->device[i]->msix.nr_set_irqs);
+			 (unsigned long long)vfio_interrupts_nr_calls(machine->device[i]));
 }
 
 int machine_run(struct machine *machine, struct error *err)

@@ -12,6 +12,7 @@
 struct irqfd {
 	int fd; /* -1: a free place */
 	uint32_t gsi;
+	int resample_fd; /* -1: its GSI is a message */
 };
 
 struct fake_kvm fake_kvm;
@@ -30,6 +31,8 @@ void fake_kvm_reset(void)
 
 int kvm_check_extension(int fd, unsigned cap)
 {
+	if (cap == KVM_CAP_IRQFD_RESAMPLE)
+		return !fake_kvm.no_resample;
 	return cap == KVM_CAP_IRQ_ROUTING ? FAKE_KVM_GSIS : 0;
 }
 
@@ -69,6 +72,31 @@ int fake_kvm_attached(int fd)
 	return irqfd ? (int)irqfd->gsi : -1;
 }
 
+/* The pin of the last irqfd that is resampled goes low with it. */
+static void drop_line(uint32_t gsi)
+{
+	for (unsigned i = 0; i < MAX_IRQFDS; i++)
+		if (irqfds[i].fd >= 0 && irqfds[i].gsi == gsi && irqfds[i].resample_fd >= 0)
+			return;
+	fake_kvm.asserted[gsi] = false;
+}
+
+bool fake_kvm_line(unsigned gsi)
+{
+	for (unsigned i = 0; i < MAX_IRQFDS; i++)
+		if (irqfds[i].fd >= 0 && irqfds[i].gsi == gsi && fd_eventfd_drain(irqfds[i].fd))
+			fake_kvm.asserted[gsi] = true;
+	return fake_kvm.asserted[gsi] || READ_ONCE(fake_kvm.level[gsi]);
+}
+
+void fake_kvm_eoi(unsigned gsi)
+{
+	fake_kvm.asserted[gsi] = false;
+	for (unsigned i = 0; i < MAX_IRQFDS; i++)
+		if (irqfds[i].fd >= 0 && irqfds[i].gsi == gsi && irqfds[i].resample_fd >= 0)
+			fd_eventfd_signal(irqfds[i].resample_fd);
+}
+
 static int detach(const struct kvm_irqfd *irqfd)
 {
 	struct irqfd *place = find((int)irqfd->fd);
@@ -77,24 +105,33 @@ static int detach(const struct kvm_irqfd *irqfd)
 	if (place && place->gsi == irqfd->gsi) {
 		place->fd = -1;
 		fake_kvm.nr_detach++;
+		if (place->resample_fd >= 0)
+			drop_line(irqfd->gsi);
 	}
 	return 0;
 }
 
 int kvm_irqfd(int vm, const struct kvm_irqfd *irqfd)
 {
+	bool level = irqfd->flags & KVM_IRQFD_FLAG_RESAMPLE;
 	struct irqfd *place;
 
 	if (irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN)
 		return detach(irqfd);
+	if (fake_kvm.refuse_irqfd)
+		return -ENOMEM;
 	if (find((int)irqfd->fd))
 		return -EBUSY;
 	place = find(-1);
 	if (!place || irqfd->gsi >= FAKE_KVM_GSIS)
 		return -EINVAL;
-	*place = (struct irqfd){ .fd = (int)irqfd->fd, .gsi = irqfd->gsi };
+	*place = (struct irqfd){
+		.fd = (int)irqfd->fd,
+		.gsi = irqfd->gsi,
+		.resample_fd = level ? (int)irqfd->resamplefd : -1,
+	};
 	fake_kvm.nr_attach++;
-	fake_kvm.nr_unrouted += !routed[irqfd->gsi];
+	fake_kvm.nr_unrouted += !level && !routed[irqfd->gsi];
 	return 0;
 }
 
@@ -118,7 +155,8 @@ unsigned fake_kvm_deliver(void (*deliver)(void *opaque, uint64_t address, uint32
 	for (unsigned i = 0; i < MAX_IRQFDS; i++) {
 		const struct kvm_irq_routing_msi *msi = &routes[irqfds[i].gsi];
 
-		if (irqfds[i].fd < 0 || !fd_eventfd_drain(irqfds[i].fd) || !routed[irqfds[i].gsi])
+		if (irqfds[i].fd < 0 || irqfds[i].resample_fd >= 0 ||
+		    !fd_eventfd_drain(irqfds[i].fd) || !routed[irqfds[i].gsi])
 			continue;
 		deliver(opaque, (uint64_t)msi->address_hi << 32 | msi->address_lo, msi->data);
 		n++;

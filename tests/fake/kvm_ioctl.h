@@ -22,7 +22,10 @@ struct fake_kvm {
 	unsigned nr_routes;	       /* to messages, in force */
 	int nr_ioeventfds;	       /* assigned */
 	bool refuse_routing;	       /* KVM_SET_GSI_ROUTING fails */
-	bool level[24];		       /* of the I/O APIC's pins; atomic */
+	bool refuse_irqfd;	       /* KVM_IRQFD fails */
+	bool no_resample;	       /* no KVM_CAP_IRQFD_RESAMPLE */
+	bool level[24];		       /* of the I/O APIC's pins, by KVM_IRQ_LINE; atomic */
+	bool asserted[24];	       /* and by irqfds that are resampled */
 };
 
 extern struct fake_kvm fake_kvm;
@@ -49,5 +52,19 @@ int fake_kvm_attached(int fd);
  */
 unsigned fake_kvm_deliver(void (*deliver)(void *opaque, uint64_t address, uint32_t data),
 			  void *opaque);
+
+/**
+ * fake_kvm_line - the level of an I/O APIC's pin, after what was signalled has been delivered
+ * @gsi: 0 to 23
+ *
+ * Return: whether it is high.
+ */
+bool fake_kvm_line(unsigned gsi);
+
+/**
+ * fake_kvm_eoi - the guest ends the interrupt of a pin
+ * @gsi: 0 to 23
+ */
+void fake_kvm_eoi(unsigned gsi);
 
 #endif

@@ -4,6 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include <linux/pci_regs.h>
+
+#include "core/base/bits.h"
 #include "core/base/fd.h"
 
 struct fake_vfio fake_vfio;
@@ -20,6 +23,8 @@ void fake_vfio_reset(bool no_resize)
 	memset(&fake_vfio, 0, sizeof(fake_vfio));
 	fake_vfio.no_resize = no_resize;
 	fake_vfio.limit = FAKE_VFIO_VECTORS;
+	fake_vfio.intx_fd = -1;
+	fake_vfio.intx_unmask_fd = -1;
 	all_masked();
 }
 
@@ -30,7 +35,7 @@ void fake_vfio_interrupt(unsigned vector)
 	if (fake_vfio.fd[vector] >= 0)
 		fd_eventfd_signal(fake_vfio.fd[vector]);
 	else
-		fake_vfio.pending[vector] = true;
+		fake_vfio.pending[vector] = !fake_vfio.loses;
 }
 
 static void give(unsigned vector, int32_t fd)
@@ -47,19 +52,88 @@ static void give(unsigned vector, int32_t fd)
 	fake_vfio.pending[vector] = false;
 }
 
+static bool intx_disabled(void)
+{
+	return get_le(fake_vfio.config + PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE;
+}
+
+static void check_intx(void)
+{
+	if (!fake_vfio.intx_enabled || !fake_vfio.intx_asserted || fake_vfio.intx_masked)
+		return;
+	fake_vfio.intx_masked = true;
+	fake_vfio.nr_intx++;
+	fd_eventfd_signal(fake_vfio.intx_fd);
+}
+
+static void unmask_intx(void)
+{
+	if (!fake_vfio.intx_enabled || intx_disabled())
+		return;
+	fake_vfio.intx_masked = false;
+	check_intx();
+}
+
+void fake_vfio_set_intx(bool asserted)
+{
+	fake_vfio.intx_asserted = asserted;
+	check_intx();
+}
+
+void fake_vfio_poll_unmask(void)
+{
+	if (fake_vfio.intx_unmask_fd >= 0 && fd_eventfd_drain(fake_vfio.intx_unmask_fd))
+		unmask_intx();
+}
+
+static bool fails(void)
+{
+	return fake_vfio.fail_call && !--fake_vfio.fail_call;
+}
+
+static int set_intx(unsigned start, const int32_t *fds, unsigned nr)
+{
+	if (fake_vfio.enabled || start || nr != 1)
+		return -EINVAL;
+	fake_vfio.intx_enabled = true;
+	fake_vfio.intx_fd = *fds;
+	fake_vfio.intx_masked = intx_disabled();
+	check_intx();
+	return 0;
+}
+
+int vfio_device_set_intx_unmask(const struct vfio_device *device, int32_t fd)
+{
+	fake_vfio.nr_set_irqs++;
+	if (fails())
+		return -EIO;
+	if (!fake_vfio.intx_enabled)
+		return -EINVAL;
+	fake_vfio.intx_unmask_fd = fd;
+	return 0;
+}
+
 int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsigned start,
 			 const int32_t *fds, unsigned nr)
 {
 	fake_vfio.nr_set_irqs++;
-	if (index != VFIO_PCI_MSIX_IRQ_INDEX || start + nr > FAKE_VFIO_VECTORS)
+	if (fails())
+		return -EIO;
+	if (index == VFIO_PCI_INTX_IRQ_INDEX)
+		return set_intx(start, fds, nr);
+	if (fake_vfio.intx_enabled || (fake_vfio.enabled && fake_vfio.index != index))
 		return -EINVAL;
-	if (fake_vfio.enabled && fake_vfio.no_resize && start + nr > fake_vfio.nr_given)
+	if (index > VFIO_PCI_MSIX_IRQ_INDEX || start + nr > FAKE_VFIO_VECTORS)
+		return -EINVAL;
+	if (fake_vfio.enabled && (fake_vfio.no_resize || index == VFIO_PCI_MSI_IRQ_INDEX) &&
+	    start + nr > fake_vfio.nr_given)
 		return -EINVAL;
 	if (start + nr > fake_vfio.limit)
 		return -ENOSPC;
 	if (!fake_vfio.enabled)
 		fake_vfio.nr_given = start + nr;
 	fake_vfio.enabled = true;
+	fake_vfio.index = index;
 	for (unsigned i = 0; i < nr; i++)
 		give(start + i, fds[i]);
 	return 0;
@@ -69,6 +143,18 @@ int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsig
 int vfio_device_disable_irqs(const struct vfio_device *device, unsigned index)
 {
 	fake_vfio.nr_disable++;
+	if (fails())
+		return -EIO;
+	if (index == VFIO_PCI_INTX_IRQ_INDEX) {
+		if (fake_vfio.enabled)
+			return -EINVAL;
+		fake_vfio.intx_enabled = false;
+		fake_vfio.intx_fd = -1;
+		fake_vfio.intx_unmask_fd = -1;
+		return 0;
+	}
+	if (fake_vfio.intx_enabled || (fake_vfio.enabled && fake_vfio.index != index))
+		return -EINVAL;
 	fake_vfio.enabled = false;
 	fake_vfio.nr_given = 0;
 	all_masked();
@@ -88,14 +174,31 @@ void vfio_device_close(struct vfio_device *device)
 int vfio_device_read(const struct vfio_device *device, unsigned region, uint64_t offset, void *buf,
 		     unsigned size)
 {
+	uint16_t status = (uint16_t)get_le(fake_vfio.config + PCI_STATUS, 2);
+
 	memset(buf, 0xff, size);
-	return -EIO;
+	if (region != VFIO_PCI_CONFIG_REGION_INDEX || !range_fits(offset, size, PCI_CONFIG_SIZE))
+		return -EIO;
+	status &= (uint16_t)~PCI_STATUS_INTERRUPT;
+	status |= fake_vfio.intx_asserted ? PCI_STATUS_INTERRUPT : 0;
+	put_le(fake_vfio.config + PCI_STATUS, 2, status);
+	memcpy(buf, fake_vfio.config + offset, size);
+	return 0;
 }
 
 int vfio_device_write(const struct vfio_device *device, unsigned region, uint64_t offset,
 		      const void *buf, unsigned size)
 {
-	return -EIO;
+	bool was_disabled = intx_disabled();
+
+	if (region != VFIO_PCI_CONFIG_REGION_INDEX || !range_fits(offset, size, PCI_CONFIG_SIZE))
+		return -EIO;
+	memcpy(fake_vfio.config + offset, buf, size);
+	if (intx_disabled() && !was_disabled)
+		fake_vfio.intx_masked = true;
+	else if (!intx_disabled() && was_disabled)
+		unmask_intx();
+	return 0;
 }
 
 int vfio_device_reset(const struct vfio_device *device)

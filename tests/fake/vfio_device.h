@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A VFIO device without hardware: the functions of vfio/device.h with the MSI-X rules of the kernel's vfio-pci.
+ * A VFIO device without hardware: the functions of vfio/device.h with the interrupt rules of the kernel's vfio-pci.
  *
- * There is one device. One thread.
+ * There is one device; MSI-X and MSI share its vectors, as only one of them can be on. One thread.
  */
 #ifndef TESTS_FAKE_VFIO_DEVICE_H
 #define TESTS_FAKE_VFIO_DEVICE_H
@@ -10,19 +10,30 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/pci/pci.h"
 #include "vfio/device.h"
 
 #define FAKE_VFIO_VECTORS 2048
 
 struct fake_vfio {
 	bool no_resize; /* vectors cannot be added while MSI-X is on: Linux before 6.6 */
+	bool loses; /* a vector without an eventfd loses its interrupts: MSI without mask bits */
 	unsigned limit; /* vectors that the host has */
-	bool enabled;
+	unsigned
+		fail_call; /* this call that sets or disables interrupts from now on fails with -EIO; 0: none */
+	bool enabled;			    /* MSI-X or MSI */
+	unsigned index;			    /* VFIO_PCI_MSI*_IRQ_INDEX while enabled */
 	unsigned nr_given;		    /* vectors allocated, where there is no resizing */
 	int32_t fd[FAKE_VFIO_VECTORS];	    /* eventfd; -1: masked in the device */
 	bool pending[FAKE_VFIO_VECTORS];    /* as in its pending bit array */
 	unsigned nr_set_irqs, nr_disable;   /* calls */
 	unsigned nr_taken, nr_taken_at_all; /* vectors with an eventfd: now, at most so far */
+	bool intx_enabled;
+	bool intx_asserted; /* by the device */
+	bool intx_masked;   /* since VFIO signalled it, or as Interrupt Disable is set */
+	int32_t intx_fd, intx_unmask_fd;
+	unsigned nr_intx; /* signals */
+	uint8_t config[PCI_CONFIG_SIZE];
 };
 
 extern struct fake_vfio fake_vfio;
@@ -38,5 +49,16 @@ void fake_vfio_reset(bool no_resize);
  * @vector: which
  */
 void fake_vfio_interrupt(unsigned vector);
+
+/**
+ * fake_vfio_set_intx - the device asserts INTx, or no longer
+ * @asserted: its output
+ */
+void fake_vfio_set_intx(bool asserted);
+
+/**
+ * fake_vfio_poll_unmask - what the kernel does when the eventfd that unmasks INTx is signalled
+ */
+void fake_vfio_poll_unmask(void);
 
 #endif

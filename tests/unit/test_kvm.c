@@ -30,8 +30,7 @@ static struct {
 int kvm_check_extension(int fd, unsigned cap)
 {
 	(void)fd;
-	assert_int_equal(cap, KVM_CAP_IRQ_ROUTING);
-	return 64;
+	return cap == KVM_CAP_IRQ_ROUTING ? 64 : 0;
 }
 
 int kvm_set_gsi_routing(int vm, const struct kvm_irq_routing *routing)

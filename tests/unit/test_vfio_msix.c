@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MSI-X of a passed-through device: vfio/msix.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
+ * MSI-X of a passed-through device: vfio/msix.c, vfio/vectors.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
  * are; the kernel below them is fake.
  */
 #include <errno.h>
@@ -72,8 +72,6 @@ static int init(void **state, bool no_resize)
 	irq->count = NR_VECTORS;
 	irq->flags = VFIO_IRQ_INFO_EVENTFD | (no_resize ? VFIO_IRQ_INFO_NORESIZE : 0);
 	make_config(config, NR_VECTORS);
-	f.vp.irq_client.attach = vfio_msix_attach;
-	irq_batch_add(&f.batch, &f.vp.irq_client);
 	for (unsigned i = 0; i < NR_VECTORS; i++)
 		f.masked[i] = true;
 	return vfio_msix_init(&f.vp, config, sizeof(config), NULL);
@@ -93,7 +91,6 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
-	irq_batch_remove(&f->batch, &f->vp.irq_client);
 	vfio_msix_destroy(&f->vp);
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	assert_false(fake_vfio.enabled);
@@ -107,20 +104,20 @@ static int teardown(void **state)
 static void set_control(struct fixture *f, uint16_t control)
 {
 	f->control = control;
-	pci_msix_set_control(&f->vp.msix.guest, control);
+	pci_msix_set_control(&f->vp.msix.vectors.guest, control);
 }
 
 static void set_message(struct fixture *f, unsigned vector, uint32_t data)
 {
 	f->data[vector] = data << 8 | vector;
-	pci_msix_table_write(&f->vp.msix.guest, vector * 16U, 8, ADDRESS);
-	pci_msix_table_write(&f->vp.msix.guest, vector * 16U + 8, 4, f->data[vector]);
+	pci_msix_table_write(&f->vp.msix.vectors.guest, vector * 16U, 8, ADDRESS);
+	pci_msix_table_write(&f->vp.msix.vectors.guest, vector * 16U + 8, 4, f->data[vector]);
 }
 
 static void set_mask(struct fixture *f, unsigned vector, bool masked)
 {
 	f->masked[vector] = masked;
-	pci_msix_table_write(&f->vp.msix.guest, vector * 16U + 12, 4, masked);
+	pci_msix_table_write(&f->vp.msix.vectors.guest, vector * 16U + 12, 4, masked);
 }
 
 static void unmask(struct fixture *f, unsigned vector, uint32_t data)
@@ -278,14 +275,14 @@ static void pending_bit_shows_what_waits(void **state)
 	unmask(f, 9, 1);
 	settle(f);
 	set_mask(f, 9, true);
-	assert_int_equal(pci_msix_pba_read(&f->vp.msix.guest, 0, 8), 0);
+	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.guest, 0, 8), 0);
 	interrupt(f, 9);
-	assert_int_equal(pci_msix_pba_read(&f->vp.msix.guest, 0, 8), 1U << 9);
+	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.guest, 0, 8), 1U << 9);
 	set_mask(f, 9, false);
 	deliver(f);
 	assert_int_equal(f->delivered[9], 1);
 	set_mask(f, 9, true);
-	assert_int_equal(pci_msix_pba_read(&f->vp.msix.guest, 0, 8), 0);
+	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.guest, 0, 8), 0);
 }
 
 static void disable_frees_everything(void **state)
@@ -327,7 +324,7 @@ static void reset_frees_everything(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		unmask(f, i, 1);
 	settle(f);
-	pci_msix_reset(&f->vp.msix.guest);
+	pci_msix_reset(&f->vp.msix.vectors.guest);
 	assert_false(fake_vfio.enabled);
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	settle(f);
@@ -469,7 +466,6 @@ static void device_without_the_capability_has_none(void **state)
 
 	assert_int_equal(vfio_msix_init(&vp, config, sizeof(config), NULL), 0);
 	assert_false(vp.msix.present);
-	vfio_msix_attach(&vp.irq_client);
 	vfio_msix_destroy(&vp);
 }
 

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh
+# For cases with devices of the group interrupts; source lib.sh first. The guest's kernel has their drivers.
+
+# shellcheck disable=SC2034 # lib.sh starts guests with it
+kernel=$LAB_HOST_BZIMAGE initramfs=$GUESTS/guest-devices.cpio memory=512M cpus=2
+
+# on_host BDF COMMAND...: run it while the host's own driver has the device.
+on_host() {
+	bdf=$1
+	shift
+	sh "$TORC_LAB/bind.sh" --undo "$bdf"
+	"$@" || :
+	sh "$TORC_LAB/bind.sh" "$bdf" >/dev/null
+}
+
+# card_sum: of the SD card's first 2 MiB.
+card_sum() {
+	n=0
+	until [ -b /dev/mmcblk0 ]; do
+		[ $((n += 1)) -lt 100 ] || return
+		sleep 0.1
+	done
+	dd if=/dev/mmcblk0 bs=64k count=32 2>/dev/null | md5sum | cut -d ' ' -f 1
+}
+
+# wire_up: the host's end of the wire, with a file that it serves.
+wire_up() {
+	nic=$(ls "/sys/bus/pci/devices/$LAB_BDF_E1000E_HOST/net")
+	ip address add 10.9.1.1/24 dev "$nic"
+	ip link set "$nic" up
+	mkdir www
+	head -c 8388608 /dev/urandom >www/to-guest
+	busybox httpd -f -p 10.9.1.1:80 -h www &
+	httpd=$!
+}
+
+# Ends what wire_up began.
+wire_down() {
+	[ -n "$httpd" ] || return 0
+	kill "$httpd" 2>/dev/null || :
+	ip address flush dev "$nic"
+	ip link set "$nic" down
+}
+httpd=''
+trap 'cleanup; wire_down' EXIT
+
+# guest_wire_up: the guest's end, once its interface is there.
+guest_wire_up() {
+	ask 'n=0; until test -e /sys/class/net/eth0; do test $((n += 1)) -lt 100; sleep 0.1; done'
+	ask 'ip address add 10.9.1.2/24 dev eth0 && ip link set eth0 up'
+	ask 'n=0; until ping -q -c 1 -W 1 10.9.1.1 >/dev/null; do test $((n += 1)) -lt 20; done'
+}
+
+# exchange: a file each way over the wire, compared.
+exchange() {
+	ask "wget -q -O - http://10.9.1.1/to-guest | md5sum | grep $(md5sum <www/to-guest | cut -d ' ' -f 1)"
+	ask 'mkdir -p /www && head -c 8388608 /dev/urandom >/www/to-host && echo "TO-HOST $(md5sum </www/to-host)"'
+	tell 'httpd -f -p 10.9.1.2:80 -h /www & httpd=$!'
+	want=$(sed -n 's/^TO-HOST \([0-9a-f]*\).*/\1/p' serial | tail -n 1)
+	n=0
+	until busybox wget -q -O from-guest http://10.9.1.2/to-host; do
+		[ $((n += 1)) -lt 10 ] || fail "the guest's server does not answer"
+		sleep 0.5
+	done
+	[ "$(md5sum <from-guest | cut -d ' ' -f 1)" = "$want" ] || fail "what the guest sent came otherwise"
+	ask 'kill $httpd'
+}
