@@ -99,7 +99,7 @@ static int add_pm(struct vfio_pci *vp, const uint8_t *config, unsigned offset)
 		return r;
 	set16(pci->data, offset + PCI_PM_PMC,
 	      (uint16_t)get_le(config + offset + PCI_PM_PMC, 2) &
-		      (PCI_PM_CAP_VER_MASK | PCI_PM_CAP_D1 | PCI_PM_CAP_D2));
+		      (PCI_PM_CAP_VER_MASK | PCI_PM_CAP_DSI | PCI_PM_CAP_D1 | PCI_PM_CAP_D2));
 	/* The device is not reset by a return to D0, since it never left it. */
 	memset(pci->data + offset + PCI_PM_CTRL, 0, 4);
 	set16(pci->data, offset + PCI_PM_CTRL, PCI_PM_CTRL_NO_SOFT_RESET);
@@ -187,23 +187,31 @@ static const struct {
 	{ PCI_CAP_ID_VNDR, add_vendor }, { PCI_CAP_ID_VPD, add_vpd },
 };
 
-static int init_capabilities(struct vfio_pci *vp, const uint8_t *config, struct error *err)
+static int add_known(struct vfio_pci *vp, const uint8_t *config, unsigned offset)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
-		uint8_t id = capabilities[i].id;
-		unsigned offset = 0;
+		if (capabilities[i].id == config[offset])
+			return capabilities[i].add(vp, config, offset);
+	}
+	return 0;
+}
 
-		while ((offset = pci_find_capability(config, 256, id, offset))) {
-			int r = capabilities[i].add(vp, config, offset);
+/* In the order in which the device has them. */
+static int init_capabilities(struct vfio_pci *vp, const uint8_t *config, struct error *err)
+{
+	unsigned offset = 0;
 
-			/* A driver does without the others when they overlap on an odd device. */
-			if (r < 0 && id != PCI_CAP_ID_EXP && id != PCI_CAP_ID_MSIX)
-				log_warning("%s: capability 0x%x at 0x%x is malformed, hidden",
-					    vp->id, id, offset);
-			else if (r < 0)
-				return error_set(err, r, "device %s: capability 0x%x at 0x%x",
-						 vp->device.host.bdf, id, offset);
-		}
+	while ((offset = pci_find_capability(config, 256, PCI_ANY_CAPABILITY, offset))) {
+		uint8_t id = config[offset];
+		int r = add_known(vp, config, offset);
+
+		/* A driver does without the others when they overlap on an odd device. */
+		if (r < 0 && id != PCI_CAP_ID_EXP && id != PCI_CAP_ID_MSIX)
+			log_warning("%s: capability 0x%x at 0x%x is malformed, hidden", vp->id, id,
+				    offset);
+		else if (r < 0)
+			return error_set(err, r, "device %s: capability 0x%x at 0x%x",
+					 vp->device.host.bdf, id, offset);
 	}
 	return 0;
 }

@@ -62,7 +62,7 @@ int pci_device_add_capability(struct pci_device *dev, uint8_t id, unsigned offse
  * Both walks start at the head also when they go on after @from, so that the set of visited places
  * sees a loop that spans several calls: a caller that iterates comes to an end on any input.
  */
-unsigned pci_find_capability(const uint8_t *config, unsigned size, uint8_t id, unsigned from)
+unsigned pci_find_capability(const uint8_t *config, unsigned size, unsigned id, unsigned from)
 {
 	uint64_t visited = 0;
 	bool passed = !from;
@@ -73,7 +73,7 @@ unsigned pci_find_capability(const uint8_t *config, unsigned size, uint8_t id, u
 	at = config[PCI_CAPABILITY_LIST] & ~3U;
 	while (at >= PCI_STD_HEADER_SIZEOF && !(visited & dwords(at, 4))) {
 		visited |= dwords(at, 4);
-		if (passed && config[at] == id)
+		if (passed && (id == PCI_ANY_CAPABILITY || config[at] == id))
 			return at;
 		if (at == from)
 			passed = true;

@@ -32,6 +32,8 @@
 #define PCI_MAX_MAPPABLE (PCI_NR_BARS + 1) /* the ROM is number 6 */
 #define PCI_ROM_BAR	 6
 
+#define PCI_ANY_CAPABILITY 0x100 /* for pci_find_capability() */
+
 enum pci_bar_kind {
 	PCI_BAR_NONE, /* also the upper half of a 64-bit BAR */
 	PCI_BAR_IO,
@@ -204,13 +206,13 @@ int pci_device_add_capability(struct pci_device *dev, uint8_t id, unsigned offse
  * pci_find_capability - walk a capability list, safely
  * @config: @size bytes of configuration space, 256 or more; untrusted
  * @size: of @config
- * @id: PCI_CAP_ID_*
+ * @id: PCI_CAP_ID_*; PCI_ANY_CAPABILITY
  * @from: 0, or the offset of a capability to go on after
  *
  * A loop, or a pointer into the header, ends the walk, also one in steps over @from. Any thread.
  * Return: its offset; 0 when there is none, and when @from is not on the list.
  */
-unsigned pci_find_capability(const uint8_t *config, unsigned size, uint8_t id, unsigned from);
+unsigned pci_find_capability(const uint8_t *config, unsigned size, unsigned id, unsigned from);
 
 /**
  * pci_find_ext_capability - the same for PCI Express extended capabilities
