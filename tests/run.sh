@@ -187,11 +187,12 @@ fi
 if may_want fuzz; then
 	build fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && fuzz virtqueue blk net
 fi
-for group in plain device interrupts refuse large numa oldest soak; do
+for group in plain device hotplug interrupts refuse large numa oldest soak; do
 	# shellcheck disable=SC2046 # a list
 	lab_tests lab gcc $group $(cases $group)
 done
 # What only a real guest reaches, with the sanitizers watching torc.
 lab_tests lab-sanitized asan device verify reboot
+lab_tests lab-sanitized asan hotplug request reboot
 lab_tests lab-sanitized asan soak mixed rebind
 finish

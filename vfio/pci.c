@@ -33,10 +33,7 @@ static void err_done(struct ring_op *op, int32_t res, uint32_t flags)
 	watch_again(vp, op, vp->err_fd, res);
 	if (res < 0 || !fd_eventfd_drain(vp->err_fd))
 		return;
-	log_error(
-		"%s (%s): the device reported an uncorrectable error and is not to be used any more; "
-		"power the guest off and look at the host's dmesg",
-		vp->id, vp->device.host.bdf);
+	vp->event(vp->opaque, vp, VFIO_PCI_FAILED);
 }
 
 static void req_done(struct ring_op *op, int32_t res, uint32_t flags)
@@ -46,8 +43,7 @@ static void req_done(struct ring_op *op, int32_t res, uint32_t flags)
 	watch_again(vp, op, vp->req_fd, res);
 	if (res < 0 || !fd_eventfd_drain(vp->req_fd))
 		return;
-	log_warning("%s (%s): the host wants the device back; power the guest off to release it",
-		    vp->id, vp->device.host.bdf);
+	vp->event(vp->opaque, vp, VFIO_PCI_REQUESTED);
 }
 
 /* Errors and requests of the host; a device that cannot report them does without. */
@@ -110,9 +106,12 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	vp->batch = config->batch;
 	vp->dma = config->dma;
 	vp->ring = config->ring;
+	vp->event = config->event;
+	vp->opaque = config->opaque;
 	vp->p2p = config->p2p;
 	vp->unmapped_bars = config->unmapped_bars;
 	pci_device_init(&vp->pci, &vfio_pci_ops, vp->id);
+	vp->pci.removable = true;
 	r = vfio_device_open(&vp->device, config->host, config->ioas, err);
 	if (r)
 		goto free_vp;
@@ -161,6 +160,9 @@ void vfio_pci_free(struct vfio_pci *vp)
 	unwatch(vp, &vp->req_fd, &vp->req_op);
 	unwatch(vp, &vp->err_fd, &vp->err_op);
 	vfio_bars_destroy(vp);
+	/* KVM would hold the group open. */
+	if (vp->device.group->users == 1)
+		vm_remove_vfio_group(vp->vm, vp->device.group->fd);
 	vfio_rom_destroy(vp);
 	/* Closing resets the function too, where it can be reset: no DMA outlives the mappings. */
 	vfio_device_close(&vp->device);

@@ -8,7 +8,7 @@
  * APIC's pin, so no interrupt comes past torc. VFIO has one kind of interrupts on at a time, as the guest has.
  *
  * The main thread creates, resets and destroys it; guest accesses come from vCPU threads under the locks of core/pci;
- * notifications of the host (error, request) arrive on the main ring.
+ * notifications of the host (error, request) arrive on the main ring and are the owner's to act on.
  */
 #ifndef VFIO_PCI_H
 #define VFIO_PCI_H
@@ -30,6 +30,12 @@
 #define VFIO_BAR_MAX_MAPS (VFIO_MAX_AREAS + 2)
 
 struct vfio_pci;
+
+/** What the host says of a device. */
+enum vfio_pci_event {
+	VFIO_PCI_FAILED,    /* it reported an uncorrectable error */
+	VFIO_PCI_REQUESTED, /* the host wants it back, and says so again every 10 s */
+};
 
 /* A piece of a BAR that the guest reaches without torc. */
 struct vfio_bar_map {
@@ -97,6 +103,8 @@ struct vfio_pci {
 	bool rom_tried;
 	uint8_t *rom;	  /* NULL until the guest reads it, or when it cannot be read */
 	uint16_t command; /* of the host's device, without what the guest decides */
+	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
+	void *opaque;
 	int err_fd, req_fd;
 	struct ring_op err_op, req_op;
 };
@@ -109,6 +117,9 @@ struct vfio_pci_config {
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring;
+	/* On the main ring, in a callback: the device is not to be freed there. */
+	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
+	void *opaque;
 	bool may_reset_others; /* no guest uses the machine's other devices yet */
 	bool p2p;	       /* other devices are to reach its BARs by DMA */
 	uint8_t unmapped_bars; /* a bit for each that is not to be mapped into the guest */
@@ -126,7 +137,9 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 
 /**
  * vfio_pci_free - stop its interrupts, reset it, close it
- * @vp: off the bus; no vCPU runs. May be NULL.
+ * @vp: off the bus, and no vCPU within an access to it. May be NULL.
+ *
+ * Main thread, not within a callback of its ring.
  */
 void vfio_pci_free(struct vfio_pci *vp);
 
@@ -267,7 +280,7 @@ int vfio_msix_init(struct vfio_pci *vp, const uint8_t *config, unsigned size, st
 
 /**
  * vfio_msix_destroy - detach, disable and free everything
- * @vp: no vCPU runs
+ * @vp: off the bus, and no vCPU within an access to it
  */
 void vfio_msix_destroy(struct vfio_pci *vp);
 

@@ -74,6 +74,16 @@ static int check_cpus(const struct acpi_machine *machine, struct error *err)
 	return 0;
 }
 
+static bool hotplug_fits(const struct acpi_machine *machine)
+{
+	const struct acpi_hotplug *hotplug = &machine->hotplug;
+
+	if (!hotplug->port)
+		return true;
+	return hotplug->stride >= ACPI_HOTPLUG_REGISTERS && hotplug->stride <= UINT8_MAX &&
+	       range_fits(hotplug->port, machine->nr_pci_roots * hotplug->stride, 64 * KIB);
+}
+
 static int check_machine(const struct acpi_machine *machine, uint64_t base, struct error *err)
 {
 	uint64_t ecam_size = machine->nr_pci_roots * BUS_ECAM_SIZE;
@@ -86,6 +96,8 @@ static int check_machine(const struct acpi_machine *machine, uint64_t base, stru
 		what = "GSI of PCI INTx";
 	else if (machine->uart.port > UINT16_MAX - 7)
 		what = "port of COM1";
+	else if (!hotplug_fits(machine))
+		what = "ports of PCI hotplug";
 	else if (base % 16 || base > UINT64_MAX - GIB)
 		what = "address of the tables";
 	if (!what)

@@ -3,7 +3,7 @@
  * ACPI: from a plain description of the machine to the bytes of its tables.
  *
  * Pure: no state, no system calls, any thread. The tables are hardware-reduced (ACPI 6.4, 4.1): no PM timer, no
- * SCI, no legacy devices; sleep and reset by registers in I/O space.
+ * SCI, no legacy devices; sleep and reset by registers in I/O space, events by a Generic Event Device.
  */
 #ifndef CORE_ACPI_ACPI_H
 #define CORE_ACPI_ACPI_H
@@ -57,6 +57,20 @@ struct acpi_pci_root {
 	struct acpi_window io;
 	struct acpi_window mem32;
 	struct acpi_window mem64;
+	uint32_t hotplug_slots; /* a bit for each whose function may come and go */
+};
+
+#define ACPI_HOTPLUG_REGISTERS 12 /* bytes for each root bus */
+
+/**
+ * Registers by which functions come and go: three dwords in I/O space for each root bus, a bit for each slot. They name
+ * the slots where a function was added, those where one is to leave, each until it is read; and take the slots that
+ * the guest is done with. The interrupt is level-triggered, active high, and asserted while one of the first two is not 0.
+ */
+struct acpi_hotplug {
+	uint16_t port;	 /* of root bus 0; 0: none */
+	uint16_t stride; /* from bus to bus, ACPI_HOTPLUG_REGISTERS to 255 */
+	uint8_t gsi;
 };
 
 struct acpi_machine {
@@ -74,6 +88,7 @@ struct acpi_machine {
 	uint16_t reset_port;
 	uint8_t reset_value;
 	struct acpi_uart uart;
+	struct acpi_hotplug hotplug;
 	struct acpi_numa numa;
 };
 
@@ -85,7 +100,7 @@ struct acpi_machine {
  * @machine: the description
  * @base: guest physical address at which @buf will lie, a multiple of 16
  * @buf: @size bytes; the RSDP is at its start; contents undefined on failure
- * @size: of @buf; 64 KiB hold 255 CPUs, ACPI_MAX_PCI_ROOTS root buses and 16 NUMA nodes
+ * @size: of @buf; 128 KiB less 16 hold 255 CPUs, ACPI_MAX_PCI_ROOTS root buses and 16 NUMA nodes
  * @used: receives how many bytes were written; untouched on failure
  * @err: filled on failure
  *

@@ -141,6 +141,44 @@ size_t aml_device_begin(struct aml *b, const char *name)
 	return start;
 }
 
+/* ACPI 6.4, 20.2.5.2. */
+size_t aml_method_begin(struct aml *b, const char *name, unsigned nr_args)
+{
+	const unsigned serialized = 1U << 3;
+	size_t start = aml_begin(b, AML_METHOD);
+
+	aml_nameseg(b, name);
+	aml_le(b, nr_args | serialized, 1);
+	return start;
+}
+
+void aml_ports(struct aml *b, const char *name, uint16_t port, unsigned count)
+{
+	const unsigned system_io = 1;
+
+	aml_op(b, AML_OP_REGION);
+	aml_nameseg(b, name);
+	aml_le(b, system_io, 1);
+	aml_int(b, port);
+	aml_int(b, count);
+}
+
+size_t aml_field_begin(struct aml *b, const char *region)
+{
+	const unsigned dword_access = 3;
+	size_t start = aml_begin(b, AML_FIELD);
+
+	aml_nameseg(b, region);
+	aml_le(b, dword_access, 1);
+	return start;
+}
+
+void aml_field_dword(struct aml *b, const char *name)
+{
+	aml_nameseg(b, name);
+	aml_le(b, 32, 1); /* its width as a PkgLength of one byte */
+}
+
 void aml_int(struct aml *b, uint64_t v)
 {
 	static const enum aml_op prefix[] = { AML_BYTE_PREFIX, AML_WORD_PREFIX, AML_DWORD_PREFIX,
@@ -257,11 +295,23 @@ void aml_memory(struct aml *b, uint64_t base, uint64_t size)
 	aml_le(b, size, 4);
 }
 
-void aml_irq_edge(struct aml *b, uint32_t gsi)
+static void extended_irq(struct aml *b, uint32_t gsi, bool edge)
 {
+	const unsigned consumer = 1;
+
 	aml_le(b, 0x89, 1);
 	aml_le(b, 6, 2);
-	aml_le(b, 0x03, 1); /* consumer, edge */
-	aml_le(b, 1, 1);    /* one interrupt */
+	aml_le(b, consumer | (unsigned)edge << 1, 1);
+	aml_le(b, 1, 1); /* one interrupt */
 	aml_le(b, gsi, 4);
+}
+
+void aml_irq_edge(struct aml *b, uint32_t gsi)
+{
+	extended_irq(b, gsi, true);
+}
+
+void aml_irq_level(struct aml *b, uint32_t gsi)
+{
+	extended_irq(b, gsi, false);
 }

@@ -28,19 +28,24 @@ enum aml_op {
 	AML_BUFFER = 0x11,
 	AML_PACKAGE = 0x12,
 	AML_METHOD = 0x14,
+	AML_MULTI_NAME_PREFIX = 0x2f,
 	AML_ROOT_CHAR = 0x5c,
 	AML_LOCAL0 = 0x60,
+	AML_LOCAL1 = 0x61,
 	AML_ARG0 = 0x68,
 	AML_ARG1 = 0x69,
 	AML_ARG3 = 0x6b,
 	AML_STORE = 0x70,
 	AML_AND = 0x7b,
 	AML_OR = 0x7d,
+	AML_NOTIFY = 0x86,
 	AML_CREATE_DWORD_FIELD = 0x8a,
 	AML_LNOT = 0x92,
 	AML_LEQUAL = 0x93,
 	AML_IF = 0xa0,
 	AML_RETURN = 0xa4,
+	AML_OP_REGION = 0x5b80,
+	AML_FIELD = 0x5b81,
 	AML_DEVICE = 0x5b82,
 };
 
@@ -177,6 +182,41 @@ void aml_name(struct aml *b, const char *name);
 size_t aml_device_begin(struct aml *b, const char *name);
 
 /**
+ * aml_method_begin - append Method(@name, @nr_args, Serialized) { ...
+ * @b: the builder
+ * @name: 4 characters
+ * @nr_args: 0 to 7
+ *
+ * Return: a position for aml_end().
+ */
+size_t aml_method_begin(struct aml *b, const char *name, unsigned nr_args);
+
+/**
+ * aml_ports - append OperationRegion(@name, SystemIO, @port, @count)
+ * @b: the builder
+ * @name: 4 characters
+ * @port: the first
+ * @count: of ports
+ */
+void aml_ports(struct aml *b, const char *name, uint16_t port, unsigned count);
+
+/**
+ * aml_field_begin - append Field(@region, DWordAcc, NoLock, Preserve) { ...
+ * @b: the builder
+ * @region: 4 characters
+ *
+ * Its fields follow, aml_field_dword() each. Return: a position for aml_end().
+ */
+size_t aml_field_begin(struct aml *b, const char *region);
+
+/**
+ * aml_field_dword - append a field of 32 bits
+ * @b: the builder
+ * @name: 4 characters
+ */
+void aml_field_dword(struct aml *b, const char *name);
+
+/**
  * aml_int - append an integer in its shortest encoding
  * @b: the builder
  * @v: the value
@@ -256,5 +296,12 @@ void aml_memory(struct aml *b, uint64_t base, uint64_t size);
  * @gsi: the interrupt
  */
 void aml_irq_edge(struct aml *b, uint32_t gsi);
+
+/**
+ * aml_irq_level - the same, level-triggered
+ * @b: the builder
+ * @gsi: the interrupt
+ */
+void aml_irq_level(struct aml *b, uint32_t gsi);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "core/acpi/dsdt_hotplug.h"
 #include "core/acpi/dsdt_pci.h"
 #include "core/base/bits.h"
 
@@ -39,6 +40,7 @@ static void write_cpus(struct aml *b, const struct acpi_machine *machine)
 /* PCI Firmware 3.3, 4.1.2: the ECAM area is claimed by a motherboard resource, not by the host bridge. */
 static void write_motherboard(struct aml *b, const struct acpi_machine *machine)
 {
+	const struct acpi_hotplug *hotplug = &machine->hotplug;
 	size_t device = aml_device_begin(b, "MBRD");
 	size_t crs;
 
@@ -49,6 +51,9 @@ static void write_motherboard(struct aml *b, const struct acpi_machine *machine)
 	aml_memory(b, machine->ecam_base, machine->nr_pci_roots * MIB);
 	aml_port(b, machine->sleep_control_port, 1);
 	aml_port(b, machine->sleep_status_port, 1);
+	for (unsigned bus = 0; bus < machine->nr_pci_roots && hotplug->port; bus++)
+		aml_port(b, (uint16_t)(hotplug->port + bus * hotplug->stride),
+			 (uint8_t)hotplug->stride);
 	aml_resources_end(b, crs);
 	aml_end(b, device);
 }
@@ -83,6 +88,8 @@ size_t dsdt_write(struct aml *b, const struct acpi_machine *machine)
 	for (unsigned bus = 0; bus < machine->nr_pci_roots; bus++)
 		dsdt_pci_write(b, machine, bus);
 	write_motherboard(b, machine);
+	if (machine->hotplug.port)
+		dsdt_hotplug_write_events(b, machine);
 	if (machine->uart.port)
 		write_uart(b, &machine->uart);
 	aml_end(b, scope);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/acpi/dsdt_hotplug.h"
 #include "core/base/bits.h"
 
 #define PCI_DEVICES 32
@@ -159,8 +160,8 @@ static void write_create_dword_field(struct aml *b, unsigned offset, const char 
 }
 
 /*
- * PCI Firmware 3.3, 4.5. The guest owns the PCIe capability and LTR. Hotplug, PME and AER stay with torc, whose
- * root buses have no root ports that could signal them.
+ * PCI Firmware 3.3, 4.5. The guest owns the PCIe capability and LTR. Native hotplug, PME and AER stay with torc, whose
+ * root buses have no root ports that could signal them; functions come and go by dsdt_hotplug.c.
  */
 static void write_osc(struct aml *b)
 {
@@ -169,9 +170,7 @@ static void write_osc(struct aml *b)
 					  0x96, 0x57, 0x74, 0x41, 0xc0, 0x3d, 0xd7, 0x66 };
 	size_t method, block, buffer;
 
-	method = aml_begin(b, AML_METHOD);
-	aml_nameseg(b, "_OSC");
-	aml_le(b, 4 | 1U << 3, 1); /* four arguments, serialized: it creates names */
+	method = aml_method_begin(b, "_OSC", 4);
 	write_create_dword_field(b, 0, "CDW1");
 
 	block = aml_begin(b, AML_IF);
@@ -204,14 +203,21 @@ static void write_osc(struct aml *b)
 	aml_end(b, method);
 }
 
+void dsdt_pci_name(char name[DSDT_PCI_NAME_SIZE], unsigned bus)
+{
+	if (bus)
+		snprintf(name, DSDT_PCI_NAME_SIZE, "P%03X", bus & 0xfff);
+	else
+		snprintf(name, DSDT_PCI_NAME_SIZE, "PCI0");
+}
+
 void dsdt_pci_write(struct aml *b, const struct acpi_machine *machine, unsigned bus)
 {
 	const struct acpi_pci_root *root = &machine->pci_root[bus];
-	char name[8] = "PCI0";
+	char name[DSDT_PCI_NAME_SIZE];
 	size_t device;
 
-	if (bus)
-		snprintf(name, sizeof(name), "P%03X", bus & 0xfff);
+	dsdt_pci_name(name, bus);
 	device = aml_device_begin(b, name);
 	aml_name(b, "_HID");
 	aml_eisaid(b, "PNP0A08");
@@ -225,5 +231,7 @@ void dsdt_pci_write(struct aml *b, const struct acpi_machine *machine, unsigned 
 	write_crs(b, root, bus);
 	write_prt(b, machine);
 	write_osc(b);
+	if (machine->hotplug.port)
+		dsdt_hotplug_write_bus(b, machine, bus);
 	aml_end(b, device);
 }

@@ -18,6 +18,15 @@
  */
 int dsdt_pci_check(const struct acpi_machine *machine, struct error *err);
 
+#define DSDT_PCI_NAME_SIZE 8
+
+/**
+ * dsdt_pci_name - what the host bridge of a PCI root bus is called
+ * @name: receives its 4 characters and a 0
+ * @bus: number of the root bus
+ */
+void dsdt_pci_name(char name[DSDT_PCI_NAME_SIZE], unsigned bus);
+
 /**
  * dsdt_pci_write - append the host bridge of a PCI root bus
  * @b: the builder, in the scope \_SB

@@ -36,6 +36,7 @@
 #define LAYOUT_PORT_RESET	   0xcf9
 #define LAYOUT_PORT_SLEEP_CONTROL  0x600
 #define LAYOUT_PORT_SLEEP_STATUS   0x601
+#define LAYOUT_PORT_HOTPLUG	   0x620 /* 16 for each PCI root bus */
 #define LAYOUT_PORT_COM1	   0x3f8
 #define LAYOUT_PORT_IO_WINDOW	   0x1000 /* for I/O BARs */
 #define LAYOUT_PORT_IO_WINDOW_SIZE 0xe000
@@ -43,6 +44,7 @@
 /* GSIs: 0-23 are the I/O APIC's pins. */
 #define LAYOUT_GSI_COM1	       4
 #define LAYOUT_GSI_PCI_INTX    16 /* four of them, by (device + pin) mod 4 */
+#define LAYOUT_GSI_HOTPLUG     20
 #define LAYOUT_GSI_IOAPIC_PINS 24
 
 #endif

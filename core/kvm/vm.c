@@ -181,3 +181,10 @@ int vm_add_vfio_group(struct vm *vm, int group_fd)
 	}
 	return kvm_set_device_attr(vm->vfio_fd, KVM_DEV_VFIO_GROUP, KVM_DEV_VFIO_GROUP_ADD, &fd);
 }
+
+void vm_remove_vfio_group(struct vm *vm, int group_fd)
+{
+	int32_t fd = group_fd;
+
+	kvm_set_device_attr(vm->vfio_fd, KVM_DEV_VFIO_GROUP, KVM_DEV_VFIO_GROUP_DEL, &fd);
+}

@@ -87,4 +87,11 @@ int vm_add_ram(struct vm *vm, const struct guest_mem *mem, struct error *err);
  */
 int vm_add_vfio_group(struct vm *vm, int group_fd);
 
+/**
+ * vm_remove_vfio_group - let KVM forget a VFIO group, which it holds open until then
+ * @vm: the VM
+ * @group_fd: as given to vm_add_vfio_group()
+ */
+void vm_remove_vfio_group(struct vm *vm, int group_fd);
+
 #endif

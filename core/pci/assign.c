@@ -29,27 +29,36 @@ static const struct pci_window *choose_window(const struct pci_bus *bus, enum pc
 	return &bus->mem32;
 }
 
-static size_t collect(struct pci_bus *bus, struct placement *placement)
+static size_t collect_device(const struct pci_bus *bus, struct pci_device *dev,
+			     struct placement *placement)
 {
 	size_t n = 0;
 
+	for (unsigned i = 0; i < PCI_MAX_MAPPABLE; i++) {
+		const struct pci_bar *bar = &dev->bar[i];
+		/* The host maps pages: a page of its own lets it map a small BAR. */
+		uint64_t least = bar->kind == PCI_BAR_IO ? 1 : PCI_PAGE_SIZE;
+
+		if (bar->kind == PCI_BAR_NONE)
+			continue;
+		placement[n++] = (struct placement){
+			.dev = dev,
+			.bar = i,
+			.window = choose_window(bus, bar->kind),
+			.size = bar->size > least ? bar->size : least,
+		};
+	}
+	return n;
+}
+
+/* The host bridge has no BAR, so that there is room for @extra with all slots taken. */
+static size_t collect(struct pci_bus *bus, struct pci_device *extra, struct placement *placement)
+{
+	size_t n = extra ? collect_device(bus, extra, placement) : 0;
+
 	for (unsigned slot = 0; slot < PCI_NR_DEVICES; slot++) {
-		struct pci_device *dev = bus->device[slot];
-
-		for (unsigned i = 0; dev && i < PCI_MAX_MAPPABLE; i++) {
-			const struct pci_bar *bar = &dev->bar[i];
-			/* The host maps pages: a page of its own lets it map a small BAR. */
-			uint64_t least = bar->kind == PCI_BAR_IO ? 1 : PCI_PAGE_SIZE;
-
-			if (bar->kind == PCI_BAR_NONE)
-				continue;
-			placement[n++] = (struct placement){
-				.dev = dev,
-				.bar = i,
-				.window = choose_window(bus, bar->kind),
-				.size = bar->size > least ? bar->size : least,
-			};
-		}
+		if (bus->device[slot])
+			n += collect_device(bus, bus->device[slot], placement + n);
 	}
 	return n;
 }
@@ -118,16 +127,37 @@ static int no_space(const struct pci_bus *bus, const struct placement *p, struct
 	return -ENOSPC;
 }
 
-int pci_bus_assign(struct pci_bus *bus, struct error *err)
+/* What is where; only kinds and sizes of BARs are looked at, which do not change while a function is on the bus. */
+static int plan(struct pci_bus *bus, struct pci_device *extra, struct placement *placement,
+		size_t *nr, struct error *err)
 {
-	struct placement placement[MAX_PLACEMENTS];
-	size_t n = collect(bus, placement);
+	size_t n = collect(bus, extra, placement);
 
 	qsort(placement, n, sizeof(placement[0]), compare_placements);
 	for (size_t i = 0; i < n; i++) {
 		if (!place(placement, i))
 			return no_space(bus, &placement[i], err);
 	}
+	*nr = n;
+	return 0;
+}
+
+int pci_bus_check_room(struct pci_bus *bus, struct pci_device *dev, struct error *err)
+{
+	struct placement placement[MAX_PLACEMENTS];
+	size_t n;
+
+	return plan(bus, dev, placement, &n, err);
+}
+
+int pci_bus_assign(struct pci_bus *bus, struct error *err)
+{
+	struct placement placement[MAX_PLACEMENTS];
+	size_t n;
+	int r = plan(bus, NULL, placement, &n, err);
+
+	if (r)
+		return r;
 
 	for (unsigned slot = 0; slot < PCI_NR_DEVICES; slot++) {
 		struct pci_device *dev = bus->device[slot];

@@ -112,6 +112,7 @@ static int no_slot(const struct pci_bus *bus, const struct pci_device *dev, int 
 
 int pci_bus_add(struct pci_bus *bus, struct pci_device *dev, int slot, struct error *err)
 {
+	/* Only this thread changes the table; what vCPUs see of it changes under the lock. */
 	int r = dev->bus ? -EINVAL : find_slot(bus, slot);
 
 	if (r < 0)
@@ -122,7 +123,9 @@ int pci_bus_add(struct pci_bus *bus, struct pci_device *dev, int slot, struct er
 		dev->bar[i].mapped = dev->bar[i].failed = false;
 	dev->slot = (uint8_t)r;
 	dev->bus = bus;
+	pthread_mutex_lock(&bus->lock);
 	bus->device[r] = dev;
+	pthread_mutex_unlock(&bus->lock);
 	return 0;
 }
 
@@ -138,6 +141,19 @@ void pci_bus_remove(struct pci_device *dev)
 		pci_bar_map_waiting(bus, NULL);
 	dev->bus = NULL;
 	pthread_mutex_unlock(&bus->lock);
+}
+
+uint32_t pci_bus_fixed_slots(struct pci_bus *bus)
+{
+	uint32_t fixed = 0;
+
+	pthread_mutex_lock(&bus->lock);
+	for (unsigned slot = 0; slot < PCI_NR_DEVICES; slot++) {
+		if (bus->device[slot] && !bus->device[slot]->removable)
+			fixed |= 1U << slot;
+	}
+	pthread_mutex_unlock(&bus->lock);
+	return fixed;
 }
 
 void pci_bus_reset(struct pci_bus *bus)

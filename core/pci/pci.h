@@ -73,7 +73,8 @@ struct pci_device {
 	const struct pci_device_ops *ops;
 	const char *name; /* for the log; borrowed */
 	struct pci_bus *bus;
-	uint8_t slot; /* device number on the bus, function 0 */
+	uint8_t slot;	/* device number on the bus, function 0 */
+	bool removable; /* the guest may eject it; set before pci_bus_add() */
 	uint8_t data[PCI_CONFIG_SIZE];
 	uint8_t wmask[PCI_CONFIG_SIZE];
 	uint8_t live[PCI_CONFIG_SIZE];
@@ -93,7 +94,7 @@ struct pci_bus {
 	struct pci_bus
 		*next; /* of the same segment, with the next number; fixed while a vCPU runs */
 	pthread_mutex_t lock;
-	struct pci_device *device[PCI_NR_DEVICES]; /* fixed while a vCPU runs */
+	struct pci_device *device[PCI_NR_DEVICES]; /* changed by the main thread, under the lock */
 	struct pci_window io, mem32, mem64;
 	uint32_t config_address; /* port 0xcf8; bus 0's only, as all that follows */
 	uint8_t reset_port;	 /* last value written to port 0xcf9 */
@@ -125,7 +126,7 @@ void pci_bus_destroy(struct pci_bus *bus);
 
 /**
  * pci_bus_add - put a function on the bus
- * @bus: the bus; no vCPU runs
+ * @bus: the bus; vCPUs may run
  * @dev: embedded in its owner; @dev->ops, data, wmask, live and bar[] are set; stays until
  * pci_bus_remove()
  * @slot: device number, or -1 for the first free one
@@ -133,7 +134,7 @@ void pci_bus_destroy(struct pci_bus *bus);
  *
  * Whatever data, wmask and live say there, the function starts with decoding off, BARs at 0, a type
  * 0 header without the multifunction bit and no error bits in its status; the command's decode bits
- * and the BARs are never live.
+ * and the BARs are never live. Main thread.
  * Return: 0; -EEXIST slot taken; -ENOSPC all 31 taken; -EINVAL no such slot, or already on a bus.
  */
 int pci_bus_add(struct pci_bus *bus, struct pci_device *dev, int slot, struct error *err);
@@ -141,8 +142,18 @@ int pci_bus_add(struct pci_bus *bus, struct pci_device *dev, int slot, struct er
 /**
  * pci_bus_remove - take a function off the bus, its BARs unmapped
  * @dev: on a bus, or on none
+ *
+ * A vCPU may still be within an access to a BAR that it began before. Main thread.
  */
 void pci_bus_remove(struct pci_device *dev);
+
+/**
+ * pci_bus_fixed_slots - slots whose function the guest cannot eject
+ * @bus: the bus
+ *
+ * Any thread. Return: a bit for each; empty slots are not among them.
+ */
+uint32_t pci_bus_fixed_slots(struct pci_bus *bus);
 
 /**
  * pci_bus_assign - give every BAR an address, as firmware would
@@ -155,6 +166,16 @@ void pci_bus_remove(struct pci_device *dev);
  * Return: 0; -ENOSPC.
  */
 int pci_bus_assign(struct pci_bus *bus, struct error *err);
+
+/**
+ * pci_bus_check_room - whether pci_bus_assign() would find a place for every BAR if a function were added
+ * @bus: the bus; vCPUs may run
+ * @dev: the function, on no bus yet
+ * @err: filled on failure, as by pci_bus_assign()
+ *
+ * Main thread. Return: 0; -ENOSPC.
+ */
+int pci_bus_check_room(struct pci_bus *bus, struct pci_device *dev, struct error *err);
 
 /**
  * pci_bus_reset - configuration space of every function as pci_bus_assign() left it, all BARs

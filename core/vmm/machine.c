@@ -235,6 +235,8 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	if (!r)
 		r = machine_init_pci(machine, cpuid_phys_bits(cpuid), err);
 	if (!r)
+		r = machine_init_hotplug(machine, err);
+	if (!r)
 		r = machine_add_devices(machine, err);
 	if (!r)
 		r = init_cpus(machine, cpuid, err);
@@ -333,6 +335,8 @@ void machine_free(struct machine *machine)
 		return;
 	stop_threads(machine);
 	serial_destroy(&machine->serial);
+	/* From now on a turn of the ring releases no device. */
+	hotplug_destroy(&machine->hotplug);
 	machine_destroy_pci(machine);
 	machine_free_virtio(machine);
 	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)

@@ -51,6 +51,8 @@ int machine_add_ports(struct machine *machine, struct error *err)
 		{ LAYOUT_PORT_PCI_ADDRESS, 8, &pci_port_ops, machine->pci, "pci" },
 		{ LAYOUT_PORT_SLEEP_CONTROL, 2, &sleep_ops, machine, "sleep" },
 		{ I8042_COMMAND_PORT, 1, &i8042_ops, machine, "i8042" },
+		{ LAYOUT_PORT_HOTPLUG, pci_hotplug_size(&machine->hotplug.pci),
+		  &pci_hotplug_port_ops, &machine->hotplug.pci, "hotplug" },
 		{ LAYOUT_PORT_COM1, 8, &serial_ops, &machine->serial, "serial" },
 	};
 	const struct iobus_region ecam = { LAYOUT_ECAM, machine->nr_pci_buses * LAYOUT_ECAM_SIZE,
@@ -92,6 +94,7 @@ static struct acpi_machine describe(const struct machine *machine)
 		.reset_port = LAYOUT_PORT_RESET,
 		.reset_value = RESET_VALUE,
 		.uart = { uart ? LAYOUT_PORT_COM1 : 0, LAYOUT_GSI_COM1 },
+		.hotplug = { LAYOUT_PORT_HOTPLUG, PCI_HOTPLUG_STRIDE, LAYOUT_GSI_HOTPLUG },
 	};
 }
 

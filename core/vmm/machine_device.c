@@ -55,6 +55,8 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		.batch = &machine->batch,
 		.dma = &machine->dma,
 		.ring = &machine->ring,
+		.event = machine_device_event,
+		.opaque = machine,
 		.may_reset_others = true,
 		/* A device alone has no peer. */
 		.p2p = machine->config->p2p && machine->config->nr_devices > 1,
@@ -71,6 +73,7 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		return r;
 	}
 	machine->device[i] = vp;
+	hotplug_watch(&machine->hotplug, i, &vp->pci);
 	log_info(
 		"device %s: host %s, IOMMU group %d, NUMA node %d, guest 0000:%02x:%02x.0, INTx %s, "
 		"%u MSI and "
@@ -173,6 +176,8 @@ static void dma_work(struct ring_work *work)
 	machine_register_memory(machine);
 	if (machine_waits_for_dma(machine))
 		machine_resume(machine);
+	/* No vCPU waits for that any more, and nobody maps for a device that goes. */
+	hotplug_start(&machine->hotplug);
 }
 
 int machine_start_dma(struct machine *machine, struct error *err)

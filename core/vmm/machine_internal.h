@@ -19,6 +19,7 @@
 #include "core/kvm/vm.h"
 #include "core/pci/pci.h"
 #include "core/vmm/config.h"
+#include "core/vmm/hotplug.h"
 #include "core/vmm/machine.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
@@ -117,8 +118,10 @@ struct machine {
 	struct ring_memory ring_memory;
 	struct machine_taker *taker; /* one for each ring */
 	struct irq_batch batch;
-	struct vfio_host_device *host; /* config->nr_devices of them */
-	struct vfio_pci *device[CONFIG_MAX_DEVICES];
+	struct vfio_host_device *host;		     /* config->nr_devices of them */
+	struct vfio_pci *device[CONFIG_MAX_DEVICES]; /* NULL: gone */
+	struct hotplug hotplug;
+	struct hotplug_device hotplug_device[CONFIG_MAX_DEVICES];
 	struct virtio_host virtio_host;
 	struct virtio_pci *virtio[CONFIG_MAX_DEVICES]; /* of all types */
 	unsigned nr_virtio;
@@ -129,7 +132,8 @@ struct machine {
 	int signal_fd;
 	struct ring_op signal_op;
 
-	int request; /* enum machine_request; atomic */
+	bool running; /* vCPUs may be in the guest */
+	int request;  /* enum machine_request; atomic */
 	struct ring_work request_work;
 	uint64_t last_fault_ns;
 	struct error error; /* why machine_run() fails */
@@ -417,6 +421,31 @@ int machine_find_devices(struct machine *machine, struct error *err);
  * Return: 0; -errno.
  */
 int machine_add_devices(struct machine *machine, struct error *err);
+
+/**
+ * machine_init_hotplug - let devices leave
+ * @machine: main ring and PCI buses are initialised
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0; what hotplug_init() returns.
+ */
+int machine_init_hotplug(struct machine *machine, struct error *err);
+
+/**
+ * machine_device_event - what to do when the host says something of a device; see struct vfio_pci_config
+ * @opaque: the machine
+ * @vp: one of its devices
+ * @event: what
+ */
+void machine_device_event(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
+
+/**
+ * machine_pause - have all vCPUs leave the guest, and finish the accesses that they have begun
+ * @machine: its vCPUs are initialised
+ *
+ * Main thread.
+ */
+void machine_pause(struct machine *machine);
 
 /**
  * machine_resume - let all vCPUs enter the guest

@@ -115,7 +115,7 @@ void machine_describe_pci(const struct machine *machine, struct acpi_machine *ac
 {
 	acpi->nr_pci_roots = machine->nr_pci_buses;
 	for (unsigned i = 0; i < machine->nr_pci_buses; i++) {
-		const struct pci_bus *bus = &machine->pci[i];
+		struct pci_bus *bus = &machine->pci[i];
 
 		acpi->pci_root[i] = (struct acpi_pci_root){
 			.domain = i < machine->config->nr_nodes ? (int)machine->config->node[i].id
@@ -123,6 +123,7 @@ void machine_describe_pci(const struct machine *machine, struct acpi_machine *ac
 			.io = window(bus->io),
 			.mem32 = window(bus->mem32),
 			.mem64 = window(bus->mem64),
+			.hotplug_slots = ~pci_bus_fixed_slots(bus),
 		};
 	}
 }

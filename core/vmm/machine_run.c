@@ -48,15 +48,17 @@ void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
 	machine_ask(opaque, requests[why]);
 }
 
-static void pause_all(struct machine *machine)
+void machine_pause(struct machine *machine)
 {
 	request_pause(machine);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_wait_paused(&machine->vcpu[i]);
+	machine->running = false;
 }
 
 void machine_resume(struct machine *machine)
 {
+	machine->running = true;
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_resume(&machine->vcpu[i]);
 }
@@ -66,10 +68,13 @@ static int reset(struct machine *machine)
 {
 	int r;
 
-	pause_all(machine);
+	machine_pause(machine);
 	machine_reset_pci(machine);
-	for (unsigned i = 0; i < machine->config->nr_devices; i++)
-		vfio_pci_reset(machine->device[i]);
+	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
+		if (machine->device[i])
+			vfio_pci_reset(machine->device[i]);
+	}
+	hotplug_reset(&machine->hotplug);
 	machine_reset_virtio(machine);
 	serial_reset(&machine->serial);
 	for (unsigned i = 0; i < MACHINE_NR_IRQCHIPS; i++) {
@@ -185,10 +190,12 @@ static void log_counters(struct machine *machine)
 				 (unsigned long long)sum[e]);
 	}
 	log_info("KVM_SET_GSI_ROUTING calls: %llu", (unsigned long long)machine->vm.irq.nr_commits);
-	for (unsigned i = 0; i < machine->config->nr_devices; i++)
-		log_info("device %s: VFIO_DEVICE_SET_IRQS calls for interrupts: %llu",
-			 machine->device[i]->id,
-			 (unsigned long long)vfio_interrupts_nr_calls(machine->device[i]));
+	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
+		if (machine->device[i])
+			log_info("device %s: VFIO_DEVICE_SET_IRQS calls for interrupts: %llu",
+				 machine->device[i]->id,
+				 (unsigned long long)vfio_interrupts_nr_calls(machine->device[i]));
+	}
 }
 
 int machine_run(struct machine *machine, struct error *err)
@@ -206,7 +213,7 @@ int machine_run(struct machine *machine, struct error *err)
 		r = ring_run(&machine->ring);
 	/* A vCPU may wait for the DMA map. */
 	vfio_dma_cancel(&machine->dma);
-	pause_all(machine);
+	machine_pause(machine);
 	/* What the guest asked for since is not to be served while the machine is taken apart. */
 	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
 	if (r && !machine->error.code)

@@ -96,6 +96,7 @@ check_numa() {
 	evaluate windows1 'template \_SB.P001._CRS' 'Address Minimum : 0001' 'Address Minimum : 8000' \
 		'Address Minimum : D0000000' 'Address Minimum : 0000003000000000' '[04] EndTag' &
 	evaluate prt1 'evaluate \_SB.P001._PRT' '[Package] Contains 128 Elements' &
+	evaluate sun1 'evaluate \_SB.P001.S001._SUN' '[Integer] = 0000000000000021' &
 	evaluate osc5 "evaluate \_SB.P001._OSC $uuid 1 3 (01 00 00 00 1f 01 00 00 ff 00 00 00)" \
 		'0000: 11 00 00 00 1F 01 00 00 30 00 00 00' &
 }
@@ -103,12 +104,13 @@ check_numa() {
 # acpiexec sleeps for a second before it ends, hence all at once.
 check_objects() {
 	local osc='evaluate \_SB.PCI0._OSC'
-	local names=$((2 * cpus + 18))
+	local names=$((2 * cpus + 22 + 3 * 29)) claims=4
 	local ends=(EFFF E7FFFFFF 0000004FFFFFFFFF) ecam_size=00100000
 	local other='(00 4d db 33 f7 1f 1c 40 96 57 74 41 c0 3d d7 66)'
 
 	if [ -n "$numa" ]; then
-		names=$((names + 10))
+		names=$((names + 10 - 3 * 29 + 3 * 2))
+		claims=5
 		ends=(7FFF CFFFFFFF 0000002FFFFFFFFF)
 		ecam_size=00200000
 	fi
@@ -129,7 +131,15 @@ check_objects() {
 	evaluate osc4 "$osc $other 1 3 (00 00 00 00 1f 01 00 00 10 00 00 00)" \
 		'0000: 04 00 00 00 1F 01 00 00 10 00 00 00' &
 	evaluate sta 'evaluate \_SB.COM1._STA' '[Integer] = 000000000000000F' &
-	evaluate mbrd 'template \_SB.MBRD._CRS' 'Address : E8000000' "Address Length : $ecam_size" '[03] EndTag' &
+	evaluate mbrd 'template \_SB.MBRD._CRS' 'Address : E8000000' "Address Length : $ecam_size" "[0$claims] EndTag" &
+	# A slot in the middle, and what the Generic Event Device does when nothing has happened.
+	evaluate ged 'template \_SB.GED0._CRS' 'Triggering : Level' 'Polarity : ActiveHigh' 'Dword00 : 00000014' '[01] EndTag' &
+	evaluate evt 'evaluate \_SB.GED0._EVT 14' 'No object was returned' &
+	[ -n "$numa" ] || {
+		evaluate adr 'evaluate \_SB.PCI0.S004._ADR' '[Integer] = 0000000000040000' &
+		evaluate sun 'evaluate \_SB.PCI0.S004._SUN' '[Integer] = 0000000000000004' &
+		evaluate ej0 'evaluate \_SB.PCI0.S004._EJ0 1' 'No object was returned' &
+	}
 	evaluate all 'test predefined' "Evaluated $names predefined names" &
 	wait
 }

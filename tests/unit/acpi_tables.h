@@ -48,6 +48,7 @@ static inline struct acpi_machine sample(unsigned nr_cpus)
 			.io = { 0x1000, 0xe000 },
 			.mem32 = { 0xc0000000, 0x28000000 },
 			.mem64 = { 0x1000000000, 0x4000000000 },
+			.hotplug_slots = 0xfffffffe,
 		},
 		.intx_gsi = 16,
 		.sleep_control_port = 0x600,
@@ -55,6 +56,7 @@ static inline struct acpi_machine sample(unsigned nr_cpus)
 		.reset_port = 0xcf9,
 		.reset_value = 6,
 		.uart = { 0x3f8, 4 },
+		.hotplug = { .port = 0x620, .stride = 16, .gsi = 20 },
 	};
 }
 
@@ -72,6 +74,7 @@ static inline void set_roots(struct acpi_machine *machine, unsigned nr)
 			.io = { 0x1000 + bus * 0x800U, 0x800 },
 			.mem32 = { 0xc0000000 + bus * 16 * MIB, 16 * MIB },
 			.mem64 = { 64 * GIB + bus * 8 * GIB, 8 * GIB },
+			.hotplug_slots = 0xfffffffe,
 		};
 }
 

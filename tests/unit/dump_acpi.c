@@ -76,11 +76,13 @@ static void set_two_nodes(struct acpi_machine *machine)
 		{ 1,
 		  { 0x1000, 0x7000 },
 		  { 0xc0000000, 0x10000000 },
-		  { 0x1000000000, 0x2000000000 } },
+		  { 0x1000000000, 0x2000000000 },
+		  0x80000000 },
 		{ 0,
 		  { 0x8000, 0x7000 },
 		  { 0xd0000000, 0x18000000 },
-		  { 0x3000000000, 0x2000000000 } },
+		  { 0x3000000000, 0x2000000000 },
+		  0x00000002 },
 	};
 	static const uint8_t distance[] = { 10, 21, 21, 10 };
 	static uint32_t cpu_domain[MAX_CPUS];
@@ -114,6 +116,7 @@ int main(int argc, char **argv)
 			.io = { 0x1000, 0xe000 },
 			.mem32 = { 0xc0000000, 0x28000000 },
 			.mem64 = { 0x1000000000, 0x4000000000 },
+			.hotplug_slots = 0xfffffff2,
 		},
 		.intx_gsi = 16,
 		.sleep_control_port = 0x600,
@@ -121,6 +124,7 @@ int main(int argc, char **argv)
 		.reset_port = 0xcf9,
 		.reset_value = 6,
 		.uart = { 0x3f8, 4 },
+		.hotplug = { .port = 0x620, .stride = 16, .gsi = 20 },
 	};
 	struct error err = { 0 };
 	size_t used;

@@ -15,7 +15,7 @@ pid=''
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-for guest in halt poweroff fault reset off-and-reset reset-and-fault; do
+for guest in halt poweroff fault reset off-and-reset reset-and-fault eject; do
 	python3 "$here/../lab/cases/tiny.py" $guest "$tmp/$guest" || exit 1
 done
 
@@ -86,6 +86,8 @@ for cpus in 1 4; do
 	ends "power-off before a reset, $cpus vCPUs" 0 'guest: power off'
 done
 truncate -s 1M "$tmp/image"
+start eject --cpus 2 --disk "path=$tmp/image"
+ends "a guest that ejects everything" 0 'userspace exits: pio 17[0-9][0-9]$' '(warning|error):'
 start halt --cpus 2 --disk "path=$tmp/image,queue_affinity=[1@[0],0@[1]]"
 ready
 allowed=$(for task in /proc/"$pid"/task/*; do

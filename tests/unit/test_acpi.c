@@ -201,7 +201,7 @@ static void check_package_lengths(unsigned nr_cpus, unsigned nr_roots)
 		devices++;
 	}
 	assert_ptr_equal(p, end);
-	assert_int_equal(devices, nr_cpus + nr_roots + 2);
+	assert_int_equal(devices, nr_cpus + nr_roots + 3);
 }
 
 static void package_lengths_are_right_at_every_change_of_width(void **state)

