@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/fd.h"
 #include "numa/topology.h"
+
+const struct vfio_host_paths vfio_host_paths = { "/sys", "/proc", "/dev", "/var/lib/torc" };
 
 /* The last component of the link DIR/NAME, or "" when there is no such link. */
 static void link_name(const char *dir, const char *name, char *out, size_t size)
@@ -62,6 +65,87 @@ int vfio_host_find(const char *path, struct vfio_host_device *out, struct error 
 	return 0;
 }
 
+/* Hexadecimal digits with ":", ":" and "." between, of these lengths at least; libpci and the kernel write them so. */
+static bool is_address(const char *bdf)
+{
+	unsigned segment, bus, slot, function;
+	int end = 0;
+
+	return strspn(bdf, "0123456789abcdefABCDEF:.") == strlen(bdf) && strlen(bdf) < 16 &&
+	       sscanf(bdf, "%x:%2x:%2x.%1x%n", &segment, &bus, &slot, &function, &end) == 4 &&
+	       !bdf[end];
+}
+
+int vfio_host_lookup(const struct vfio_host_paths *paths, const char *bdf,
+		     struct vfio_host_device *out, struct error *err)
+{
+	char full[32], path[PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s%.20s", strlen(bdf) == 7 ? "0000:" : "", bdf);
+	if (!is_address(full)) {
+		error_set(err, -EINVAL, "device %s", bdf);
+		error_reason(err, "not an address of a PCI device");
+		return error_remedy(err, "write SEGMENT:BUS:DEVICE.FUNCTION, such as 0000:01:00.0; "
+					 "torc-vfio list has them");
+	}
+	snprintf(path, sizeof(path), "%s/bus/pci/devices/%s", paths->sysfs, full);
+	return vfio_host_find(path, out, err);
+}
+
+const char *vfio_host_file(const struct vfio_host_device *device, const char *name,
+			   char path[PATH_MAX + 64])
+{
+	snprintf(path, PATH_MAX + 64, "%s/%s", device->dir, name);
+	return path;
+}
+
+static int not_hidden(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+int vfio_host_members(const struct vfio_host_device *device, struct vfio_host_device **out,
+		      unsigned *nr, struct error *err)
+{
+	struct vfio_host_device *members = NULL;
+	struct dirent **entries;
+	char folder[PATH_MAX + 64];
+	unsigned found = 0;
+	int n;
+
+	vfio_host_file(device, "iommu_group/devices", folder);
+	n = scandir(folder, &entries, not_hidden, alphasort);
+	if (n < 0)
+		return error_set(err, -errno, "%s", folder);
+	members = calloc((size_t)n + 1, sizeof(*members));
+	for (int i = 0; i < n; i++) {
+		char path[PATH_MAX + 400];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, entries[i]->d_name);
+		/* What is not a PCI device is none that could be bound. */
+		if (members && !vfio_host_find(path, &members[found], NULL))
+			found++;
+		free(entries[i]);
+	}
+	free(entries);
+	if (!members)
+		return error_set(err, -ENOMEM, "IOMMU group %d", device->group);
+	*out = members;
+	*nr = found;
+	return 0;
+}
+
+bool vfio_host_is_bridge(const struct vfio_host_device *device)
+{
+	char path[PATH_MAX + 64];
+	int64_t class;
+
+	if (file_read_i64(vfio_host_file(device, "class", path), &class))
+		return false;
+	/* PCI Code and ID Assignment, 1.7: bridge devices: host, PCI-to-PCI, CardBus. */
+	return class >> 8 == 0x0600 || class >> 8 == 0x0604 || class >> 8 == 0x0607;
+}
+
 static int own_driver(const struct vfio_host_device *device, struct error *err)
 {
 	error_set(err, -EBUSY, "device %s", device->bdf);
@@ -69,18 +153,7 @@ static int own_driver(const struct vfio_host_device *device, struct error *err)
 		error_reason(err, "bound to the host's driver %s, not to vfio-pci", device->driver);
 	else
 		error_reason(err, "bound to no driver; torc needs vfio-pci");
-	if (device->driver[0])
-		return error_remedy(err,
-				    "modprobe vfio-pci\n"
-				    "echo vfio-pci > /sys/bus/pci/devices/%s/driver_override\n"
-				    "echo %s > /sys/bus/pci/devices/%s/driver/unbind\n"
-				    "echo %s > /sys/bus/pci/drivers_probe",
-				    device->bdf, device->bdf, device->bdf, device->bdf);
-	return error_remedy(err,
-			    "modprobe vfio-pci\n"
-			    "echo vfio-pci > /sys/bus/pci/devices/%s/driver_override\n"
-			    "echo %s > /sys/bus/pci/drivers_probe",
-			    device->bdf, device->bdf);
+	return error_remedy(err, "torc-vfio bind %s", device->bdf);
 }
 
 /* vfio-pci, or a driver of its own that VFIO has for the device. */
@@ -90,6 +163,11 @@ static bool driver_is_vfio(const char *dir, const char *driver)
 
 	snprintf(path, sizeof(path), "%s/vfio-dev", dir);
 	return !strcmp(driver, "vfio-pci") || !access(path, F_OK);
+}
+
+bool vfio_host_is_bound(const struct vfio_host_device *device)
+{
+	return driver_is_vfio(device->dir, device->driver);
 }
 
 /* The kernel's own rule (vfio_dev_driver_allowed): no driver, a stub, a bridge's, or a VFIO one. */
@@ -102,6 +180,11 @@ static bool driver_harmless(const char *dir, const char *driver)
 			return true;
 	}
 	return driver_is_vfio(dir, driver);
+}
+
+bool vfio_host_is_harmless(const struct vfio_host_device *device)
+{
+	return driver_harmless(device->dir, device->driver);
 }
 
 /* Collects "BDF (driver)" of every device in the way; returns their number. */
@@ -142,7 +225,7 @@ int vfio_host_check(const struct vfio_host_device *device, struct error *err)
 		return error_remedy(err, "enable the IOMMU in the firmware and boot with "
 					 "intel_iommu=on (Intel; AMD's is on by default)");
 	}
-	if (!driver_is_vfio(device->dir, device->driver))
+	if (!vfio_host_is_bound(device))
 		return own_driver(device, err);
 	snprintf(devices, sizeof(devices), "%s/iommu_group/devices", device->dir);
 	if (!group_obstacles(devices, text, sizeof(text)))
@@ -150,7 +233,7 @@ int vfio_host_check(const struct vfio_host_device *device, struct error *err)
 	error_set(err, -EBUSY, "device %s: IOMMU group %d", device->bdf, device->group);
 	error_reason(err, "not viable, host drivers hold %s", text);
 	return error_remedy(err,
-			    "bind these to vfio-pci as well, or unbind their drivers; they cannot "
-			    "be isolated from %s",
+			    "torc-vfio bind %s binds these as well, which cannot be isolated from "
+			    "it; or unbind their drivers",
 			    device->bdf);
 }

@@ -9,8 +9,20 @@
 #define VFIO_HOST_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 #include "core/base/error.h"
+
+/** Where the host shows and keeps what binding needs; another tree does as well. */
+struct vfio_host_paths {
+	const char *sysfs; /* "/sys" */
+	const char *proc;  /* "/proc" */
+	const char *dev;   /* "/dev" */
+	const char *state; /* survives a reboot: "/var/lib/torc" */
+};
+
+/** This host's. */
+extern const struct vfio_host_paths vfio_host_paths;
 
 struct vfio_host_device {
 	char bdf[16];	    /* "0000:01:00.0" */
@@ -29,6 +41,65 @@ struct vfio_host_device {
  * Return: 0; -ENOENT no such directory; -EINVAL not a PCI device.
  */
 int vfio_host_find(const char *path, struct vfio_host_device *out, struct error *err);
+
+/**
+ * vfio_host_lookup - look a device up by its address
+ * @paths: where
+ * @bdf: "0000:01:00.0"; "01:00.0" is in segment 0
+ * @out: receives the facts; untouched on failure
+ * @err: filled on failure
+ *
+ * Return: 0; -ENOENT no such device; -EINVAL not an address.
+ */
+int vfio_host_lookup(const struct vfio_host_paths *paths, const char *bdf,
+		     struct vfio_host_device *out, struct error *err);
+
+/**
+ * vfio_host_members - the PCI devices of a device's IOMMU group, itself included
+ * @device: in a group
+ * @out: receives an array to be freed, in the order of the addresses; untouched on failure
+ * @nr: receives its length; likewise
+ * @err: filled on failure
+ *
+ * Return: 0; -ENOMEM; -errno.
+ */
+int vfio_host_members(const struct vfio_host_device *device, struct vfio_host_device **out,
+		      unsigned *nr, struct error *err);
+
+/**
+ * vfio_host_is_bridge - whether it leads to a bus; such ones stay with the host
+ * @device: from vfio_host_find()
+ *
+ * Return: true for host, PCI-to-PCI and CardBus bridges.
+ */
+bool vfio_host_is_bridge(const struct vfio_host_device *device);
+
+/**
+ * vfio_host_is_bound - whether vfio-pci has it, or a driver of its own that VFIO has for it
+ * @device: from vfio_host_find(), whose facts count
+ *
+ * Return: true when it can be opened, as far as the driver goes.
+ */
+bool vfio_host_is_bound(const struct vfio_host_device *device);
+
+/**
+ * vfio_host_is_harmless - whether its driver lets others of its group be given to a guest
+ * @device: from vfio_host_find(), whose facts count
+ *
+ * Return: true for no driver, a VFIO one, and those that do no DMA.
+ */
+bool vfio_host_is_harmless(const struct vfio_host_device *device);
+
+/**
+ * vfio_host_file - the path of a file of a device
+ * @device: from vfio_host_find()
+ * @name: of the file
+ * @path: receives the path
+ *
+ * Return: @path.
+ */
+const char *vfio_host_file(const struct vfio_host_device *device, const char *name,
+			   char path[PATH_MAX + 64]);
 
 /**
  * vfio_host_check - whether it can be opened: vfio-pci bound, its group viable

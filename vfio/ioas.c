@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vfio/ioas.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/fd.h"
+#include "vfio/holder.h"
 
 int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, struct error *err)
 {
@@ -41,47 +41,6 @@ void vfio_ioas_destroy(struct vfio_ioas *ioas)
 	ioas->ops = NULL;
 }
 
-/* Whether a process has a file open, by its /proc/PID/fd links. */
-static bool process_holds(const char *pid, const char *file)
-{
-	char path[PATH_MAX], link[PATH_MAX], target[PATH_MAX];
-	struct dirent *entry;
-	bool found = false;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "/proc/%.20s/fd", pid);
-	dir = opendir(path);
-	while (dir && !found && (entry = readdir(dir))) {
-		ssize_t n;
-
-		snprintf(link, sizeof(link), "/proc/%.20s/fd/%.20s", pid, entry->d_name);
-		n = readlink(link, target, sizeof(target) - 1);
-		target[n > 0 ? n : 0] = '\0';
-		found = !strcmp(target, file);
-	}
-	if (dir)
-		closedir(dir);
-	return found;
-}
-
-/* The process that holds a file open; 0 when it cannot be seen. */
-static int find_holder(const char *file)
-{
-	DIR *dir = opendir("/proc");
-	struct dirent *entry;
-	int holder = 0;
-
-	while (dir && !holder && (entry = readdir(dir))) {
-		int pid = atoi(entry->d_name);
-
-		if (pid > 0 && pid != getpid() && process_holds(entry->d_name, file))
-			holder = pid;
-	}
-	if (dir)
-		closedir(dir);
-	return holder;
-}
-
 static int group_open_error(int r, int id, const char *path, struct error *err)
 {
 	char comm_path[64], comm[64] = "?";
@@ -90,7 +49,7 @@ static int group_open_error(int r, int id, const char *path, struct error *err)
 	error_set(err, r, "IOMMU group %d (%s)", id, path);
 	switch (r) {
 	case -EBUSY:
-		holder = find_holder(path);
+		holder = vfio_find_holder(path);
 		if (!holder) {
 			error_reason(err, "in use by another process");
 			return error_remedy(err, "fuser -v %s names it", path);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/error.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -77,9 +78,10 @@ void error_print(const struct error *err, FILE *out)
 	const char *label = "  remedy: ";
 
 	if (err->object[0])
-		fprintf(out, "torc: %s: %s\n", err->object, err->reason);
+		fprintf(out, "%s: %s: %s\n", program_invocation_short_name, err->object,
+			err->reason);
 	else
-		fprintf(out, "torc: %s\n", err->reason);
+		fprintf(out, "%s: %s\n", program_invocation_short_name, err->reason);
 	while (*line) {
 		size_t n = strcspn(line, "\n");
 

@@ -3,7 +3,7 @@
  * Errors: what failed (object), why (reason and -errno), what the reader can do (remedy).
  *
  * The function that detects a failure fills a struct error that its caller owns; on the way up callers only
- * put the object in front. Whoever handles it prints it once: "torc: OBJECT: REASON" and "  remedy: REMEDY".
+ * put the object in front. Whoever handles it prints it once: "PROGRAM: OBJECT: REASON" and "  remedy: REMEDY".
  * A struct error belongs to one thread at a time. Every function takes NULL for "the caller does not care".
  */
 #ifndef CORE_BASE_ERROR_H

@@ -99,6 +99,7 @@ struct config_device {
 	char *path;	       /* a sysfs directory, as given */
 	char *id;	       /* never NULL: "_vfio0" and so on when none was given */
 	uint8_t unmapped_bars; /* a bit for each BAR that is not to be mapped into the guest */
+	bool bind;	       /* to vfio-pci, for as long as torc runs */
 };
 
 struct config_disk {

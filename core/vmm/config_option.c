@@ -14,7 +14,8 @@ enum {
 	DEVICE_PATH,
 	DEVICE_ID,
 	DEVICE_IOMMU,
-	DEVICE_UNMAPPED_BARS
+	DEVICE_UNMAPPED_BARS,
+	DEVICE_BIND
 };
 
 static const struct config_key_set device_keys = {
@@ -23,6 +24,7 @@ static const struct config_key_set device_keys = {
 		[DEVICE_ID] = { "id", false },
 		[DEVICE_IOMMU] = { "iommu", false },
 		[DEVICE_UNMAPPED_BARS] = { "x_exclude_mmap_bars", false },
+		[DEVICE_BIND] = { "bind", false },
 		{ "fd", true },
 		{ "pci_device_id", true },
 		{ "pci_segment", true },
@@ -177,6 +179,8 @@ static int add_device(struct config *config, const struct config_pairs *pairs, s
 		r = check_iommu(pairs, err);
 	if (!r)
 		r = read_unmapped_bars(pairs, &device.unmapped_bars, err);
+	if (!r)
+		r = config_pairs_toggle(pairs, DEVICE_BIND, &device.bind, err);
 	if (!r)
 		r = config_copy_string(&device.path, pairs->value[DEVICE_PATH], err);
 	if (!r && pairs->value[DEVICE_ID])

@@ -274,6 +274,8 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	if (!r)
 		r = block_signals(machine, err);
 	if (!r)
+		r = machine_bind_devices(machine, err);
+	if (!r)
 		r = init_memory(machine, err);
 	if (!r)
 		r = vm_init(&machine->vm, err);
@@ -342,9 +344,10 @@ void machine_free(struct machine *machine)
 	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
 		vfio_pci_free(machine->device[i]);
 	vfio_ioas_destroy(&machine->ioas);
-	free(machine->host);
 	ring_destroy(&machine->ring);
 	vm_destroy(&machine->vm);
+	machine_unbind_devices(machine);
+	free(machine->host);
 	/* Only now: the buses' lists of readers go through the vCPUs. */
 	free(machine->vcpu);
 	free(machine->ring_thread);

@@ -23,7 +23,8 @@ static int find_device(struct machine *machine, unsigned i, struct error *err)
 			     machine->config->device[i].path);
 		return error_remedy(err, "remove one of the --device values");
 	}
-	return vfio_host_check(host, err);
+	return machine->config->device[i].bind ? machine_check_bind(host, err)
+					       : vfio_host_check(host, err);
 }
 
 int machine_find_devices(struct machine *machine, struct error *err)

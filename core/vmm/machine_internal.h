@@ -118,7 +118,8 @@ struct machine {
 	struct ring_memory ring_memory;
 	struct machine_taker *taker; /* one for each ring */
 	struct irq_batch batch;
-	struct vfio_host_device *host;		     /* config->nr_devices of them */
+	struct vfio_host_device *host; /* config->nr_devices of them */
+	int *hold;		       /* likewise, of what was bound for this run; -1: was not */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES]; /* NULL: gone */
 	struct hotplug hotplug;
 	struct hotplug_device hotplug_device[CONFIG_MAX_DEVICES];
@@ -412,6 +413,32 @@ void machine_describe_pci(const struct machine *machine, struct acpi_machine *ac
  * Return: 0; -EINVAL twice the same; what vfio_host_find() and vfio_host_check() return.
  */
 int machine_find_devices(struct machine *machine, struct error *err);
+
+/**
+ * machine_check_bind - whether a device with bind=on can be bound, if it has to be
+ * @host: the device
+ * @err: filled on failure
+ *
+ * Return: 0; what vfio_bind_check() returns.
+ */
+int machine_check_bind(const struct vfio_host_device *host, struct error *err);
+
+/**
+ * machine_bind_devices - bind what has bind=on to vfio-pci
+ * @machine: its devices are found, signals are blocked
+ * @err: filled on failure
+ *
+ * Return: 0; what vfio_bind() and vfio_host_check() return.
+ */
+int machine_bind_devices(struct machine *machine, struct error *err);
+
+/**
+ * machine_unbind_devices - put back what was bound for this run
+ * @machine: has closed its devices, and KVM, which holds their groups as well
+ *
+ * What cannot be put back is logged, and left to torc-vfio recover.
+ */
+void machine_unbind_devices(struct machine *machine);
 
 /**
  * machine_add_devices - open every --device and put it on the bus

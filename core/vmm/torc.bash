@@ -37,7 +37,7 @@ _torc_pairs()
 	last=${value##*,}
 	[[ $value == *,* ]] && done=${value%,*},
 	case $last in
-	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=* | vfio_p2p_dma=*)
+	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=* | vfio_p2p_dma=* | bind=*)
 		_torc_match "$done${last%%=*}=" "${last#*=}" on off
 		return
 		;;
@@ -121,7 +121,7 @@ _torc_value()
 		fi
 		;;
 	--device)
-		_torc_pairs "$2" path= id= x_exclude_mmap_bars=
+		_torc_pairs "$2" path= bind= id= x_exclude_mmap_bars=
 		;;
 	--serial | --console)
 		case $2 in

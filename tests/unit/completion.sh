@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# core/vmm/torc.bash offers what belongs at the cursor, relative to bash's own word breaks.
+# core/vmm/torc.bash and vfio/torc-vfio.bash offer what belongs at the cursor, relative to bash's own word breaks.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=core/vmm/torc.bash
 source "$here/../../core/vmm/torc.bash"
+# shellcheck source=vfio/torc-vfio.bash
+source "$here/../../vfio/torc-vfio.bash"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -24,7 +26,10 @@ expect()
 	COMP_LINE=$2 COMP_POINT=${#2}
 	shift 2
 	COMPREPLY=(stale)
-	_torc
+	case $COMP_LINE in
+	torc-vfio*) _torc_vfio ;;
+	*) _torc ;;
+	esac
 	want=$(printf '%s\n' "$@" | sort)
 	got=$(printf '%s\n' "${COMPREPLY[@]}" | sort)
 	if [[ $want != "$got" ]]; then
@@ -84,14 +89,20 @@ expect "keys of --platform" "torc --platform " numa= ring_affinity= ring_poll_us
 expect "values of numa=" "torc --platform numa=" auto off strict
 expect "words for ring_affinity=" "torc --platform numa=off,ring_affinity=" node sibling
 expect "options after --dry-run" "torc --dry-run --ke" --kernel
-expect "keys of --device" "torc --device " path= id= x_exclude_mmap_bars=
+expect "keys of --device" "torc --device " path= bind= id= x_exclude_mmap_bars=
 expect "PCI devices" "torc --device path=" "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0"
 expect "PCI devices past a colon" "torc --device path=$scratch/sys/0000:0" 01:00.0 02:00.0
 expect "one PCI device" "torc --device path=$scratch/sys/0000:02:0" 00.0
-expect "a key after the device" "torc --device path=$scratch/sys/0000:02:00.0," 00.0,id= 00.0,x_exclude_mmap_bars=
+expect "a key after the device" "torc --device path=$scratch/sys/0000:02:00.0," 00.0,bind= 00.0,id= 00.0,x_exclude_mmap_bars=
 expect "a second device" "torc --device path=/a path=$scratch/sys/0000:01:" 00.0
 expect "no devices for another option" "torc --kernel path=/sys" ''
-expect "a further device, or an option" "torc --device path=/a " path= id= x_exclude_mmap_bars= "${all[@]}"
+expect "a further device, or an option" "torc --device path=/a " path= bind= id= x_exclude_mmap_bars= "${all[@]}"
+
+expect "commands of torc-vfio" "torc-vfio " list inspect bind unbind vfs recover --help --version
+expect "a command begun" "torc-vfio re" recover
+expect "devices and options of a command" "torc-vfio bind " --force 0000:01:00.0 0000:02:00.0
+expect "devices past a colon for torc-vfio" "torc-vfio unbind 0000:01:00.0 0000:0" 01:00.0 02:00.0
+expect "no devices where none is due" "torc-vfio list " --json
 
 COMP_WORDBREAKS=$' \t\n"\'><;|&('
 expect "whole words where = and : do not break" "torc --device path=$scratch/sys/0000:02" \

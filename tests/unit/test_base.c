@@ -103,6 +103,7 @@ static void error_prints_object_reason_and_every_line_of_the_remedy(void **state
 	FILE *out = open_memstream(&text, &size);
 
 	assert_non_null(out);
+	program_invocation_short_name = (char[]){ "torc" };
 	error_set(&err, -EPERM, "ring");
 	error_remedy(&err, "one\ntwo");
 	error_print(&err, out);

@@ -10,6 +10,8 @@ GUESTS=$TORC_GUESTS PROGRAM=/run/torc CASES=$cases
 export GUESTS PROGRAM CASES
 # Read over 9p once, rather than at each start.
 cp "$TORC_BIN" $PROGRAM
+cp "${TORC_BIN%/*}/torc-vfio" /run/
+PATH=/run:$PATH
 group=$1
 shift
 bind=''
@@ -26,6 +28,8 @@ snapshot() {
 	echo ./*/driver
 	readlink ./*/driver
 	cat ./*/driver_override
+	grep . ./*/sriov_numvfs ./*/sriov_drivers_autoprobe
+	echo "journal:" /var/lib/torc/bind/*
 	grep -E '^(Mlocked|Unevictable|HugePages_Free)' /proc/meminfo
 	# Each CPU counts for itself, and adds it to what vmstat shows now and then, or when told to.
 	echo 1 >/proc/sys/vm/stat_refresh

@@ -9,6 +9,8 @@ user=''
 
 # restore: what a case adds to it, it has to do without a torc and more than once.
 restore() {
+	# What a remedy has bound.
+	torc-vfio recover
 	# shellcheck disable=SC2086 # lists
 	[ -z "$bound" ] || sh "$TORC_LAB/bind.sh" --undo $bound
 	# shellcheck disable=SC2086

@@ -13,7 +13,7 @@ for dev in "/sys/kernel/iommu_groups/$id/devices"/*; do
 	bdf=${dev##*/}
 	if [ ! -e "$dev/driver" ] || [ "$bdf" = "$mine" ]; then continue; fi
 	nr=$((nr + 1))
-	refused 1 "device $mine: IOMMU group $id" "not viable, .*$bdf \\($(driver "$bdf")\\)" 'bind these to vfio-pci as well' \
+	refused 1 "device $mine: IOMMU group $id" "not viable, .*$bdf \\($(driver "$bdf")\\)" "torc-vfio bind $mine" \
 		--device "$(device "$mine")"
 	echo "in the way and named: $bdf ($(driver "$bdf"))"
 done

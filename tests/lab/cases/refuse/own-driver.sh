@@ -4,7 +4,7 @@
 . "$CASES/lib.sh"
 . "$CASES/refuse.sh"
 [ "$(driver "$LAB_BDF_NVME_A")" = nvme ] || fail "not on its own driver to begin with"
-refused 1 "device $LAB_BDF_NVME_A" "bound to the host's driver nvme" 'driver_override' --device "$(device "$LAB_BDF_NVME_A")"
+refused 1 "device $LAB_BDF_NVME_A" "bound to the host's driver nvme" "torc-vfio bind $LAB_BDF_NVME_A" --device "$(device "$LAB_BDF_NVME_A")"
 [ -b /dev/nvme0n1 ] || fail "the host has lost the drive"
 bound=$LAB_BDF_NVME_A
 do_remedy
