@@ -51,6 +51,12 @@ static void op_enable(void *opaque, unsigned vector, const struct msi_message *m
 	changed = irq_set_msi(v->irq, entry->irq.gsi, msg->address, msg->data);
 	/* The route before the wish: attach_all() relies on that order. */
 	entry->irq.wanted = true;
+	/*
+	 * MSI without mask bits: when its write is done, a guest takes the old message for gone and may have freed what
+	 * handles it, so the route cannot wait. If KVM refuses it now, the batch tries again.
+	 */
+	if (entry->irq.attached && (!changed || !irq_commit(v->irq)))
+		return;
 	if (entry->armed && !changed && irq_committed(v->irq)) {
 		attach(v, vector);
 		return;

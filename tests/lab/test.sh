@@ -46,12 +46,16 @@ export TORC_BIN TORC_GUESTS
 "$here/mkguest.sh" "$tmp/guest-6.12.cpio" --kernel host --module nvme --module e1000e --with fio \
 	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-devices.cpio" --kernel host --module sdhci-pci --module mmc_block --module e1000 \
-	--module e1000e --module virtio_pci --module virtio_blk --init "$here/cases/guest.sh" || bail "no guest"
+	--module e1000e --module xhci-pci --module usb-storage --module sd_mod --module virtio_pci --module virtio_blk \
+	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-root.cpio" --root --module virtio_pci --module virtio_blk || bail "no guest"
 "$here/mkdebian.sh" "$tmp/debian.raw" || bail "no Debian image"
 for kernel in halt poweroff fault; do
 	python3 "$here/cases/tiny.py" $kernel "$tmp/$kernel" || bail "no kernel"
 done
+cc -m32 -O1 -ffreestanding -fno-pic -fno-stack-protector -mgeneral-regs-only -fcf-protection=none -nostdlib -static \
+	-no-pie -Wl,-Ttext-segment=0x200000,--build-id=none,-z,noseparate-code,-e,start -o "$tmp/edu" \
+	"$here/cases/edu.c" || bail "no kernel"
 chmod 755 "$tmp"
 
 # group.conf sets options for run.sh, quoted as for a shell: those that the group cannot do without.

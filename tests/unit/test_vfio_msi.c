@@ -221,6 +221,25 @@ static void new_message_is_used_and_an_old_one_costs_nothing(void **state)
 	assert_int_equal(fake_kvm.nr_attach, attached);
 }
 
+static void new_message_is_used_from_the_write_on(void **state)
+{
+	struct fixture *f = *state;
+
+	set_message(f, ADDRESS, DATA);
+	set_flags(f, true, 0);
+	settle(f);
+	for (unsigned i = 0; i < 100; i++) {
+		guest_write(f, data_register(), 2, DATA + i);
+		/* Without the main thread. */
+		expect_interrupt(0, DATA + i);
+	}
+	fake_kvm.refuse_routing = true;
+	guest_write(f, data_register(), 2, DATA);
+	fake_kvm.refuse_routing = false;
+	settle(f);
+	expect_interrupt(0, DATA);
+}
+
 static void masked_vector_is_not_taken_and_waits(void **state)
 {
 	struct fixture *f = *state;
@@ -441,6 +460,7 @@ int main(void)
 		EACH(no_more_vectors_are_enabled_than_there_are),
 		EACH(nothing_sent_after_it_is_enabled_is_lost),
 		EACH(new_message_is_used_and_an_old_one_costs_nothing),
+		EACH(new_message_is_used_from_the_write_on),
 		WITH(setup_masked, masked_vector_is_not_taken_and_waits),
 		WITH(setup_wide_masked, masked_vector_is_not_taken_and_waits),
 		WITH(setup_masked, pending_bit_of_the_device_is_shown),

@@ -1,0 +1,14 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A guest that counts what QEMU's edu device sends by MSI, by INTx and by turns: no interrupt is lost or comes twice, and
+# DMA arrives.
+. "$CASES/lib.sh"
+launch -v --kernel "$GUESTS/edu" --memory 256M --device "$(device "$LAB_BDF_EDU")"
+finish 120
+expect_status 0
+tr -d '\r' <serial
+for line in 'MSI 500' 'MSI-CHANGED 500' 'INTX 500' 'INTX-MASKED 500' 'TURNS 50' 'DMA 4096' DONE; do
+	expect serial "^$line"
+done
+expect log 'warning: .*no reset of its own'
+expect_not log 'error:'

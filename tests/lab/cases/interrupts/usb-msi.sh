@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# A USB controller with MSI and no MSI-X, a stick in it: what the guest writes it reads back, again after its driver came
+# and went and after a reboot, on CPUs that take turns with the interrupt.
+. "$CASES/lib.sh"
+. "$CASES/interrupts.sh"
+start commands --device "$(device "$LAB_BDF_XHCI")"
+prepare() {
+	await serial '^TORC-GUEST-COMMANDS' "$1"
+	tell 'd=/sys/bus/pci/drivers/xhci_hcd'
+	tell 'stick() { n=0; until test -b /dev/sda; do test $((n += 1)) -lt 200 || return; sleep 0.1; done; }'
+	tell 'sum() { echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/sda bs=64k count=64 2>/dev/null | md5sum; }'
+	ask stick
+	ask 'grep "PCI-MSI.*xhci_hcd" /proc/interrupts'
+}
+prepare 1
+ask 'head -c 4194304 /dev/urandom | dd of=/dev/sda bs=64k conv=fsync 2>/dev/null'
+ask 'echo "SUM $(sum)"'
+sum=$(sed -n 's/^SUM \([0-9a-f]*\).*/\1/p' serial)
+# Each move changes the message while the controller sends by it.
+ask 'i=$(awk -F: "/xhci_hcd/ { print \$1 + 0; exit }" /proc/interrupts) && test -d /proc/irq/$i'
+tell 'move() { for _ in 1 2 3 4 5 6 7 8; do echo $((_ % 2)) >/proc/irq/$i/smp_affinity_list; usleep 50000; done; }'
+tell 'move & mover=$!'
+ask "sum | grep $sum && wait \$mover"
+ask 'awk "/xhci_hcd/ && \$2 > 20 && \$3 > 20 { print \"MOVED\" }" /proc/interrupts | grep MOVED || { cat /proc/interrupts; false; }'
+for _ in 1 2; do
+	ask 'echo 0000:00:01.0 >$d/unbind && test ! -e /dev/sda'
+	ask 'echo 0000:00:01.0 >$d/bind && stick'
+	ask "sum | grep $sum"
+done
+tell 'reboot -f'
+prepare 2
+ask "sum | grep $sum"
+ask '! dmesg | grep -iE "nobody cared|xhci.*(timeout|error|died)"'
+tell 'poweroff -f'
+finish
+expect_status 0
+expect_not log 'error:'
