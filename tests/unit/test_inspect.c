@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
@@ -302,6 +304,44 @@ static void virtual_functions_are_made_recorded_and_put_back(void **state)
 	assert_int_equal(pci_tree_nr_entries(), 0);
 }
 
+static void virtual_functions_that_somebody_uses_stay(void **state)
+{
+	put_sriov();
+	assert_int_equal(set_vfs(1, NULL), 0);
+	/* Bound by somebody else, so that the journal does not know it. */
+	pci_tree_device(VF, NVME, 8, "vfio-pci");
+	pci_tree_link(FOLDER "virtfn0", "sys/bus/pci/devices/" VF);
+	fake_bind.is_busy = true;
+	assert_int_equal(set_vfs(0, NULL), -EBUSY);
+	expect_vfs(1, 1);
+}
+
+static void killed_while_making_virtual_functions_then_recovered_at_every_write(void **state)
+{
+	bool killed = true;
+
+	put_sriov();
+	pci_tree_device(VF, NVME, 8, NULL);
+	pci_tree_link(FOLDER "virtfn0", "sys/bus/pci/devices/" VF);
+	for (unsigned at = 1; killed; at++) {
+		pid_t pid = fork();
+		int status;
+
+		assert_true(pid >= 0);
+		if (!pid) {
+			fake_bind.nr_writes = 0;
+			fake_bind.kill_at = at;
+			_exit(set_vfs(1, NULL) ? 1 : 0);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		killed = WIFEXITED(status) && WEXITSTATUS(status) == FAKE_BIND_KILLED;
+		assert_true(killed || !status);
+		assert_int_equal(vfio_recover(&bind_, NULL), 0);
+		expect_vfs(0, 1);
+		assert_int_equal(pci_tree_nr_entries(), 0);
+	}
+}
+
 static void virtual_functions_of_a_drive_get_their_share_and_go_online(void **state)
 {
 	/* Offline, 3 queues, 2 interrupts, online: controllers 5 and 6. */
@@ -338,6 +378,8 @@ int main(void)
 		TEST(drives_with_several_paths_are_found_by_their_subsystem),
 		TEST(interfaces_are_in_use_with_an_address_a_route_or_a_bridge),
 		TEST(virtual_functions_are_made_recorded_and_put_back),
+		TEST(virtual_functions_that_somebody_uses_stay),
+		TEST(killed_while_making_virtual_functions_then_recovered_at_every_write),
 		TEST(virtual_functions_of_a_drive_get_their_share_and_go_online),
 		TEST(device_without_sriov_has_no_virtual_functions),
 	};
