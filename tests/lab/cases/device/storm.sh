@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A guest that does 100,000 random accesses (TORC_ACCESSES) to the configuration space, BARs and MSI-X tables of a drive and a NIC, with
+# A guest that does 100,000 random accesses to the configuration space, BARs and MSI-X tables of a drive and a NIC, with
 # bus mastering on and off as it comes: torc goes on until it is done, and the host's own drivers find both devices well.
+# TORC_ACCESSES=N: so many; TORC_SEED=N: these again.
 . "$CASES/lib.sh"
 seed=${TORC_SEED:-$(date +%s)}
 echo "TORC_SEED=$seed"
@@ -20,6 +21,6 @@ for _ in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 0.5
 done
 [ -b "$drive" ] || fail "no drive: $drive"
-fio --name=verify --filename="$drive" --rw=randwrite --bs=64k --size=16m --direct=1 --verify=crc32c --verify_fatal=1 >fio ||
-	{ cat fio; fail "the drive"; }
+fio --name=verify --filename="$drive" --rw=randwrite --bs=64k --size=16m --direct=1 --verify=crc32c --verify_fatal=1 >figures ||
+	{ cat figures; fail "the drive"; }
 sh "$TORC_LAB/bind.sh" "$LAB_BDF_NVME_A" "$LAB_BDF_E1000E" >/dev/null
