@@ -16,7 +16,8 @@ tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-tests.XXXXXX") || exit 1
 results=$tmp/results log=$tmp/log child=''
 : >"$results"
 cleanup() {
-	[ -z "$child" ] || kill "$child" 2>/dev/null
+	# shellcheck disable=SC2086 # a list
+	[ -z "$child" ] || kill $child 2>/dev/null
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -109,24 +110,45 @@ host_tests() {
 	}
 }
 
-# fuzz NAME...: each for a minute from its saved inputs; what makes one fail is kept
+# start_fuzz NAME: in the background, for a minute from its saved inputs; what makes it fail is kept
+start_fuzz() {
+	say "fuzz/$1: a minute"
+	mkdir -p "$tmp/corpus-$1"
+	"build-test/fuzz/tests/fuzz/fuzz_$1" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+		-artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$1-" "$tmp/corpus-$1" "tests/fuzz/corpus/$1" >"$tmp/fuzz-$1" 2>&1 &
+	child="$child $!"
+}
+
+# end_fuzz NAME PID
+end_fuzz() {
+	if wait "$2"; then
+		inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/fuzz-$1")
+		result passed "ok fuzz/$1 ($inputs inputs)"
+	else
+		result failed "not ok fuzz/$1"
+		tail -n 60 "$tmp/fuzz-$1"
+	fi
+}
+
+# fuzz NAME...: two at a time
 fuzz() {
+	selected=''
 	for name; do
-		wanted "fuzz/$name" || continue
-		say "fuzz/$name: a minute"
-		mkdir -p "$tmp/corpus-$name"
-		begin=$(now)
-		"build-test/fuzz/tests/fuzz/fuzz_$name" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
-			-artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$name-" "$tmp/corpus-$name" "tests/fuzz/corpus/$name" >"$log" 2>&1 &
-		child=$!
-		if wait "$child"; then
-			inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
-			result passed "ok fuzz/$name ($(($(now) - begin)) s, $inputs inputs)"
-		else
-			result failed "not ok fuzz/$name"
-			tail -n 60 "$log"
+		! wanted "fuzz/$name" || selected="$selected $name"
+	done
+	# shellcheck disable=SC2086 # a list
+	set -- $selected
+	while [ $# -gt 0 ]; do
+		start_fuzz "$1"
+		first=$!
+		if [ $# -gt 1 ]; then
+			start_fuzz "$2"
+			second=$!
+			end_fuzz "$2" $second
 		fi
+		end_fuzz "$1" $first
 		child=''
+		shift $(($# > 1 ? 2 : 1))
 	done
 }
 
@@ -185,7 +207,7 @@ if may_want tsan; then
 	build tsan gcc -Db_sanitize=thread && host_tests tsan unit
 fi
 if may_want fuzz; then
-	build fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && fuzz virtqueue blk net
+	build fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && fuzz virtqueue blk net pci msix vfio
 fi
 for group in plain device bind hotplug interrupts refuse large numa oldest soak; do
 	# shellcheck disable=SC2046 # a list

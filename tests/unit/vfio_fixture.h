@@ -46,10 +46,10 @@ struct fixture {
 int fixture_init(void **state, unsigned has);
 
 /**
- * fixture_destroy - end it; nothing may be left attached or enabled
+ * fixture_destroy - end it
  * @state: a fixture
  *
- * Return: 0.
+ * Return: 0; -1 something is left attached or enabled.
  */
 int fixture_destroy(void **state);
 
