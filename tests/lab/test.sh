@@ -46,7 +46,7 @@ export TORC_BIN TORC_GUESTS
 "$here/mkguest.sh" "$tmp/guest-6.12.cpio" --kernel host --module nvme --module e1000e --with fio \
 	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-devices.cpio" --kernel host --module sdhci-pci --module mmc_block --module e1000 \
-	--module e1000e --module xhci-pci --module usb-storage --module sd_mod --module virtio_pci --module virtio_blk \
+	--module e1000e --module igb --module igbvf --module xhci-pci --module usb-storage --module sd_mod --module virtio_pci --module virtio_blk \
 	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-root.cpio" --root --module virtio_pci --module virtio_blk || bail "no guest"
 "$here/mkdebian.sh" "$tmp/debian.raw" || bail "no Debian image"
