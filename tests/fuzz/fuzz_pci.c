@@ -145,15 +145,18 @@ static bool in_its_window(const struct pci_bar *bar, uint64_t addr)
 	       (bar->kind == PCI_BAR_MEM64 && in(&windows.mem64, addr, bar->size));
 }
 
-/* Whether another mapped BAR lies there. */
+/* Whether another mapped BAR lies there; what is smaller than a page has a whole one. */
 static bool is_covered(const struct machine *m, const struct pci_bar *bar, uint64_t addr)
 {
+	uint64_t unit = bar->kind == PCI_BAR_IO ? 1 : 4 * KIB;
+
 	for (unsigned i = 0; i < ARRAY_SIZE(bars); i++) {
 		const struct pci_bar *other = &m->fake[bars[i].fake].pci.bar[bars[i].bar];
 
 		if (other != bar && other->mapped &&
 		    (other->kind == PCI_BAR_IO) == (bar->kind == PCI_BAR_IO) &&
-		    ranges_overlap(other->addr, other->size, addr, bar->size))
+		    ranges_overlap(align_down(other->addr, unit), align_up(other->size, unit),
+				   align_down(addr, unit), align_up(bar->size, unit)))
 			return true;
 	}
 	return false;
