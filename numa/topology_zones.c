@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "numa/topology_zones.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,21 +38,28 @@ static uint64_t largest(const char *p)
 	return max;
 }
 
+/* Behind @key, if the line begins with it; else NULL. */
+static const char *skip(const char *line, const char *key)
+{
+	size_t length = strlen(key);
+
+	return strncmp(line, key, length) ? NULL : line + length;
+}
+
 static void read_line(const char *line, struct zone *zone)
 {
-	static const char protection[] = "protection:";
-	uint64_t n;
+	const char *value;
 
 	line += strspn(line, " ");
-	/* The lists of each CPU have a "high:" too. */
-	if (sscanf(line, "low %" SCNu64, &n) == 1)
-		zone->low = n;
-	else if (sscanf(line, "high %" SCNu64, &n) == 1)
-		zone->high = n;
-	else if (sscanf(line, "managed %" SCNu64, &n) == 1)
-		zone->managed = n;
-	else if (!strncmp(line, protection, strlen(protection)))
-		zone->protection = largest(line + strlen(protection));
+	/* With the blank: the lists of each CPU have a "high:" too. */
+	if ((value = skip(line, "low ")))
+		zone->low = strtoul(value, NULL, 10);
+	else if ((value = skip(line, "high ")))
+		zone->high = strtoul(value, NULL, 10);
+	else if ((value = skip(line, "managed ")))
+		zone->managed = strtoul(value, NULL, 10);
+	else if ((value = skip(line, "protection:")))
+		zone->protection = largest(value);
 }
 
 static void add_zone(struct topology_reserve *reserve, const struct zone *zone)
@@ -72,12 +77,12 @@ struct topology_reserve topology_zones_reserve(const char *text, unsigned node)
 	bool inside = false;
 
 	while (*text) {
-		unsigned id;
+		const char *id = skip(text, "Node ");
 
-		if (sscanf(text, "Node %u, zone", &id) == 1) {
+		if (id) {
 			add_zone(&reserve, &zone);
 			zone = (struct zone){ 0 };
-			inside = id == node;
+			inside = strtoul(id, NULL, 10) == node;
 		} else if (inside) {
 			read_line(text, &zone);
 		}

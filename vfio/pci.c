@@ -9,7 +9,6 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
-#include "vfio/reset.h"
 
 static const struct pci_device_ops vfio_pci_ops = {
 	.config_read = vfio_config_read,
@@ -74,9 +73,9 @@ static void unwatch(struct vfio_pci *vp, int *fd, struct ring_op *op)
 	fd_close(fd);
 }
 
-static void reset_function(struct vfio_pci *vp, bool may_reset_others)
+static void reset_function(struct vfio_pci *vp)
 {
-	int r = vfio_reset_run(&vp->device, may_reset_others, vp->reset);
+	int r = vfio_reset_run(&vp->device, vp->reset);
 
 	if (r == -ENOTTY)
 		log_warning(
@@ -85,7 +84,7 @@ static void reset_function(struct vfio_pci *vp, bool may_reset_others)
 	else if (r == -EPERM)
 		log_warning(
 			"%s (%s): the device has no reset but one that takes along functions which "
-			"are not this machine's, or in use; it starts in the state it was left in",
+			"are not this machine's; it starts in the state it was left in",
 			vp->id, vp->device.host.bdf);
 	else if (r)
 		log_warning("%s (%s): reset (%s) failed: %s", vp->id, vp->device.host.bdf,
@@ -119,7 +118,7 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	if (vp->device.can_reset)
 		vfio_reset_describe(&vp->device, vp->reset);
 	else
-		reset_function(vp, config->may_reset_others);
+		reset_function(vp);
 	r = vfio_config_init(vp, err);
 	if (r)
 		goto close_device;
@@ -172,7 +171,6 @@ void vfio_pci_free(struct vfio_pci *vp)
 void vfio_pci_reset(struct vfio_pci *vp)
 {
 	vfio_interrupts_reset(vp);
-	/* All others are reset too. */
-	reset_function(vp, true);
+	reset_function(vp);
 	vfio_config_reset(vp);
 }

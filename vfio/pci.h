@@ -42,8 +42,9 @@ struct vfio_bar_map {
 	uint64_t offset; /* in the BAR */
 	uint64_t size;
 	void *va;
-	int slot;     /* memory slot while mapped in the guest; -1 */
-	bool is_peer; /* so that other devices reach it too */
+	int slot;	  /* memory slot while mapped in the guest; -1 */
+	bool is_peer;	  /* so that other devices reach it too */
+	bool peer_failed; /* reported once: the guest can repeat it */
 };
 
 struct vfio_bar {
@@ -120,7 +121,6 @@ struct vfio_pci_config {
 	/* On the main ring, in a callback: the device is not to be freed there. */
 	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
 	void *opaque;
-	bool may_reset_others; /* no guest uses the machine's other devices yet */
 	bool p2p;	       /* other devices are to reach its BARs by DMA */
 	uint8_t unmapped_bars; /* a bit for each that is not to be mapped into the guest */
 };
@@ -145,7 +145,7 @@ void vfio_pci_free(struct vfio_pci *vp);
 
 /**
  * vfio_pci_reset - as after power-on, for a guest's reset
- * @vp: no vCPU runs; its BARs are unmapped
+ * @vp: no vCPU runs; its BARs are unmapped, and all devices of the machine are to be reset
  *
  * A device without a reset of its own is left running; the log says so.
  */

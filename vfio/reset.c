@@ -82,7 +82,7 @@ static int run_hot_reset(const struct vfio_device *device)
 	return r;
 }
 
-int vfio_reset_run(const struct vfio_device *device, bool may_reset_others, char *name)
+int vfio_reset_run(const struct vfio_device *device, char *name)
 {
 	struct vfio_pci_hot_reset_info *info;
 	int r;
@@ -96,8 +96,7 @@ int vfio_reset_run(const struct vfio_device *device, bool may_reset_others, char
 	if (!info)
 		return -ENOTTY;
 	r = -EPERM;
-	if (vfio_reset_owns_all(device->ioas, info->devices, info->count) &&
-	    (may_reset_others || info->count == 1)) {
+	if (vfio_reset_owns_all(device->ioas, info->devices, info->count)) {
 		snprintf(name, VFIO_RESET_NAME_SIZE, "hot reset of %u function%s", info->count,
 			 info->count == 1 ? "" : "s");
 		r = run_hot_reset(device);

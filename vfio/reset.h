@@ -20,14 +20,14 @@
 /**
  * vfio_reset_run - reset a device by what there is
  * @device: opened; what it has of the guest's is off
- * @may_reset_others: other functions of the machine may be reset along
  * @name: VFIO_RESET_NAME_SIZE bytes: receives what it was: "flr", "pm", "bus", "hot reset of 2 functions"; "none"
  *
  * The kernel puts the configuration space of each function back as it was.
+ * The guest uses none of the machine's devices meanwhile.
  * Return: 0; -ENOTTY there is no reset; -EPERM only a hot reset, which would take a function along that is not this
- * machine's, or may not be reset now; -errno.
+ * machine's; -errno.
  */
-int vfio_reset_run(const struct vfio_device *device, bool may_reset_others, char *name);
+int vfio_reset_run(const struct vfio_device *device, char *name);
 
 /**
  * vfio_reset_describe - by which method the kernel resets the function alone

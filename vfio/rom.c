@@ -8,9 +8,7 @@
 #include "core/base/log.h"
 #include "vfio/pci.h"
 
-#define MAX_ROM_SIZE \
-	(16 *        \
-	 MIB) /* more is no ROM (PCI Firmware 3.0 counts in units of 512 bytes, up to 64 KiB of them) */
+#define MAX_ROM_SIZE (16 * MIB) /* PCI 3.0, 6.2.5.2: a function may ask for no more */
 
 static void read_rom(struct vfio_pci *vp)
 {

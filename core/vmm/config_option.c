@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pci/pci.h"
 #include "core/vmm/config_value.h"
-
-#define CONFIG_NR_BARS 6U
 
 enum {
 	DEVICE_PATH,
@@ -159,10 +158,10 @@ static int read_unmapped_bars(const struct config_pairs *pairs, uint8_t *bars, s
 	for (unsigned bar = 0; !r && bar < CPU_SETSIZE; bar++) {
 		if (!CPU_ISSET(bar, &set))
 			continue;
-		if (bar >= CONFIG_NR_BARS) {
+		if (bar >= PCI_NR_BARS) {
 			config_pairs_refuse(pairs, DEVICE_UNMAPPED_BARS, err, "there is no BAR %u",
 					    bar);
-			return error_remedy(err, "choose from 0 to %u", CONFIG_NR_BARS - 1);
+			return error_remedy(err, "choose from 0 to %d", PCI_NR_BARS - 1);
 		}
 		*bars |= (uint8_t)(1U << bar);
 	}

@@ -58,7 +58,6 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		.ring = &machine->ring,
 		.event = machine_device_event,
 		.opaque = machine,
-		.may_reset_others = true,
 		/* A device alone has no peer. */
 		.p2p = machine->config->p2p && machine->config->nr_devices > 1,
 		.unmapped_bars = machine->config->device[i].unmapped_bars,

@@ -53,10 +53,9 @@ export TORC_BIN TORC_GUESTS
 for kernel in halt poweroff fault; do
 	python3 "$here/cases/tiny.py" $kernel "$tmp/$kernel" || bail "no kernel"
 done
-cc -m32 -O1 -ffreestanding -fno-pic -fno-stack-protector -mgeneral-regs-only -fcf-protection=none -nostdlib -static \
-	-no-pie -Wl,-Ttext-segment=0x200000,--build-id=none,-z,noseparate-code,-e,start -o "$tmp/edu" \
-	"$here/cases/edu.c" || bail "no kernel"
-"$here/payload/build.sh" "$here/payload/storm.c" "$here/payload/storm.ld" "$tmp/storm" cc || bail "no kernel"
+for kernel in edu storm; do
+	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$tmp/$kernel" cc || bail "no kernel"
+done
 chmod 755 "$tmp"
 
 # group.conf sets options for run.sh, quoted as for a shell: those that the group cannot do without.

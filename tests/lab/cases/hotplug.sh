@@ -2,6 +2,15 @@
 # shellcheck shell=sh
 # For cases of devices that leave a guest; after lib.sh.
 
+# start_with_drive: a guest that has one, and its driver.
+# shellcheck disable=SC2034 # lib.sh starts guests with it
+start_with_drive() {
+	cpus=2 memory=512M
+	start commands --device "$(device "$LAB_BDF_NVME_A")"
+	await serial '^TORC-GUEST-COMMANDS'
+	ask '[ -e /dev/nvme0n1 ]'
+}
+
 # unbind BDF: in the background; the host waits until torc has let go of it. `unbound BDF` is there when that is so.
 unbind() {
 	{

@@ -66,3 +66,23 @@ exchange() {
 	[ "$(md5sum <from-guest | cut -d ' ' -f 1)" = "$want" ] || fail "what the guest sent came otherwise"
 	ask 'kill $httpd'
 }
+
+# nic_works REGEX: files cross the wire both ways, again after the driver of the guest's only device came and went, and
+# after a reboot with the interface up; its interrupts are listed so.
+nic_works() {
+	guest_wire_up
+	ask "grep '$1' /proc/interrupts"
+	exchange
+	ask 'cd /sys/bus/pci/devices/0000:00:01.0/driver && echo 0000:00:01.0 >unbind && echo 0000:00:01.0 >bind; cd /'
+	guest_wire_up
+	exchange
+	tell 'reboot -f'
+	await serial '^TORC-GUEST-COMMANDS' 2
+	guest_wire_up
+	exchange
+	ask '! dmesg | grep -iE "nobody cared|Hang|timed out"'
+	tell 'poweroff -f'
+	finish
+	expect_status 0
+	expect_not log 'error:'
+}

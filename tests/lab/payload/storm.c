@@ -13,11 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define COM1	    0x3f8
-#define PORT_SLEEP  0x600
-#define SLEEP_S5    0x34
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA    0xcfc
+#include "tests/lab/payload/port.h"
+
 #define ECAM	    0xe8000000U
 #define MMIO32	    0xc0000000U
 #define MMIO32_SIZE 0x28000000U
@@ -55,71 +52,12 @@ __asm__(".section .start, \"ax\"\n"
 	"mov $0x180000, %esp\n"
 	"push %ebx\n"
 	"call storm\n"
-	"1: hlt\n"
-	"jmp 1b\n"
 	".globl ignore\n"
 	"ignore: iret\n"
 	".text\n");
 
 void ignore(void);
 void storm(const struct start_info *info);
-
-static void out8(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void out16(uint16_t port, uint16_t value)
-{
-	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void out32(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint8_t in8(uint16_t port)
-{
-	uint8_t value;
-
-	__asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static uint16_t in16(uint16_t port)
-{
-	uint16_t value;
-
-	__asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static uint32_t in32(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
-static void print(const char *text)
-{
-	for (; *text; text++)
-		out8(COM1, (uint8_t)*text);
-}
-
-static void print_number(uint32_t n)
-{
-	char text[11], *p = text + sizeof(text) - 1;
-
-	*p = '\0';
-	do {
-		*--p = (char)('0' + n % 10);
-		n /= 10;
-	} while (n);
-	print(p);
-}
 
 /* Marsaglia's xorshift. */
 static uint32_t any(void)
@@ -234,8 +172,8 @@ static void find_functions(void)
 			struct function *f = &function[nr_functions];
 			uint32_t bdf = bus << 8 | slot << 3;
 
-			out32(PCI_ADDRESS, 0x80000000U | bdf << 8);
-			if (in32(PCI_DATA) == UINT32_MAX)
+			out32(PORT_PCI_ADDRESS, 0x80000000U | bdf << 8);
+			if (in32(PORT_PCI_DATA) == UINT32_MAX)
 				continue;
 			f->bdf = bdf;
 			/* Beyond what has an ECAM region. */
@@ -304,8 +242,8 @@ static void touch_config(const struct function *f)
 			memory_read(address, width);
 		return;
 	}
-	out32(PCI_ADDRESS, 0x80000000U | bdf << 8 | (offset & 0xfc));
-	port_access((uint16_t)(PCI_DATA + below(4)), width, write, value);
+	out32(PORT_PCI_ADDRESS, 0x80000000U | bdf << 8 | (offset & 0xfc));
+	port_access((uint16_t)(PORT_PCI_DATA + below(4)), width, write, value);
 }
 
 /* To a place in the windows that need not be free, or to nowhere. */
@@ -462,5 +400,5 @@ void storm(const struct start_info *info)
 		next += 100000;
 	}
 	print("STORM DONE\n");
-	out8(PORT_SLEEP, SLEEP_S5);
+	power_off();
 }

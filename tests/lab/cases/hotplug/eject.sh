@@ -3,9 +3,7 @@
 # A guest ejects its drive of its own accord; the host can use the drive at once.
 . "$CASES/lib.sh"
 . "$CASES/hotplug.sh"
-cpus=2 memory=512M
-start commands --device "$(device "$LAB_BDF_NVME_A")"
-await serial '^TORC-GUEST-COMMANDS'
+start_with_drive
 ask 'cd /sys/bus/pci/slots && grep -l "$(basename $(realpath /sys/class/nvme/nvme0/device) .0)" */address >/tmp/slot'
 ask 'echo 0 >/sys/bus/pci/slots/$(dirname $(cat /tmp/slot))/power'
 await log 'given back to the host'

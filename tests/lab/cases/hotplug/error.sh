@@ -3,10 +3,7 @@
 # A drive reports an uncorrectable error: torc says so and takes it from the guest, which goes on.
 . "$CASES/lib.sh"
 . "$CASES/hotplug.sh"
-cpus=2 memory=512M
-start commands --device "$(device "$LAB_BDF_NVME_A")"
-await serial '^TORC-GUEST-COMMANDS'
-ask '[ -e /dev/nvme0n1 ]'
+start_with_drive
 sh "$TORC_LAB/monitor.sh" pcie_aer_inject_error rp-a SDN
 await log 'error: .*uncorrectable error.*remedy' 1 15
 await log 'given back to the host' 1 25

@@ -3,10 +3,8 @@
 # A guest that knows no hotplug loses a device that the host wants back, though not at once, and goes on.
 . "$CASES/lib.sh"
 . "$CASES/hotplug.sh"
-cpus=2 memory=512M cmdline=acpiphp.disable=1
-start commands --device "$(device "$LAB_BDF_NVME_A")"
-await serial '^TORC-GUEST-COMMANDS'
-ask '[ -e /dev/nvme0n1 ]'
+cmdline=acpiphp.disable=1
+start_with_drive
 unbind "$LAB_BDF_NVME_A"
 sleep 5
 [ ! -e "unbound-$LAB_BDF_NVME_A" ] || fail "taken at once"

@@ -3,10 +3,8 @@
 # A guest that restarts while the host waits for a device has the device no more, and nobody waits for the deadline.
 . "$CASES/lib.sh"
 . "$CASES/hotplug.sh"
-cpus=2 memory=512M cmdline=acpiphp.disable=1
-start commands --device "$(device "$LAB_BDF_NVME_A")"
-await serial '^TORC-GUEST-COMMANDS'
-ask '[ -e /dev/nvme0n1 ]'
+cmdline=acpiphp.disable=1
+start_with_drive
 unbind "$LAB_BDF_NVME_A"
 await log 'the host wants it back'
 tell 'reboot -f'

@@ -3,9 +3,7 @@
 # The host wants a drive back that a guest works on: the guest ejects it, and goes on without.
 . "$CASES/lib.sh"
 . "$CASES/hotplug.sh"
-cpus=2 memory=512M
-start commands --device "$(device "$LAB_BDF_NVME_A")"
-await serial '^TORC-GUEST-COMMANDS'
+start_with_drive
 ask 'verify 4 /dev/nvme0n1' 120
 tell 'dd if=/dev/nvme0n1 of=/dev/null bs=64k iflag=direct 2>/dev/null &'
 unbind "$LAB_BDF_NVME_A"

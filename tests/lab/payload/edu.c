@@ -3,10 +3,12 @@
  * A kernel that drives QEMU's edu device in slot 1 of bus 0 and counts its interrupts, one by one: by MSI, whose message
  * changes all the time, by INTx, and by turns. Moves data by the device's DMA. Prints what it counted, powers off.
  *
- * A freestanding PVH ELF file, 32-bit without paging. Source: QEMU, docs/specs/edu.rst.
+ * 32-bit without paging. Source: QEMU, docs/specs/edu.rst.
  */
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "tests/lab/payload/port.h"
 
 #define ROUNDS 500
 
@@ -42,11 +44,8 @@
 #define DMA_TO_RAM  2U
 #define DMA_IRQ	    4U
 
-__asm__(".pushsection .note, \"a\", @note\n"
-	".long 4, 4, 18; .asciz \"Xen\"; .long start\n" /* XEN_ELFNOTE_PHYS32_ENTRY */
-	".popsection\n"
-	".globl start\n"
-	"start: cli; mov $0x400000, %esp; lgdt gdt_pointer; ljmp $8, $1f\n"
+__asm__(".section .start, \"ax\"\n"
+	"cli; mov $0x400000, %esp; lgdt gdt_pointer; ljmp $8, $1f\n"
 	"1: mov $16, %eax; mov %eax, %ds; mov %eax, %es; mov %eax, %ss\n"
 	"cld; call main\n"
 	"2: hlt; jmp 2b\n"
@@ -56,7 +55,8 @@ __asm__(".pushsection .note, \"a\", @note\n"
 	"on_msi: pushal; cld; push $0; jmp 3f\n"
 	"on_other: pushal; cld; push $1; jmp 3f\n"
 	"on_intx: pushal; cld; push $2\n"
-	"3: call on_interrupt; add $4, %esp; popal; iret\n");
+	"3: call on_interrupt; add $4, %esp; popal; iret\n"
+	".text\n");
 
 extern char on_msi[], on_other[], on_intx[];
 
@@ -78,61 +78,24 @@ static void write32(uint32_t address, uint32_t value)
 	*(volatile uint32_t *)address = value;
 }
 
-static void outb(uint16_t port, uint8_t value)
-{
-	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static void outl(uint16_t port, uint32_t value)
-{
-	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint32_t inl(uint16_t port)
-{
-	uint32_t value;
-
-	__asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-	return value;
-}
-
 static uint32_t config_read(unsigned offset)
 {
-	outl(0xcf8, 0x80000800U | offset);
-	return inl(0xcfc);
+	out32(PORT_PCI_ADDRESS, 0x80000800U | offset);
+	return in32(PORT_PCI_DATA);
 }
 
 static void config_write(unsigned offset, uint32_t value)
 {
-	outl(0xcf8, 0x80000800U | offset);
-	outl(0xcfc, value);
-}
-
-static void print(const char *text)
-{
-	while (*text)
-		outb(0x3f8, (uint8_t)*text++);
+	out32(PORT_PCI_ADDRESS, 0x80000800U | offset);
+	out32(PORT_PCI_DATA, value);
 }
 
 static void print_result(const char *what, unsigned number)
 {
-	char digits[12], *p = digits + sizeof(digits) - 1;
-
-	*p = '\0';
-	do
-		*--p = (char)('0' + number % 10);
-	while (number /= 10);
 	print(what);
 	print(" ");
-	print(p);
+	print_number(number);
 	print("\n");
-}
-
-static void power_off(void)
-{
-	outb(0x600, 0x34);
-	for (;;)
-		__asm__ volatile("hlt");
 }
 
 static void check(bool ok, const char *what)
