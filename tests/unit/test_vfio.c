@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What vfio/host.c makes of sysfs, on trees made for the purpose; vfio/ioas.c on an interface of its own. */
+/* What vfio/host.c makes of sysfs, on trees made for the purpose; which resets there are. */
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
@@ -291,91 +291,6 @@ static void large_group_is_cut_short(void **state)
 	assert_non_null(strstr(err.reason, "a_driver_with_a_name"));
 }
 
-/* An interface that remembers what was mapped. */
-
-static struct {
-	unsigned nr_open, nr_mapped;
-	int result;
-	uint64_t last_unmapped;
-} fake;
-
-static int fake_open(struct vfio_ioas *ioas, struct error *err)
-{
-	fake.nr_open++;
-	return fake.result ? error_set(err, fake.result, "fake") : 0;
-}
-
-static int fake_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova)
-{
-	fake.nr_mapped += !fake.result;
-	return fake.result;
-}
-
-static int fake_unmap(struct vfio_ioas *ioas, iova_t iova, uint64_t size)
-{
-	fake.nr_mapped--;
-	fake.last_unmapped = iova.v;
-	return 0;
-}
-
-static const struct vfio_ioas_ops fake_ops = {
-	.open = fake_open,
-	.map = fake_map,
-	.unmap = fake_unmap,
-};
-
-static void mappings_go_with_the_address_space(void **state)
-{
-	struct vfio_ioas ioas;
-
-	memset(&fake, 0, sizeof(fake));
-	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, NULL), 0);
-	for (unsigned i = 0; i < VFIO_IOAS_MAX_MAPS; i++)
-		assert_int_equal(vfio_ioas_map(&ioas, NULL, MIB, (iova_t){ i * MIB }, NULL), 0);
-	assert_int_equal(vfio_ioas_map(&ioas, NULL, MIB, (iova_t){ GIB }, NULL), -ENOSPC);
-	assert_int_equal(ioas.nr_map_calls, VFIO_IOAS_MAX_MAPS);
-	vfio_ioas_destroy(&ioas);
-	assert_int_equal(fake.nr_mapped, 0);
-	assert_int_equal(fake.last_unmapped, 0);
-	vfio_ioas_destroy(&ioas);
-}
-
-static void failed_mapping_is_not_remembered(void **state)
-{
-	struct vfio_ioas ioas;
-	struct error err = { 0 };
-
-	memset(&fake, 0, sizeof(fake));
-	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, NULL), 0);
-	fake.result = -ENOMEM;
-	assert_int_equal(vfio_ioas_map(&ioas, NULL, 3 * MIB, (iova_t){ MIB }, &err), -ENOMEM);
-	assert_non_null(strstr(err.object, "3 MiB at 0x100000"));
-	assert_non_null(strstr(err.remedy, "ulimit -l 3072"));
-	fake.result = -EINVAL;
-	assert_int_equal(vfio_ioas_map(&ioas, NULL, 3 * MIB, (iova_t){ MIB }, &err), -EINVAL);
-	assert_non_null(strstr(err.remedy, "reserves"));
-	assert_int_equal(ioas.nr_maps, 0);
-	vfio_ioas_destroy(&ioas);
-}
-
-static void absent_group_is_an_error(void **state)
-{
-	struct vfio_group *group = NULL;
-	struct error err = { 0 };
-	struct vfio_ioas ioas;
-
-	memset(&fake, 0, sizeof(fake));
-	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, NULL), 0);
-	assert_int_equal(vfio_ioas_get_group(&ioas, 123456789, &group, &err), -ENOENT);
-	assert_null(group);
-	assert_non_null(strstr(err.object, "/dev/vfio/123456789"));
-	assert_non_null(strstr(err.remedy, "vfio-pci"));
-	vfio_ioas_destroy(&ioas);
-	fake.result = -ENOTSUP;
-	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, &err), -ENOTSUP);
-	vfio_ioas_destroy(&ioas);
-}
-
 static void hot_reset_needs_every_function_that_it_affects(void **state)
 {
 	const struct vfio_pci_dependent_device affected[] = { { .group_id = 7 },
@@ -464,9 +379,6 @@ int main(void)
 		CASE(group_may_hold_what_is_harmless),
 		CASE(everything_in_the_way_is_named),
 		CASE(large_group_is_cut_short),
-		cmocka_unit_test(mappings_go_with_the_address_space),
-		cmocka_unit_test(failed_mapping_is_not_remembered),
-		cmocka_unit_test(absent_group_is_an_error),
 		cmocka_unit_test(hot_reset_needs_every_function_that_it_affects),
 		CASE(kernel_says_how_it_resets),
 		cmocka_unit_test(locked_memory_limit_is_checked),

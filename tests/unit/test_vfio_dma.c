@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* vfio/dma.c: BARs that devices reach by DMA, before, while and after guest memory is mapped; an IOMMU made up. */
+/*
+ * vfio/ioas.c, and of vfio/dma.c BARs that devices reach by DMA, before, while and after guest memory is mapped; an IOMMU
+ * made up.
+ */
 #include "vfio/dma.h"
 
 #include <errno.h>
@@ -19,7 +22,7 @@ static struct {
 
 static int fake_open(struct vfio_ioas *ioas, struct error *err)
 {
-	return 0;
+	return fake.result ? error_set(err, fake.result, "fake") : 0;
 }
 
 static int fake_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova)
@@ -74,6 +77,45 @@ static void map_memory(void)
 static int add(uint64_t iova)
 {
 	return vfio_dma_add_peer(&dma, NULL, 4096, (iova_t){ iova });
+}
+
+static void mappings_go_with_the_address_space(void **state)
+{
+	for (unsigned i = 0; i < VFIO_IOAS_MAX_MAPS; i++)
+		assert_int_equal(vfio_ioas_map(&ioas, NULL, MIB, (iova_t){ i * MIB }, NULL), 0);
+	assert_int_equal(vfio_ioas_map(&ioas, NULL, MIB, (iova_t){ GIB }, NULL), -ENOSPC);
+	assert_int_equal(ioas.nr_map_calls, VFIO_IOAS_MAX_MAPS);
+	vfio_ioas_destroy(&ioas);
+	assert_int_equal(fake.nr_mapped, 0);
+	assert_int_equal(fake.last, 0);
+}
+
+static void failed_mapping_is_not_remembered(void **state)
+{
+	struct error err = { 0 };
+
+	fake.result = -ENOMEM;
+	assert_int_equal(vfio_ioas_map(&ioas, NULL, 3 * MIB, (iova_t){ MIB }, &err), -ENOMEM);
+	assert_non_null(strstr(err.object, "3 MiB at 0x100000"));
+	assert_non_null(strstr(err.remedy, "ulimit -l 3072"));
+	fake.result = -EINVAL;
+	assert_int_equal(vfio_ioas_map(&ioas, NULL, 3 * MIB, (iova_t){ MIB }, &err), -EINVAL);
+	assert_non_null(strstr(err.remedy, "reserves"));
+	assert_int_equal(ioas.nr_maps, 0);
+}
+
+static void absent_group_is_an_error(void **state)
+{
+	struct vfio_group *group = NULL;
+	struct error err = { 0 };
+
+	assert_int_equal(vfio_ioas_get_group(&ioas, 123456789, &group, &err), -ENOENT);
+	assert_null(group);
+	assert_non_null(strstr(err.object, "/dev/vfio/123456789"));
+	assert_non_null(strstr(err.remedy, "vfio-pci"));
+	vfio_ioas_destroy(&ioas);
+	fake.result = -ENOTSUP;
+	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, &err), -ENOTSUP);
 }
 
 static void bars_wait_for_memory_to_be_mapped(void **state)
@@ -137,6 +179,9 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		CASE(mappings_go_with_the_address_space),
+		CASE(failed_mapping_is_not_remembered),
+		CASE(absent_group_is_an_error),
 		CASE(bars_wait_for_memory_to_be_mapped),
 		CASE(bars_are_mapped_at_once_afterwards),
 		CASE(bar_that_cannot_be_mapped_is_forgotten),
