@@ -31,6 +31,14 @@ static cpu_set_t siblings_of(const struct placement_work *work, const cpu_set_t 
 	return placement_without(&cpus, &work->request->taken);
 }
 
+/* A node's CPUs without those of other machines, as long as there is one that is left. */
+static cpu_set_t shared_cpus(const struct placement_work *work, const struct topology_node *node)
+{
+	cpu_set_t cpus = placement_untaken_cpus(work, node);
+
+	return CPU_COUNT(&cpus) ? cpus : placement_node_cpus(work->topology, node);
+}
+
 static bool is_with_vcpu(const struct placement_work *work, const cpu_set_t *cpus)
 {
 	for (unsigned i = 0; i < work->request->nr_vcpus; i++) {
@@ -84,9 +92,7 @@ static int place_ring(struct placement_work *work, unsigned i, struct remarks *r
 	ring->is_set = vcpu->is_set;
 	ring->cpus = vcpu->cpus;
 	if (work->vcpu[i])
-		ring->cpus = placement_untaken_cpus(work, work->vcpu[i]);
-	if (work->vcpu[i] && !CPU_COUNT(&ring->cpus))
-		ring->cpus = placement_node_cpus(work->topology, work->vcpu[i]);
+		ring->cpus = shared_cpus(work, work->vcpu[i]);
 	if (work->request->rings != PLACEMENT_RINGS_SIBLING ||
 	    place_on_siblings(work, i, remarks) || work->request->policy != PLACEMENT_STRICT)
 		return 0;
@@ -102,9 +108,7 @@ static void add_others(struct placement_work *work, const struct topology_node *
 
 	if (!node)
 		return;
-	cpus = placement_untaken_cpus(work, node);
-	if (!CPU_COUNT(&cpus))
-		cpus = placement_node_cpus(work->topology, node);
+	cpus = shared_cpus(work, node);
 	CPU_OR(&all->cpus, &all->cpus, &cpus);
 	all->is_set = true;
 }

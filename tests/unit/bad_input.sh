@@ -245,6 +245,10 @@ disk 'disk is a FIFO' 'neither a regular file nor a block device' 'give a raw im
 disk 'disk is a character device' 'neither a regular file nor a block device' 'give a raw image' /dev/zero
 disk 'disk empty' 'smaller than a block of 512 bytes' 'make it larger' "$tmp/empty"
 truncate -s 1M "$tmp/image"
+refused 'nodes too large for APIC ids' 1 'option --numa: cpus' 'APIC ids go up to 320' 'each of the 3 nodes 64 vCPUs at most' \
+	"$torc" --kernel "$bz" --cpus 195 --memory-zone id=a,size=64M id=b,size=64M id=c,size=64M \
+	--numa guest_numa_id=0,cpus=0-64,memory_zones=a guest_numa_id=1,cpus=65-129,memory_zones=b \
+	guest_numa_id=2,cpus=130-194,memory_zones=c
 refused 'queue on a CPU that is not there' 1 "disk $tmp/image: queue_affinity: CPU 1023" 'not there' 'choose from' \
 	"$torc" --kernel "$bz" --disk "path=$tmp/image,queue_affinity=[0@[1023]]"
 refused 'queue that is not there' 1 "disk $tmp/image: queue_affinity: queue 1" 'the disk has 1' 'num_queues=' \

@@ -14,7 +14,7 @@
 #define SLEEP_S5	 0x34
 
 /**
- * out8, out16, out32 - write to a port
+ * out8 - write a byte to a port
  * @port: its number
  * @value: what to write
  */
@@ -23,18 +23,28 @@ static inline void out8(uint16_t port, uint8_t value)
 	__asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
 }
 
+/**
+ * out16 - write a word to a port
+ * @port: its number
+ * @value: what to write
+ */
 static inline void out16(uint16_t port, uint16_t value)
 {
 	__asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
 }
 
+/**
+ * out32 - write a dword to a port
+ * @port: its number
+ * @value: what to write
+ */
 static inline void out32(uint16_t port, uint32_t value)
 {
 	__asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
 }
 
 /**
- * in8, in16, in32 - read from a port
+ * in8 - read a byte from a port
  * @port: its number
  *
  * Return: what is read.
@@ -47,6 +57,12 @@ static inline uint8_t in8(uint16_t port)
 	return value;
 }
 
+/**
+ * in16 - read a word from a port
+ * @port: its number
+ *
+ * Return: what is read.
+ */
 static inline uint16_t in16(uint16_t port)
 {
 	uint16_t value;
@@ -55,6 +71,12 @@ static inline uint16_t in16(uint16_t port)
 	return value;
 }
 
+/**
+ * in32 - read a dword from a port
+ * @port: its number
+ *
+ * Return: what is read.
+ */
 static inline uint32_t in32(uint16_t port)
 {
 	uint32_t value;
