@@ -23,7 +23,7 @@ void vfio_interrupts_update(struct vfio_pci *vp)
 	if (use_msi)
 		vfio_msi_update(vp, true);
 	if (!use_msix && !use_msi)
-		vfio_intx_enable(vp);
+		vfio_intx_update(vp);
 }
 
 void vfio_interrupts_reset(struct vfio_pci *vp)

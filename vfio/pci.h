@@ -75,14 +75,17 @@ struct vfio_msi {
 
 /* The legacy interrupt line, in use while neither MSI nor MSI-X is. */
 struct vfio_intx {
-	uint8_t pin;	      /* 1 to 4: INTA to INTD; 0: the guest is offered none */
-	int trigger_fd;	      /* VFIO signals it, KVM asserts the pin */
-	int unmask_fd;	      /* KVM signals it at the guest's EOI, VFIO unmasks INTx */
-	bool host_enabled;    /* VFIO has both */
-	bool attached;	      /* KVM has both */
-	bool failed;	      /* to get there; was logged */
-	int gsi;	      /* while attached */
-	uint64_t nr_set_irqs; /* VFIO_DEVICE_SET_IRQS calls */
+	uint8_t pin;	       /* 1 to 4: INTA to INTD; 0: the guest is offered none */
+	int trigger_fd;	       /* VFIO signals it, KVM asserts the pin */
+	int unmask_fd;	       /* KVM signals it at the guest's EOI, VFIO unmasks INTx */
+	bool host_enabled;     /* VFIO has both */
+	bool attached;	       /* KVM has both */
+	bool wanted;	       /* the guest stays with INTx, which is not attached yet */
+	bool failed;	       /* to get there; was logged */
+	int gsi;	       /* while attached */
+	struct ring_work work; /* starts the timer */
+	struct ring_op timer;  /* for the guest to settle */
+	uint64_t nr_set_irqs;  /* VFIO_DEVICE_SET_IRQS calls */
 };
 
 struct vfio_pci {
@@ -383,7 +386,7 @@ uint64_t vfio_interrupts_nr_calls(const struct vfio_pci *vp);
 void vfio_intx_init(struct vfio_pci *vp, const uint8_t *config);
 
 /**
- * vfio_intx_start - have the host ready to deliver INTx, masked yet
+ * vfio_intx_start - see that the host can deliver INTx; it is off again afterwards
  * @vp: configuration space and MSI-X are set up
  * @err: filled on failure
  *
@@ -394,15 +397,17 @@ int vfio_intx_start(struct vfio_pci *vp, struct error *err);
 
 /**
  * vfio_intx_destroy - switch it off and close its eventfds
- * @vp: after vfio_intx_init(); no vCPU runs
+ * @vp: after vfio_intx_init(); off the bus, or no vCPU runs
+ *
+ * Main thread, not within a callback of its ring.
  */
 void vfio_intx_destroy(struct vfio_pci *vp);
 
 /**
- * vfio_intx_enable - deliver INTx, as far as the guest's Interrupt Disable lets it
+ * vfio_intx_update - deliver INTx as the guest's command register lets it, once the guest has stayed with it for 10 ms
  * @vp: on a bus, whose lock is held; neither MSI nor MSI-X is on in the host
  */
-void vfio_intx_enable(struct vfio_pci *vp);
+void vfio_intx_update(struct vfio_pci *vp);
 
 /**
  * vfio_intx_disable - stop it, with the line that the guest sees dropped

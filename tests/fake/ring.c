@@ -268,3 +268,9 @@ void ring_cancel(struct ring *ring, struct ring_op *op)
 		if (pending[i].op == op && pending[i].ring == ring)
 			pending[i].cancelled = true;
 }
+
+void ring_wait(struct ring *ring, struct ring_op *op)
+{
+	while (op->active)
+		fake_ring_turn(ring);
+}

@@ -27,8 +27,9 @@ static int setup_only_intx(void **state)
 }
 
 /* The host's and KVM's part, until nothing moves any more. */
-static bool line(void)
+static bool line(struct fixture *f)
 {
+	settle(f);
 	fake_vfio_poll_unmask();
 	return fake_kvm_line(GSI);
 }
@@ -53,7 +54,7 @@ static void nothing_is_delivered_before_the_guest_sets_a_command(void **state)
 	fake_vfio_set_intx(true);
 	assert_int_equal(fake_vfio.nr_intx, 0);
 	set_command(f, PCI_COMMAND_MEMORY);
-	assert_true(line());
+	assert_true(line(f));
 }
 
 static void line_follows_the_device(void **state)
@@ -63,10 +64,10 @@ static void line_follows_the_device(void **state)
 	set_command(f, PCI_COMMAND_MEMORY);
 	for (unsigned i = 1; i <= 5; i++) {
 		fake_vfio_set_intx(true);
-		assert_true(line());
+		assert_true(line(f));
 		fake_vfio_set_intx(false);
 		eoi();
-		assert_false(line());
+		assert_false(line(f));
 		assert_int_equal(fake_vfio.nr_intx, i);
 	}
 }
@@ -78,13 +79,13 @@ static void line_that_stays_asserted_comes_again_after_each_eoi(void **state)
 	set_command(f, PCI_COMMAND_MEMORY);
 	fake_vfio_set_intx(true);
 	for (unsigned i = 0; i < 5; i++) {
-		assert_true(line());
+		assert_true(line(f));
 		eoi();
 	}
-	assert_true(line());
+	assert_true(line(f));
 	fake_vfio_set_intx(false);
 	eoi();
-	assert_false(line());
+	assert_false(line(f));
 }
 
 static void interrupt_disable_is_honoured(void **state)
@@ -93,17 +94,17 @@ static void interrupt_disable_is_honoured(void **state)
 
 	set_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
 	fake_vfio_set_intx(true);
-	assert_false(line());
+	assert_false(line(f));
 	assert_int_equal(guest_read(f, PCI_COMMAND, 2),
 			 PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
 	set_command(f, PCI_COMMAND_MEMORY);
-	assert_true(line());
+	assert_true(line(f));
 	/* Byte by byte too. */
 	guest_write(f, PCI_COMMAND + 1, 1, PCI_COMMAND_INTX_DISABLE >> 8);
 	eoi();
-	assert_false(line());
+	assert_false(line(f));
 	guest_write(f, PCI_COMMAND + 1, 1, 0);
-	assert_true(line());
+	assert_true(line(f));
 }
 
 static void interrupt_status_is_the_devices(void **state)
@@ -134,17 +135,17 @@ static void shared_line_stays_high_while_one_asserts_it(void **state)
 	set_command(f, PCI_COMMAND_MEMORY);
 	irq_share_line(&f->vm.irq, GSI, true);
 	fake_vfio_set_intx(true);
-	assert_true(line());
+	assert_true(line(f));
 	fake_vfio_set_intx(false);
 	eoi();
-	assert_true(line());
+	assert_true(line(f));
 	irq_share_line(&f->vm.irq, GSI, false);
-	assert_false(line());
+	assert_false(line(f));
 	/* The other way round. */
 	fake_vfio_set_intx(true);
 	irq_share_line(&f->vm.irq, GSI, true);
 	irq_share_line(&f->vm.irq, GSI, false);
-	assert_true(line());
+	assert_true(line(f));
 }
 
 static void msix_takes_turns_with_intx(void **state)
@@ -153,13 +154,13 @@ static void msix_takes_turns_with_intx(void **state)
 
 	set_command(f, PCI_COMMAND_MEMORY);
 	for (unsigned i = 0; i < 5; i++) {
-		assert_true(fake_vfio.intx_enabled);
 		fake_vfio_set_intx(true);
-		assert_true(line());
+		assert_true(line(f));
+		assert_true(fake_vfio.intx_enabled);
 		set_msix(f, PCI_MSIX_FLAGS_ENABLE);
 		assert_false(fake_vfio.intx_enabled);
 		assert_true(fake_vfio.enabled);
-		assert_false(line());
+		assert_false(line(f));
 		/* Neither of these is another mode. */
 		set_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 		set_msix(f, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
@@ -167,9 +168,58 @@ static void msix_takes_turns_with_intx(void **state)
 		set_msix(f, 0);
 		assert_false(fake_vfio.enabled);
 		/* What is asserted still, the guest hears of. */
-		assert_true(line());
+		assert_true(line(f));
 		fake_vfio_set_intx(false);
 		eoi();
+	}
+}
+
+static void driver_that_starts_with_msix_costs_no_call_for_intx(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t calls = f->vp.intx.nr_set_irqs;
+
+	/* Seen to be possible when the device was created, and off again. */
+	assert_false(fake_vfio.intx_enabled);
+	for (unsigned i = 0; i < 5; i++) {
+		set_command(f, PCI_COMMAND_MEMORY);
+		fake_ring_settle(&f->ring);
+		set_msix(f, PCI_MSIX_FLAGS_ENABLE);
+		set_command(f, PCI_COMMAND_MEMORY | PCI_COMMAND_INTX_DISABLE);
+		settle(f);
+		set_msix(f, 0);
+		settle(f);
+	}
+	assert_int_equal(f->vp.intx.nr_set_irqs, calls);
+}
+
+static void device_that_decodes_nothing_takes_no_host_interrupt(void **state)
+{
+	struct fixture *f = *state;
+
+	fake_vfio_set_intx(true);
+	set_command(f, PCI_COMMAND_MASTER);
+	assert_false(line(f));
+	assert_false(fake_vfio.intx_enabled);
+	set_command(f, PCI_COMMAND_IO);
+	assert_true(line(f));
+}
+
+static void device_can_go_before_the_guest_has_settled(void **state)
+{
+	struct fixture *f = *state;
+
+	set_command(f, PCI_COMMAND_MEMORY);
+	/* Posted, and with the timer running. */
+	for (unsigned i = 0; i < 2; i++) {
+		if (i)
+			fake_ring_settle(&f->ring);
+		vfio_intx_destroy(&f->vp);
+		assert_false(f->vp.intx.timer.active);
+		assert_null(f->ring.posted);
+		vfio_intx_init(&f->vp, fake_vfio.config);
+		assert_int_equal(vfio_intx_start(&f->vp, NULL), 0);
+		set_command(f, PCI_COMMAND_MEMORY);
 	}
 }
 
@@ -179,16 +229,16 @@ static void reset_drops_the_line(void **state)
 
 	set_command(f, PCI_COMMAND_MEMORY);
 	fake_vfio_set_intx(true);
-	assert_true(line());
+	assert_true(line(f));
 	pci_bus_reset(&f->bus);
 	vfio_interrupts_reset(&f->vp);
 	vfio_config_reset(&f->vp);
-	assert_false(line());
+	assert_false(line(f));
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	assert_int_equal(guest_read(f, PCI_INTERRUPT_PIN, 1), 1);
 	/* A device without a reset of its own asserts it still. */
 	set_command(f, PCI_COMMAND_MEMORY);
-	assert_true(line());
+	assert_true(line(f));
 }
 
 static void every_failure_leaves_a_device_that_works_later(void **state)
@@ -206,7 +256,7 @@ static void every_failure_leaves_a_device_that_works_later(void **state)
 		set_msix(f, PCI_MSIX_FLAGS_ENABLE);
 		set_msix(f, 0);
 		fake_vfio_set_intx(true);
-		assert_true(line());
+		assert_true(line(f));
 		fake_vfio_set_intx(false);
 		eoi();
 	}
@@ -217,18 +267,17 @@ static void guest_of_a_host_without_a_line_is_offered_none(void **state)
 	struct fixture *f = *state;
 
 	vfio_intx_destroy(&f->vp);
-	for (unsigned call = 1; call <= 2; call++) {
-		vfio_intx_init(&f->vp, fake_vfio.config);
-		fake_vfio.fail_call = call;
-		assert_int_equal(vfio_intx_start(&f->vp, NULL), 0);
-		assert_int_equal(guest_read(f, PCI_INTERRUPT_PIN, 1), 0);
-		set_command(f, PCI_COMMAND_MEMORY);
-		assert_false(fake_vfio.intx_enabled);
-		assert_true(get_le(fake_vfio.config + PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE);
-		set_msix(f, PCI_MSIX_FLAGS_ENABLE);
-		assert_true(fake_vfio.enabled);
-		set_msix(f, 0);
-	}
+	vfio_intx_init(&f->vp, fake_vfio.config);
+	fake_vfio.fail_call = 1;
+	assert_int_equal(vfio_intx_start(&f->vp, NULL), 0);
+	assert_int_equal(guest_read(f, PCI_INTERRUPT_PIN, 1), 0);
+	set_command(f, PCI_COMMAND_MEMORY);
+	assert_false(line(f));
+	assert_false(fake_vfio.intx_enabled);
+	assert_true(get_le(fake_vfio.config + PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE);
+	set_msix(f, PCI_MSIX_FLAGS_ENABLE);
+	assert_true(fake_vfio.enabled);
+	set_msix(f, 0);
 }
 
 static void device_with_nothing_but_a_line_is_refused_where_it_cannot_be_had(void **state)
@@ -275,6 +324,9 @@ int main(void)
 		CASE(device_reads_back_what_the_guest_set_while_the_host_masks),
 		CASE(shared_line_stays_high_while_one_asserts_it),
 		CASE(msix_takes_turns_with_intx),
+		CASE(driver_that_starts_with_msix_costs_no_call_for_intx),
+		CASE(device_that_decodes_nothing_takes_no_host_interrupt),
+		CASE(device_can_go_before_the_guest_has_settled),
 		CASE(reset_drops_the_line),
 		CASE(every_failure_leaves_a_device_that_works_later),
 		CASE(guest_of_a_host_without_a_line_is_offered_none),

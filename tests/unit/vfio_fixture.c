@@ -77,6 +77,7 @@ int fixture_init(void **state, unsigned has)
 	vp->vm = &f.vm;
 	vp->batch = &f.batch;
 	vp->dma = &f.dma;
+	vp->ring = &f.ring;
 	snprintf(vp->id, sizeof(vp->id), "device");
 	snprintf(vp->device.host.bdf, sizeof(vp->device.host.bdf), "0000:01:00.0");
 	vp->device.region[VFIO_PCI_CONFIG_REGION_INDEX].size = PCI_CONFIG_SIZE;
