@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2154 # these are set by whoever sources it
-# What demo.sh and numbers.sh share: steps that show their progress, the build, the stage. Set `root` to the top of
-# the tree, `build` to the build directory, `logs` to a folder and `steps` to how many there will be; then source it.
+# What demo.sh and the benchmarks share: options, steps that show their progress, the build, the stage. Set `root` to the
+# top of the tree and source it; set `build` to the build directory, `logs` to a folder and `steps` to how many there
+# will be before the first step.
 
 . "$root/tests/lab/env.sh"
 . "$root/tests/lab/lib.sh"
@@ -14,6 +15,30 @@ step=0 child='' columns=''
 # No `lab_say` here: these lines are for a person who waits.
 bench_say() {
 	echo "$*" >&2
+}
+
+# bench_options VALUED FLAGS ARGUMENT...: the command line, into variables of the options' names; both lists are such names.
+bench_options() {
+	valued=$1 flags=$2
+	shift 2
+	while [ $# -gt 0 ]; do
+		name=${1#--}
+		[ "$1" != --help ] || { sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0; }
+		[ "$1" != "$name" ] || bench_usage "unknown option $1; see --help"
+		case " $flags " in *" $name "*) eval "$name=1"; shift; continue ;; esac
+		case " $valued " in *" $name "*) ;; *) bench_usage "unknown option $1; see --help" ;; esac
+		[ $# -gt 1 ] || bench_usage "$1 needs a value"
+		case $name:$2 in
+		rounds:0 | rounds: | rounds:*[!0-9]* | kills:0 | kills: | kills:*[!0-9]*) bench_usage "$1: not a count: $2" ;;
+		esac
+		eval "$name=\$2"
+		shift 2
+	done
+}
+
+bench_usage() {
+	bench_say "${0##*/}: $*"
+	exit 2
 }
 
 bench_cleanup() {
@@ -93,8 +118,8 @@ bench_new_lines() {
 
 bench_build() {
 	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" || return
-	# Without the tests: only the program is run here.
-	ninja -C "$build" torc
+	# Without the tests: only the programs are run here.
+	ninja -C "$build" torc torc-vfio
 }
 
 # bench_stage: all that is started in the lab, in the folder $stage: torc/ with its libraries, the guest's kernel,
@@ -104,7 +129,11 @@ bench_stage() {
 		"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio --module virtio_pci \
 			--module virtio_blk &&
 		cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" &&
-		mkdir -p "$stage/torc" && cp "$build/torc" "$stage/torc/torc" &&
+		bench_stage_torc
+}
+
+bench_stage_torc() {
+	mkdir -p "$stage/torc" && cp "$build/torc" "$stage/torc/torc" &&
 		ldd "$stage/torc/torc" | bench_copy_libraries "$stage/torc"
 }
 
@@ -118,7 +147,7 @@ bench_stage_qemu() {
 		"$ld" --library-path "$lib:$lib/pulseaudio" --list "$qemu/usr/bin/qemu-system-x86_64" |
 		bench_copy_libraries "$stage/qemu/lib" &&
 		cp -L "$qemu/usr/share/seabios/bios-256k.bin" "$qemu/usr/share/qemu/kvmvapic.bin" \
-			"$qemu/usr/share/qemu/linuxboot_dma.bin" "$stage/qemu/share/"
+			"$qemu/usr/share/qemu/linuxboot_dma.bin" "$qemu/usr/share/qemu/pvh.bin" "$stage/qemu/share/"
 }
 
 # bench_copy_libraries DIR: those that the output of ldd on stdin names.

@@ -179,7 +179,7 @@ class Guest:
         self.changed = threading.Condition()
         self.closed = False
         self.log = log
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.STDOUT, env=environ)
         self.reader = threading.Thread(target=self.collect)
         self.reader.start()
@@ -212,6 +212,11 @@ class Guest:
                     raise RuntimeError(f'waiting for "{pattern}" from {os.path.basename(self.log)}: {why}\n{last}')
                 self.changed.wait(0.5)
 
+    def tell(self, data):
+        """Type it on the serial line."""
+        self.process.stdin.write(data)
+        self.process.stdin.flush()
+
     def matching(self, pattern):
         return [match for match in (re.match(pattern, line) for _, line in self.lines) if match]
 
@@ -242,6 +247,7 @@ class Guest:
             self.process.kill()
             self.process.wait()
         self.reader.join()
+        self.process.stdin.close()
         self.process.stdout.close()
 
 
@@ -286,21 +292,26 @@ class Bench:
         self.bdf = bdf
         self.table = msix_table(bdf) if bdf != 'none' else None
         self.disk = None
+        self.kernel = f'{self.stage}/kernel'
         self.tracer = Tracer()
         self.runs = 0
 
     def command(self, vmm, initramfs, device, cpus, cmdline):
-        kernel, initramfs, qemu = f'{self.stage}/kernel', f'{self.stage}/{initramfs}.cpio', f'{self.stage}/qemu'
+        qemu = f'{self.stage}/qemu'
         if vmm == 'torc':
-            command = [f'{self.stage}/torc/torc', '--kernel', kernel, '--initramfs', initramfs, '--cmdline', cmdline,
-                       '--cpus', str(cpus), '--memory', f'size={RAM_MIB}M', '--serial', 'tty', '--console', 'off']
+            command = [f'{self.stage}/torc/torc', '--kernel', self.kernel, '--cmdline', cmdline, '--cpus', str(cpus),
+                       '--memory', f'size={RAM_MIB}M', '--serial', 'tty', '--console', 'off']
+            if initramfs:
+                command += ['--initramfs', f'{self.stage}/{initramfs}.cpio']
             if self.disk:
                 command += ['--disk', f'path={self.disk}' + (',direct=on' if self.disk.startswith('/dev') else '')]
             return command + (['--device', f'path=/sys/bus/pci/devices/{self.bdf}/'] if device else [])
         command = [f'{qemu}/ld.so', '--library-path', f'{qemu}/lib', f'{qemu}/qemu-system-x86_64',
                    '-L', f'{qemu}/share', '-M', 'q35', '-accel', 'kvm', '-cpu', 'host', '-nodefaults', '-nographic',
                    '-serial', 'stdio', '-no-reboot', '-smp', str(cpus), '-m', str(RAM_MIB),
-                   '-kernel', kernel, '-initrd', initramfs, '-append', cmdline]
+                   '-kernel', self.kernel, '-append', cmdline]
+        if initramfs:
+            command += ['-initrd', f'{self.stage}/{initramfs}.cpio']
         if self.disk:
             driver, direct = ('host_device', 'on') if self.disk.startswith('/dev') else ('file', 'off')
             command += ['-object', 'iothread,id=io0', '-blockdev',
@@ -497,15 +508,11 @@ def demo(bench):
     return run
 
 
-def main():
-    what, stage, bdf, out, *rest = sys.argv[1:]
+def save(out, name, measure):
+    """What measure() returns, to OUT/NAME.json, and the VMMs' logs whatever happens. Return: the exit status."""
     try:
-        bench = Bench(stage, bdf)
-        if what == 'demo':
-            results = demo(bench)
-        else:
-            results = {'numbers': numbers, 'virtio': virtio}[what](bench, int(rest[0]))
-        with open(f'{out}/{what}.json', 'w', encoding='utf-8') as file:
+        results = measure()
+        with open(f'{out}/{name}.json', 'w', encoding='utf-8') as file:
             json.dump(results, file, indent=1)
     except RuntimeError as error:
         say(f'failed: {error}')
@@ -514,6 +521,12 @@ def main():
         for log in glob.glob(f'{WORK}/*.log'):
             shutil.copy(log, out)
     return 0
+
+
+def main():
+    what, stage, bdf, out, *rest = sys.argv[1:]
+    measure = {'demo': demo, 'numbers': numbers, 'virtio': virtio}[what]
+    return save(out, what, lambda: measure(Bench(stage, bdf), *(int(number) for number in rest)))
 
 
 if __name__ == '__main__':

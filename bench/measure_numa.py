@@ -14,10 +14,8 @@ that:
 import contextlib
 import ctypes
 import glob
-import json
 import os
 import re
-import shutil
 import sys
 import time
 
@@ -238,24 +236,19 @@ def huge_pages(pages):
         write(path, before)
 
 
+def measure_all(stage, bdf, rounds):
+    runs, bench = [], MemoryBench(stage, bdf)
+    try:
+        for part in start_up, mapping, populating:
+            part(bench, runs, rounds)
+    finally:
+        bench.give_back()
+    return {'runs': runs}
+
+
 def main():
     stage, bdf, out, rounds = sys.argv[1:]
-    runs, bench = [], None
-    try:
-        bench = MemoryBench(stage, bdf)
-        for part in start_up, mapping, populating:
-            part(bench, runs, int(rounds))
-        with open(f'{out}/numa.json', 'w', encoding='utf-8') as file:
-            json.dump({'runs': runs}, file, indent=1)
-    except RuntimeError as error:
-        say(f'failed: {error}')
-        return 1
-    finally:
-        if bench:
-            bench.give_back()
-        for log in glob.glob(f'{WORK}/*.log'):
-            shutil.copy(log, out)
-    return 0
+    return measure.save(out, 'numa', lambda: measure_all(stage, bdf, int(rounds)))
 
 
 if __name__ == '__main__':

@@ -17,26 +17,11 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=${here%/*}
 build=$root/build rounds=1
-while [ $# -gt 0 ]; do
-	case $1 in
-	--rounds | --build)
-		[ $# -gt 1 ] || { echo "numa.sh: $1 needs a value" >&2; exit 2; }
-		case $1 in
-		--rounds) rounds=$2 ;;
-		--build) build=$2 ;;
-		esac
-		shift
-		;;
-	--help) sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-	*) echo "numa.sh: unknown option $1; see --help" >&2; exit 2 ;;
-	esac
-	shift
-done
-case $rounds in '' | *[!0-9]* | 0) echo "numa.sh: --rounds: not a count: $rounds" >&2; exit 2 ;; esac
+. "$here/lib.sh"
+bench_options 'rounds build' '' "$@"
 
 logs=$build/bench/numa steps=7
 mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -rf "${logs:?}"/* || exit 1
-. "$here/lib.sh"
 stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
 bench_traps
 

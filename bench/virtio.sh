@@ -19,27 +19,11 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=${here%/*}
 build=$root/build rounds=1 soak=''
-while [ $# -gt 0 ]; do
-	case $1 in
-	--rounds | --build)
-		[ $# -gt 1 ] || { echo "virtio.sh: $1 needs a value" >&2; exit 2; }
-		case $1 in
-		--rounds) rounds=$2 ;;
-		--build) build=$2 ;;
-		esac
-		shift
-		;;
-	--soak) soak=1 ;;
-	--help) sed -n '3,/^$/s/^# \{0,1\}//p' "$0"; exit 0 ;;
-	*) echo "virtio.sh: unknown option $1; see --help" >&2; exit 2 ;;
-	esac
-	shift
-done
-case $rounds in '' | *[!0-9]* | 0) echo "virtio.sh: --rounds: not a count: $rounds" >&2; exit 2 ;; esac
+. "$here/lib.sh"
+bench_options 'rounds build' 'soak' "$@"
 
 logs=$build/bench/virtio steps=$((6 + ${soak:-0}))
 mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
-. "$here/lib.sh"
 stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
 bench_traps
 

@@ -35,4 +35,5 @@ LAB_BDF_XHCI=0000:00:0c.0         # MSI-X, with a USB stick
 LAB_BDF_TESTDEV=0000:00:0d.0      # PIO and MMIO BARs, no interrupt
 LAB_BDF_ISA=0000:00:1f.0          # shares its group with 00:1f.2 and 00:1f.3
 
-# run.sh's root port rp3, bus 03, is empty: for `monitor.sh device_add DRIVER,bus=rp3`.
+# run.sh's root port rp3 is empty: for `monitor.sh device_add DRIVER,bus=rp3`, or a device by run.sh --qemu-arg.
+LAB_BDF_SPARE=0000:03:00.0

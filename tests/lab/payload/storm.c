@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "tests/lab/payload/port.h"
+#include "tests/lab/payload/start.h"
 
 #define ECAM	    0xe8000000U
 #define MMIO32	    0xc0000000U
@@ -25,11 +26,6 @@
 #define MAX_FUNCTIONS 64
 #define NR_BARS	      6
 #define NO_CAP	      0
-
-struct start_info {
-	uint32_t magic, version, flags, nr_modules;
-	uint64_t modlist, cmdline;
-};
 
 struct function {
 	uint32_t bdf;
@@ -334,26 +330,6 @@ static void step(void)
 	}
 }
 
-/* The number behind @key on the command line; else @none. */
-static uint32_t option(const char *cmdline, const char *key, uint32_t none)
-{
-	for (; *cmdline; cmdline++) {
-		const char *p = cmdline, *k = key;
-		uint32_t n = 0;
-
-		while (*k && *p == *k) {
-			p++;
-			k++;
-		}
-		if (*k)
-			continue;
-		for (; *p >= '0' && *p <= '9'; p++)
-			n = n * 10 + (uint32_t)(*p - '0');
-		return n;
-	}
-	return none;
-}
-
 static void load_tables(void)
 {
 	struct {
@@ -381,10 +357,9 @@ static void load_tables(void)
 
 void storm(const struct start_info *info)
 {
-	const char *cmdline = (const char *)(uintptr_t)info->cmdline;
-	uint32_t count = option(cmdline, "count=", 1000);
+	uint32_t count = start_option(info, "count=", 1000);
 
-	state = option(cmdline, "seed=", 1) | 1;
+	state = start_option(info, "seed=", 1) | 1;
 	load_tables();
 	find_functions();
 	print("STORM functions ");
