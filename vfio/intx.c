@@ -19,11 +19,11 @@
 #define NR_PINS 4
 
 /*
- * A driver that is to use MSI-X switches it off and on while it starts, and the device on before either. The host's INTx
- * costs three calls to have and be rid of, so it waits until the guest stays with it: the line is level-triggered, what
- * the device asserts meanwhile is not lost. A driver that tests its interrupt after requesting it waits for 50 ms.
+ * A driver that is to use MSI-X switches it off and on while it starts, and decoding on before either. The host's INTx
+ * costs three calls to have and be rid of, so where there is a choice it waits until the guest has stayed with it. The
+ * line is level-triggered: what the device asserts meanwhile comes late, once, and is not lost.
  */
-#define SETTLE_NS 10000000ULL
+#define SETTLE_NS 100000000ULL
 
 /* By the _PRT of the guest's root buses. */
 static int intx_gsi(const struct vfio_pci *vp)
@@ -125,8 +125,10 @@ static void start_timer(struct ring_work *work)
 {
 	struct vfio_pci *vp = container_of(work, struct vfio_pci, intx.work);
 
+	bool has_choice = vp->msix.present || vp->msi.present;
+
 	if (!vp->intx.timer.active)
-		ring_timeout(vp->ring, &vp->intx.timer, SETTLE_NS);
+		ring_timeout(vp->ring, &vp->intx.timer, has_choice ? SETTLE_NS : 0);
 }
 
 void vfio_intx_update(struct vfio_pci *vp)

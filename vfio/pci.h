@@ -404,7 +404,7 @@ int vfio_intx_start(struct vfio_pci *vp, struct error *err);
 void vfio_intx_destroy(struct vfio_pci *vp);
 
 /**
- * vfio_intx_update - deliver INTx as the guest's command register lets it, once the guest has stayed with it for 10 ms
+ * vfio_intx_update - deliver INTx as the guest's command register lets it, once it has stayed with INTx, if it has a choice
  * @vp: on a bus, whose lock is held; neither MSI nor MSI-X is on in the host
  */
 void vfio_intx_update(struct vfio_pci *vp);
