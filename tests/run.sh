@@ -209,7 +209,7 @@ fi
 if may_want fuzz; then
 	build fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && fuzz virtqueue blk net pci msix vfio
 fi
-for group in plain device bind hotplug interrupts devices refuse large numa oldest soak; do
+for group in plain device bind hotplug interrupts devices faults refuse large numa oldest soak; do
 	# shellcheck disable=SC2046 # a list
 	lab_tests lab gcc $group $(cases $group)
 done

@@ -151,6 +151,8 @@ static int add_msix(struct vfio_pci *vp, const uint8_t *config, unsigned offset)
 	set16(pci->data, offset + PCI_MSIX_FLAGS,
 	      (uint16_t)get_le(config + offset + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_QSIZE);
 	set16(pci->wmask, offset + PCI_MSIX_FLAGS, PCI_MSIX_FLAGS_ENABLE | PCI_MSIX_FLAGS_MASKALL);
+	/* Where they are, if the device is mistaken about it. */
+	put_le(pci->data + offset + PCI_MSIX_PBA, 4, vp->msix.pba_offset | vp->msix.pba_bar);
 	return 0;
 }
 
@@ -305,11 +307,28 @@ uint32_t vfio_config_read(struct pci_device *dev, unsigned offset, unsigned size
 	return (uint32_t)get_le(data, size);
 }
 
+/* Without the bytes around the live ones: they are the host's, as some of what controls PCI Express is. */
+static void write_live(struct vfio_pci *vp, unsigned offset, unsigned size, uint32_t value,
+		       uint32_t mask)
+{
+	uint8_t data[4];
+
+	for (; size && !(mask & 0xff); size--) {
+		offset++;
+		value >>= 8;
+		mask >>= 8;
+	}
+	while (size && !(mask >> (size - 1) * 8 & 0xff))
+		size--;
+	put_le(data, size, value & mask);
+	if (size)
+		vfio_device_write(&vp->device, VFIO_PCI_CONFIG_REGION_INDEX, offset, data, size);
+}
+
 void vfio_config_write(struct pci_device *dev, unsigned offset, unsigned size, uint32_t value,
 		       uint32_t mask)
 {
 	struct vfio_pci *vp = container_of(dev, struct vfio_pci, pci);
-	uint8_t data[4];
 
 	if (vfio_msi_has_pending(vp, offset))
 		return; /* read-only */
@@ -331,8 +350,7 @@ void vfio_config_write(struct pci_device *dev, unsigned offset, unsigned size, u
 		value >>= 16;
 		mask >>= 16;
 	}
-	put_le(data, size, value & mask);
-	vfio_device_write(&vp->device, VFIO_PCI_CONFIG_REGION_INDEX, offset, data, size);
+	write_live(vp, offset, size, value, mask);
 }
 
 void vfio_config_written(struct pci_device *dev, unsigned offset, unsigned size)

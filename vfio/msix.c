@@ -5,6 +5,15 @@
 
 #include "core/base/bits.h"
 #include "vfio/pci.h"
+#include "vfio/quirks.h"
+
+static bool pba_fits(const struct vfio_pci *vp)
+{
+	const struct vfio_msix *msix = &vp->msix;
+
+	return msix->pba_bar < PCI_NR_BARS &&
+	       range_fits(msix->pba_offset, msix->pba_size, vp->device.region[msix->pba_bar].size);
+}
 
 static int read_layout(struct vfio_pci *vp, const uint8_t *config, struct error *err)
 {
@@ -12,6 +21,7 @@ static int read_layout(struct vfio_pci *vp, const uint8_t *config, struct error 
 	unsigned nr = (get_le(config + msix->cap + PCI_MSIX_FLAGS, 2) & PCI_MSIX_FLAGS_QSIZE) + 1;
 	uint32_t table = (uint32_t)get_le(config + msix->cap + PCI_MSIX_TABLE, 4);
 	uint32_t pba = (uint32_t)get_le(config + msix->cap + PCI_MSIX_PBA, 4);
+	const struct vfio_quirk *quirk = vfio_quirk_find(config);
 
 	msix->table_bar = table & PCI_MSIX_TABLE_BIR;
 	msix->table_offset = table & PCI_MSIX_TABLE_OFFSET;
@@ -19,10 +29,11 @@ static int read_layout(struct vfio_pci *vp, const uint8_t *config, struct error 
 	msix->pba_bar = pba & PCI_MSIX_PBA_BIR;
 	msix->pba_offset = pba & PCI_MSIX_PBA_OFFSET;
 	msix->pba_size = (nr + 63) / 64 * 8;
-	if (msix->table_bar < PCI_NR_BARS && msix->pba_bar < PCI_NR_BARS &&
+	if (quirk->pba_offset && !pba_fits(vp))
+		msix->pba_offset = quirk->pba_offset;
+	if (msix->table_bar < PCI_NR_BARS && pba_fits(vp) &&
 	    range_fits(msix->table_offset, msix->table_size,
-		       vp->device.region[msix->table_bar].size) &&
-	    range_fits(msix->pba_offset, msix->pba_size, vp->device.region[msix->pba_bar].size))
+		       vp->device.region[msix->table_bar].size))
 		return (int)nr;
 	error_set(err, -EINVAL, "device %s: MSI-X", vp->device.host.bdf);
 	return error_reason(err, "table or pending bits lie outside their BAR");

@@ -7,6 +7,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "vfio/pci.h"
+#include "vfio/quirks.h"
 
 #define MAX_ROM_SIZE (16 * MIB) /* PCI 3.0, 6.2.5.2: a function may ask for no more */
 
@@ -55,6 +56,9 @@ void vfio_rom_init(struct vfio_pci *vp)
 	struct pci_bar bar = { .kind = PCI_BAR_MEM32, .size = size };
 
 	pthread_mutex_init(&vp->rom_lock, NULL);
+	/* The identification is the device's own. */
+	if (vfio_quirk_find(vp->pci.data)->rom_hangs)
+		return;
 	/* A guest does without what cannot be one. */
 	if (size && (size > MAX_ROM_SIZE || pci_device_set_bar(&vp->pci, PCI_ROM_BAR, &bar)))
 		log_warning("%s: ROM of impossible size %llu, hidden", vp->id,

@@ -143,28 +143,41 @@ static const struct pci_msix_ops guest_ops = {
 	.switched = op_switched,
 };
 
+/* Gives VFIO the eventfds of a run of @n vectors, or of as many from its start as the host has: their number is left in @n. */
+static int arm_run(struct vfio_vectors *v, unsigned start, const int32_t *fds, unsigned *n)
+{
+	int r = set_irqs(v, start, fds, *n);
+
+	while (r == -ENOSPC && *n > 1) {
+		*n /= 2;
+		r = set_irqs(v, start, fds, *n);
+	}
+	/* Do not ask again until they are switched off and on. */
+	if (r == -ENOSPC)
+		v->nr_limit = start;
+	if (r)
+		log_error("%s: vectors from %u on: VFIO_DEVICE_SET_IRQS: %s", v->id, start,
+			  strerror(-r));
+	for (unsigned i = 0; i < *n; i++)
+		v->vector[start + i].armed = !r;
+	return r;
+}
+
 /* Vectors below @nr that want an eventfd in VFIO, run by run: one call for each run of neighbours. */
 static void arm(struct vfio_vectors *v, unsigned nr)
 {
 	int32_t fds[64];
+	int r = 0;
 
-	for (unsigned start = 0, n; start < nr; start += n ? n : 1) {
-		int r;
-
+	for (unsigned start = 0, n; start < nr && r != -ENOSPC; start += n ? n : 1) {
 		n = 0;
 		while (start + n < nr && n < ARRAY_SIZE(fds) && v->vector[start + n].irq.wanted &&
 		       !v->vector[start + n].armed) {
 			fds[n] = v->vector[start + n].irq.fd;
 			n++;
 		}
-		if (!n)
-			continue;
-		r = set_irqs(v, start, fds, n);
-		if (r)
-			log_error("%s: vectors %u to %u: VFIO_DEVICE_SET_IRQS: %s", v->id, start,
-				  start + n - 1, strerror(-r));
-		for (unsigned i = 0; i < n; i++)
-			v->vector[start + i].armed = !r;
+		if (n)
+			r = arm_run(v, start, fds, &n);
 	}
 }
 
@@ -232,7 +245,7 @@ static void attach_all(struct irq_client *client)
 
 	pthread_mutex_lock(&v->guest.lock);
 	if (v->host_enabled && v->dynamic)
-		arm(v, v->guest.nr_vectors);
+		arm(v, v->nr_limit);
 	else if (v->host_enabled)
 		arm_static(v);
 	for (unsigned i = 0; i < v->guest.nr_vectors; i++) {

@@ -7,7 +7,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 
-#define MAX_IRQFDS 256
+#define MAX_IRQFDS 2200
 
 struct irqfd {
 	int fd; /* -1: a free place */

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <linux/pci_regs.h>
 
@@ -171,12 +172,20 @@ void vfio_device_close(struct vfio_device *device)
 {
 }
 
+static bool is_bar(unsigned region)
+{
+	return fake_vfio.bar_fd && region <= VFIO_PCI_BAR5_REGION_INDEX;
+}
+
 int vfio_device_read(const struct vfio_device *device, unsigned region, uint64_t offset, void *buf,
 		     unsigned size)
 {
 	uint16_t status = (uint16_t)get_le(fake_vfio.config + PCI_STATUS, 2);
 
 	memset(buf, 0xff, size);
+	if (is_bar(region))
+		return pread(fake_vfio.bar_fd, buf, size,
+			     (off_t)(device->region[region].offset + offset)) != (ssize_t)size;
 	if (region != VFIO_PCI_CONFIG_REGION_INDEX || !range_fits(offset, size, PCI_CONFIG_SIZE))
 		return -EIO;
 	status &= (uint16_t)~PCI_STATUS_INTERRUPT;
@@ -191,6 +200,9 @@ int vfio_device_write(const struct vfio_device *device, unsigned region, uint64_
 {
 	bool was_disabled = intx_disabled();
 
+	if (is_bar(region))
+		return pwrite(fake_vfio.bar_fd, buf, size,
+			      (off_t)(device->region[region].offset + offset)) != (ssize_t)size;
 	if (region != VFIO_PCI_CONFIG_REGION_INDEX || !range_fits(offset, size, PCI_CONFIG_SIZE))
 		return -EIO;
 	memcpy(fake_vfio.config + offset, buf, size);

@@ -34,6 +34,7 @@ struct fake_vfio {
 	int32_t intx_fd, intx_unmask_fd;
 	unsigned nr_intx; /* signals */
 	uint8_t config[PCI_CONFIG_SIZE];
+	int bar_fd; /* a file that holds the BARs, each at its region's offset; 0: they cannot be read */
 };
 
 extern struct fake_vfio fake_vfio;

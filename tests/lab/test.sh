@@ -53,7 +53,7 @@ export TORC_BIN TORC_GUESTS
 for kernel in halt poweroff fault; do
 	python3 "$here/cases/tiny.py" $kernel "$tmp/$kernel" || bail "no kernel"
 done
-for kernel in edu storm; do
+for kernel in dma edu storm; do
 	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$tmp/$kernel" cc || bail "no kernel"
 done
 chmod 755 "$tmp"

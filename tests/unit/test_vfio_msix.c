@@ -493,6 +493,37 @@ static void table_outside_its_bar_is_refused(void **state)
 	}
 }
 
+static void set_id(uint8_t *config, uint16_t vendor, uint16_t device)
+{
+	put_le(config + PCI_VENDOR_ID, 2, vendor);
+	put_le(config + PCI_DEVICE_ID, 2, device);
+}
+
+/* A Chelsio T5 virtual function: pending bits at 0x8000 of a BAR of 8 KiB. */
+static void known_wrong_pending_bits_are_put_right(void **state)
+{
+	struct fixture *f = *state;
+	struct vfio_pci vp = { .vm = &f->vm, .batch = &f->batch };
+	uint8_t config[PCI_CONFIG_SIZE];
+
+	vp.device = f->vp.device;
+	vp.device.region[0].size = 0x2000;
+	make_config(config, NR_VECTORS);
+	put_le(config + CAP + PCI_MSIX_TABLE, 4, 0);
+	put_le(config + CAP + PCI_MSIX_PBA, 4, 0x8000);
+	set_id(config, 0x1425, 0x5900);
+	assert_int_equal(vfio_msix_init(&vp, config, sizeof(config), NULL), -EINVAL);
+	set_id(config, 0x1425, 0x5807);
+	assert_int_equal(vfio_msix_init(&vp, config, sizeof(config), NULL), 0);
+	assert_int_equal(vp.msix.pba_offset, 0x1000);
+	vfio_msix_destroy(&vp);
+	/* A device that was mended is believed. */
+	put_le(config + CAP + PCI_MSIX_PBA, 4, 0x1800);
+	assert_int_equal(vfio_msix_init(&vp, config, sizeof(config), NULL), 0);
+	assert_int_equal(vp.msix.pba_offset, 0x1800);
+	vfio_msix_destroy(&vp);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -513,6 +544,7 @@ int main(void)
 		CASE(no_interrupt_is_lost),
 		CASE(device_without_the_capability_has_none),
 		CASE(table_outside_its_bar_is_refused),
+		CASE(known_wrong_pending_bits_are_put_right),
 		OLD_KERNEL("without_resizing_it_grows_and_replays",
 			   without_resizing_it_grows_and_replays),
 		OLD_KERNEL("without_resizing_disable_frees_everything", disable_frees_everything),

@@ -23,6 +23,41 @@ static const struct pci_device_ops ops = {
 	.bar_unmap = bar_unmap,
 };
 
+static uint8_t *add_capability(uint8_t *config, uint8_t *next, uint8_t id, uint8_t offset)
+{
+	*next = offset;
+	config[offset] = id;
+	return config + offset + 1;
+}
+
+static uint8_t *add_more(uint8_t *config, uint8_t *next)
+{
+	static const struct {
+		uint16_t offset, id, next;
+	} extended[] = {
+		{ AER_CAP, PCI_EXT_CAP_ID_ERR, ARI_CAP },
+		{ ARI_CAP, PCI_EXT_CAP_ID_ARI, SRIOV_CAP },
+		{ SRIOV_CAP, PCI_EXT_CAP_ID_SRIOV, REBAR_CAP },
+		{ REBAR_CAP, PCI_EXT_CAP_ID_REBAR, DSN_CAP },
+		{ DSN_CAP, PCI_EXT_CAP_ID_DSN, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(extended); i++)
+		put_le(config + extended[i].offset, 4,
+		       extended[i].id | 1U << 16 | (uint32_t)extended[i].next << 20);
+	put_le(config + DSN_CAP + 4, 8, 0x0123456789abcdef);
+	next = add_capability(config, next, PCI_CAP_ID_PM, PM_CAP);
+	put_le(config + PM_CAP + PCI_PM_PMC, 2, 3 | PCI_PM_CAP_PME_MASK | PCI_PM_CAP_D1);
+	next = add_capability(config, next, PCI_CAP_ID_VPD, VPD_CAP);
+	next = add_capability(config, next, PCI_CAP_ID_VNDR, VENDOR_CAP);
+	config[VENDOR_CAP + PCI_CAP_FLAGS] = 8;
+	next = add_capability(config, next, PCI_CAP_ID_EXP, PCIE_CAP);
+	put_le(config + PCIE_CAP + PCI_EXP_FLAGS, 2, 2);
+	put_le(config + PCIE_CAP + PCI_EXP_LNKCAP, 4, 0x11111111);
+	put_le(config + PCIE_CAP + PCI_EXP_DEVCAP2, 4, UINT32_MAX);
+	return next;
+}
+
 static void make_config(struct fixture *f, unsigned has)
 {
 	uint8_t *config = fake_vfio.config, *next = config + PCI_CAPABILITY_LIST;
@@ -54,6 +89,8 @@ static void make_config(struct fixture *f, unsigned has)
 		irq[VFIO_PCI_MSI_IRQ_INDEX].flags = VFIO_IRQ_INFO_NORESIZE;
 		fake_vfio.loses = !(has & MSI_MASK);
 	}
+	if (has & HAS_MORE)
+		next = add_more(config, next);
 	*next = 0;
 }
 

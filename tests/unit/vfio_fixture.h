@@ -26,6 +26,18 @@
 #define HAS_MSI	 4U
 #define MSI_WIDE 8U  /* 64-bit address */
 #define MSI_MASK 16U /* mask and pending bits */
+#define HAS_MORE 32U /* what most devices have besides, and what no guest is to see */
+
+/* With HAS_MORE. */
+#define PM_CAP	   0x40
+#define VPD_CAP	   0x50
+#define VENDOR_CAP 0x58
+#define PCIE_CAP   0xa0
+#define AER_CAP	   0x100
+#define ARI_CAP	   0x150
+#define SRIOV_CAP  0x160
+#define REBAR_CAP  0x1b0
+#define DSN_CAP	   0x1d0
 
 struct fixture {
 	struct ring ring;

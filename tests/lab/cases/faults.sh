@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2034 # the cases read these
+# For cases of the group faults; source lib.sh first.
+
+ivshmem=0000:00:0e.0
+# Two functions of one device, behind a bridge with nothing else: no reset but that of the bus.
+twin_a=0000:04:01.0 twin_b=0000:04:01.1
+
+# faults: what the host's kernel said of the edu device since the case began.
+faults() {
+	dmesg | sed "1,/torc-lab: case $(basename "$0" .sh)\$/d" | grep "DMAR: .*Request device \[${LAB_BDF_EDU#0000:}\]"
+}
+
+nr_faults() {
+	faults | wc -l
+}
+
+# dma_guest OPTION...: a guest that is payload/dma.c, to its end; DMA in its own memory works before and after.
+dma_guest() {
+	launch -v --kernel "$GUESTS/dma" --memory 64M "$@"
+	finish 60
+	tr -d '\r' <serial
+	expect_status 0
+	[ "$(grep -c '^MEMORY 1024' serial)" -eq 2 ] || fail "DMA within memory"
+	expect serial '^DONE'
+	expect_not log 'error:'
+}
