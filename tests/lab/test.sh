@@ -45,15 +45,16 @@ export TORC_BIN TORC_GUESTS
 	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-6.12.cpio" --kernel host --module nvme --module e1000e --with fio \
 	--init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-devices.cpio" --kernel host --module sdhci-pci --module mmc_block --module e1000 \
-	--module e1000e --module igb --module igbvf --module xhci-pci --module usb-storage --module sd_mod --module virtio_pci --module virtio_blk \
+"$here/mkguest.sh" "$tmp/guest-devices.cpio" --kernel host --module nvme --module sdhci-pci --module mmc_block --module e1000 \
+	--module e1000e --module igb --module igbvf --module xhci-pci \
+	--module usb-storage --module sd_mod --module virtio_pci --module virtio_blk --with fio \
 	--init "$here/cases/guest.sh" || bail "no guest"
 "$here/mkguest.sh" "$tmp/guest-root.cpio" --root --module virtio_pci --module virtio_blk || bail "no guest"
 "$here/mkdebian.sh" "$tmp/debian.raw" || bail "no Debian image"
-for kernel in halt poweroff fault; do
+for kernel in halt ready poweroff fault; do
 	python3 "$here/cases/tiny.py" $kernel "$tmp/$kernel" || bail "no kernel"
 done
-for kernel in dma edu storm; do
+for kernel in attach dma edu storm; do
 	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$tmp/$kernel" cc || bail "no kernel"
 done
 chmod 755 "$tmp"

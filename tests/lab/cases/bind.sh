@@ -15,3 +15,14 @@ expect_driver() {
 expect_empty_journal() {
 	[ -z "$(ls /var/lib/torc/bind)" ] || fail "left in the journal: $(ls /var/lib/torc/bind)"
 }
+
+# drive_named SERIAL: the block device of the host's drive, once its driver has found it.
+drive_named() {
+	for _ in $(seq 100); do
+		for named in /sys/block/nvme[0-9]n1; do
+			! grep -qs "^$1 *$" "$named/device/serial" || { echo "/dev/${named##*/}"; return; }
+		done
+		sleep 0.1
+	done
+	fail "no drive $1"
+}

@@ -59,33 +59,34 @@ explain() {
 }
 
 n=0
+(snapshot) >/run/before 2>&1
 for case; do
 	n=$((n + 1))
 	dir=/run/case/$case
 	mkdir -p "$dir"
 	cd /run/case || exit
 	echo "torc-lab: case $case" >/dev/kmsg
-	(snapshot) >before 2>&1
 	read -r begin _ </proc/uptime
 	(cd "$dir" && exec timeout -k 5 "${TORC_CASE_TIMEOUT:-240}" sh "$cases/$group/$case.sh") >output 2>&1
 	status=$?
 	read -r end _ </proc/uptime
 	took=$(echo "$begin $end" | awk '{ printf "%.1f", $2 - $1 }')
-	(snapshot) >after 2>&1
+	(snapshot) >/run/after 2>&1
 	if [ $status -eq 77 ]; then
 		echo "ok $n - $group/$case ($took s) # SKIP $(tail -n 1 output)"
 	elif [ $status -ne 0 ]; then
 		echo "not ok $n - $group/$case ($took s)"
 		[ $status -ne 124 ] || echo "# took too long"
 		explain
-	elif ! cmp -s before after; then
+	elif ! cmp -s /run/before /run/after; then
 		echo "not ok $n - $group/$case ($took s)"
 		echo "# left changed on the host:"
-		diff before after | indent 40
+		diff /run/before /run/after | indent 40
 	else
 		echo "ok $n - $group/$case ($took s)"
 		# What a case has measured.
 		grep '^# ' output
 	fi
 	rm -rf "$dir"
+	mv /run/after /run/before
 done

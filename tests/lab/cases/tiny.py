@@ -11,6 +11,8 @@ import sys
 CODE = {
     # cli; 1: hlt; jmp 1b
     'halt': 'fa f4 eb fd',
+    # mov $0x3f8,%edx; READY and a newline, each: mov $N,%al; out %al,(%dx); then as halt
+    'ready': 'ba f8 03 00 00 b0 52 ee b0 45 ee b0 41 ee b0 44 ee b0 59 ee b0 0a ee fa f4 eb fd',
     # mov $0x600,%dx; mov $0x34,%al (sleep enable, type 5); out %al,(%dx); 1: hlt; jmp 1b
     'poweroff': '66 ba 00 06 b0 34 ee f4 eb fd',
     # push $0; push $0; lidt (%esp); ud2: no handler, and none for the double fault

@@ -8,16 +8,13 @@
  */
 #include <stdint.h>
 
-#include "tests/lab/payload/port.h"
+#include "tests/lab/payload/pci.h"
 
 #define EDU_SLOT  1
 #define PEER_SLOT 2
 #define PEER	  0xd0000000U /* where the other's BAR goes: free in torc's window below 4 GiB */
 
-#define COMMAND	       0x04
 #define MEMORY_ENABLE  2U
-#define BUS_MASTER     4U
-#define BAR0	       0x10
 #define BAR2	       0x18
 #define BAR2_HIGH      0x1c
 #define EDU_DMA_SOURCE 0x80
@@ -39,18 +36,6 @@ __asm__(".section .start, \"ax\"\n"
 static volatile uint32_t *edu;
 
 void main(void);
-
-static uint32_t config_read(unsigned slot, unsigned offset)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000000U | slot << 11 | offset);
-	return in32(PORT_PCI_DATA);
-}
-
-static void config_write(unsigned slot, unsigned offset, uint32_t value)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000000U | slot << 11 | offset);
-	out32(PORT_PCI_DATA, value);
-}
 
 static uint32_t pattern(uint32_t seed, uint32_t i)
 {
@@ -107,10 +92,10 @@ static void test_memory(void)
 
 static void test_peer(void)
 {
-	config_write(PEER_SLOT, COMMAND, 0);
+	config_write(PEER_SLOT, PCI_COMMAND, 0);
 	config_write(PEER_SLOT, BAR2, PEER);
 	config_write(PEER_SLOT, BAR2_HIGH, 0);
-	config_write(PEER_SLOT, COMMAND, MEMORY_ENABLE);
+	config_write(PEER_SLOT, PCI_COMMAND, MEMORY_ENABLE);
 	fill(SOURCE, 3);
 	fill(PEER, 4);
 	copy(SOURCE, PEER);
@@ -137,8 +122,8 @@ static void test_outside(void)
 
 void main(void)
 {
-	config_write(EDU_SLOT, COMMAND, MEMORY_ENABLE | BUS_MASTER);
-	edu = (volatile uint32_t *)(config_read(EDU_SLOT, BAR0) & ~15U);
+	config_write(EDU_SLOT, PCI_COMMAND, PCI_MASTER);
+	edu = (volatile uint32_t *)(config_read(EDU_SLOT, PCI_BAR0) & ~15U);
 	test_memory();
 	if (config_read(PEER_SLOT, 0) != UINT32_MAX)
 		test_peer();

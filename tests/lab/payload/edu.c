@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A kernel that drives QEMU's edu device in slot 1 of bus 0 and counts its interrupts, one by one: by MSI, whose message
- * changes all the time, by INTx, and by turns. Moves data by the device's DMA. Prints what it counted, powers off.
+ * changes all the time, by INTx, and by turns. Moves data by the device's DMA. Prints what it counted, all of it twice as
+ * if its driver had gone and come; then resets the machine once, and does the same again before it powers off.
  *
  * 32-bit without paging. Source: QEMU, docs/specs/edu.rst.
  */
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "tests/lab/payload/pci.h"
 #include "tests/lab/payload/port.h"
 
 #define ROUNDS 500
@@ -25,10 +27,13 @@
 #define VECTOR_OTHER 0x41
 #define VECTOR_INTX  0x50
 
-/* Of configuration space; the last two are bits of the dword at COMMAND. */
-#define COMMAND		0x04
-#define BAR0		0x10
-#define CAPABILITIES	0x34
+#define SLOT 1
+
+/* Where a word outlives a reset of the machine. */
+#define BOOTS	   0xa00000U
+#define BOOTS_ONCE 0x626f6f74U
+
+/* Of the dword at PCI_COMMAND. */
 #define INTX_DISABLE	0x0400U
 #define INTERRUPT_STATE (1U << 19)
 
@@ -76,18 +81,6 @@ static uint32_t read32(uint32_t address)
 static void write32(uint32_t address, uint32_t value)
 {
 	*(volatile uint32_t *)address = value;
-}
-
-static uint32_t config_read(unsigned offset)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000800U | offset);
-	return in32(PORT_PCI_DATA);
-}
-
-static void config_write(unsigned offset, uint32_t value)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000800U | offset);
-	out32(PORT_PCI_DATA, value);
 }
 
 static void print_result(const char *what, unsigned number)
@@ -145,22 +138,20 @@ static void set_up(void)
 	__asm__ volatile("lidt %0" : : "m"(pointer));
 	write32(APIC_SVR, 0x1ff);
 	set_pin(LEVEL_LOW | VECTOR_INTX);
-	check(config_read(0) == 0x11e81234, "no edu device in slot 1");
-	config_write(COMMAND, 6);
-	edu = (volatile uint32_t *)(config_read(BAR0) & ~15U);
-	for (msi = config_read(CAPABILITIES) & 0xff; msi; msi = config_read(msi) >> 8 & 0xff)
-		if ((config_read(msi) & 0xff) == 5)
-			break;
+	check(config_read(SLOT, 0) == 0x11e81234, "no edu device in slot 1");
+	config_write(SLOT, PCI_COMMAND, PCI_MASTER);
+	edu = (volatile uint32_t *)(config_read(SLOT, PCI_BAR0) & ~15U);
+	msi = config_capability(SLOT, PCI_CAP_MSI);
 	check(msi, "no MSI");
 	__asm__ volatile("sti");
 }
 
 static void set_msi(unsigned vector)
 {
-	config_write(msi + 4, 0xfee00000);
-	config_write(msi + 8, 0);
-	config_write(msi + 12, vector);
-	config_write(msi, vector ? 1U << 16 : 0);
+	config_write(SLOT, msi + 4, 0xfee00000);
+	config_write(SLOT, msi + 8, 0);
+	config_write(SLOT, msi + 12, vector);
+	config_write(SLOT, msi, vector ? 1U << 16 : 0);
 }
 
 static unsigned total(void)
@@ -195,7 +186,7 @@ static void test_msi(void)
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		unsigned which = i % 2 ? 0 : 1, before = count[which];
 
-		config_write(msi + 12, VECTOR_MSI + which);
+		config_write(SLOT, msi + 12, VECTOR_MSI + which);
 		raise_one("lost while the message changes");
 		check(count[which] == before + 1, "sent by the old message");
 	}
@@ -211,15 +202,15 @@ static void test_intx(void)
 		raise_one("lost with INTx");
 	print_result("INTX", count[2]);
 	before = total();
-	config_write(COMMAND, 6 | INTX_DISABLE);
+	config_write(SLOT, PCI_COMMAND, PCI_MASTER | INTX_DISABLE);
 	edu[EDU_RAISE / 4] = 1;
 	for (unsigned i = 0; i < 100000; i++)
 		edu[EDU_STATUS / 4];
 	check(total() == before, "Interrupt Disable is ignored");
-	check(config_read(COMMAND) & INTERRUPT_STATE, "Interrupt Status is clear");
-	config_write(COMMAND, 6);
+	check(config_read(SLOT, PCI_COMMAND) & INTERRUPT_STATE, "Interrupt Status is clear");
+	config_write(SLOT, PCI_COMMAND, PCI_MASTER);
 	check(wait_for(before + 1), "lost by Interrupt Disable");
-	check(!(config_read(COMMAND) & INTERRUPT_STATE), "Interrupt Status is set");
+	check(!(config_read(SLOT, PCI_COMMAND) & INTERRUPT_STATE), "Interrupt Status is set");
 	/* The pin masked in the I/O APIC in between. */
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		set_pin(LEVEL_LOW | MASKED | VECTOR_INTX);
@@ -270,9 +261,9 @@ static void test_dma(void)
 	print_result("DMA", DMA_SIZE);
 }
 
-void main(void);
-void main(void)
+static void test_all(void)
 {
+	count[0] = count[1] = count[2] = 0;
 	set_up();
 	test_msi();
 	test_intx();
@@ -280,6 +271,30 @@ void main(void)
 	test_dma();
 	set_msi(VECTOR_MSI);
 	test_dma();
+}
+
+/* As a driver leaves it. */
+static void let_go(void)
+{
+	__asm__ volatile("cli");
+	set_msi(0);
+	set_pin(MASKED);
+	config_write(SLOT, PCI_COMMAND, INTX_DISABLE);
+}
+
+void main(void);
+void main(void)
+{
+	test_all();
+	let_go();
+	test_all();
+	if (read32(BOOTS) != BOOTS_ONCE) {
+		write32(BOOTS, BOOTS_ONCE);
+		/* Without a word to the device: it may interrupt. */
+		out8(PORT_RESET, RESET_HARD);
+		for (;;)
+			__asm__ volatile("hlt");
+	}
 	print("DONE\n");
 	power_off();
 }

@@ -11,6 +11,8 @@
 #define PORT_SLEEP	 0x600
 #define PORT_PCI_ADDRESS 0xcf8
 #define PORT_PCI_DATA	 0xcfc
+#define PORT_RESET	 0xcf9
+#define RESET_HARD	 0x06
 #define SLEEP_S5	 0x34
 
 /**

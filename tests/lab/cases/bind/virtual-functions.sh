@@ -30,12 +30,27 @@ done
 torc-vfio unbind "$LAB_BDF_NVME_A"
 torc-vfio recover
 
-# The drive's functions have queues of their own, and share its namespace.
+# The drive's functions have queues of their own, and share its namespace: what a guest writes is there after its driver
+# came and went and after a reboot, and the host reads it too.
 torc-vfio vfs "$LAB_BDF_NVME_A" 1
 vf=$(basename "$(readlink "/sys/bus/pci/devices/$LAB_BDF_NVME_A/virtfn0")")
-start verify-4 --device "$(device "$vf"),bind=on"
-finish 120
+start commands --device "$(device "$vf"),bind=on"
+await serial '^TORC-GUEST-COMMANDS'
+ask 'verify 4 /dev/nvme0n1'
+ask 'head -c 2097152 /dev/urandom >/tmp/data && dd if=/tmp/data of=/dev/nvme0n1 bs=64k oflag=direct 2>/dev/null'
+ask 'echo "SUM $(md5sum </tmp/data)"'
+sum=$(sed -n 's/^SUM \([0-9a-f]*\).*/\1/p' serial)
+read='dd if=/dev/nvme0n1 bs=64k count=32 iflag=direct 2>/dev/null | md5sum'
+ask 'cd /sys/bus/pci/drivers/nvme && echo 0000:00:01.0 >unbind && test ! -e /dev/nvme0n1 && echo 0000:00:01.0 >bind'
+ask 'n=0; until test -b /dev/nvme0n1; do test $((n += 1)) -lt 100; sleep 0.1; done'
+ask "$read | grep $sum && verify 4 /dev/nvme0n1"
+ask 'dd if=/tmp/data of=/dev/nvme0n1 bs=64k oflag=direct 2>/dev/null'
+tell 'reboot -f'
+await serial '^TORC-GUEST-COMMANDS' 2
+ask "$read | grep $sum"
+tell 'poweroff -f'
+finish
 expect_status 0
-expect serial '^VERIFIED 4 /dev/nvme0n1'
+dd if="$(drive_named torcA)" bs=64k count=32 iflag=direct 2>/dev/null | md5sum | grep "$sum" || fail "the host reads something else"
 torc-vfio vfs "$LAB_BDF_NVME_A" 0
 expect_empty_journal

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Each of the drive's queues gets its own MSI-X interrupts, through the guest's driver coming and going five times.
+# Each of the drive's queues gets its own MSI-X interrupts, through the guest's driver coming and going five times, and
+# what was written before is there after it.
 . "$CASES/lib.sh"
 cpus=4 memory=512M
 start commands --device "$(device "$LAB_BDF_NVME_A")"
@@ -13,10 +14,14 @@ tell 'queue() { q=$(($1 + 1)); was=$(fired $q); reads $1; echo "QUEUE $q: $was t
 tell 'each() { queue 0 && queue 1 && queue 2 && queue 3; }'
 tell 'd=/sys/bus/pci/drivers/nvme'
 ask each
+read='dd if=/dev/nvme0n1 bs=64k count=16 iflag=direct 2>/dev/null | md5sum'
+ask 'dd if=/dev/urandom of=/dev/nvme0n1 bs=64k count=16 oflag=direct 2>/dev/null'
+ask "sum=\$($read)"
 for _ in 1 2 3 4 5; do
 	ask 'echo 0000:00:01.0 >$d/unbind && test ! -e /dev/nvme0n1'
 	ask 'echo 0000:00:01.0 >$d/bind; n=0; until test -b /dev/nvme0n1; do test $((n += 1)) -lt 50; sleep 0.1; done'
 	ask each
+	ask "test \"\$sum\" = \"\$($read)\""
 done
 ask '! dmesg | grep -iE "nvme.*(timeout|polled|abort)"'
 tell 'poweroff -f'

@@ -1,14 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A device with nothing but a memory and an I/O BAR: the guest reads and writes both, and the device counts its accesses;
-# the same when the memory BAR is not mapped into the guest.
+# again after it was removed and found again and after a reboot; and when the memory BAR is not mapped into the guest.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
 
 # A test's header: its number, 3 bytes, an offset, data, a count, its name; an access at the offset counts.
-tests() {
-	start commands --device "$(device "$LAB_BDF_TESTDEV")$1"
-	await serial '^TORC-GUEST-COMMANDS'
+accesses() {
 	tell 'd=/sys/bus/pci/devices/0000:00:01.0; echo 1 >$d/enable'
 	tell 'memory=$(sed -n 1p $d/resource | cut -d " " -f 1) port=$(($(sed -n 2p $d/resource | cut -d " " -f 1)))'
 	tell 'port() { dd if=/dev/port bs=1 skip=$(($port + $1)) count=$2 2>/dev/null; }'
@@ -17,12 +15,29 @@ tests() {
 	ask 'for i in 1 2 3; do devmem $(($memory + $offset)) 8 $value; done'
 	ask 'test $(($(devmem $(($memory + 12)) 32))) -eq $(($before + 3))'
 	ask 'head -c 1 /dev/zero | dd of=/dev/port bs=1 seek=$port conv=notrunc 2>/dev/null; test "$(port 16 4)" = port'
+}
+
+# boot OPTIONS: a guest with the device.
+boot() {
+	start commands --device "$(device "$LAB_BDF_TESTDEV")$1"
+	await serial '^TORC-GUEST-COMMANDS'
+	accesses
+}
+
+off() {
 	tell 'poweroff -f'
 	finish
 	expect_status 0
 	expect_not log 'error:'
 }
 
-tests ''
+boot ''
+ask 'echo 1 >$d/remove; test ! -e $d && echo 1 >/sys/bus/pci/rescan && test -e $d'
+accesses
+tell 'reboot -f'
+await serial '^TORC-GUEST-COMMANDS' 2
+accesses
+off
 [ "$(sed -n 's/.*userspace exits: mmio //p' log)" -lt 200 ] || fail "memory accesses come past torc"
-tests ,x_exclude_mmap_bars=[0]
+boot ,x_exclude_mmap_bars=[0]
+off

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # A NIC whose guest knows no messages, on the interrupt line that its slot shares with a virtio disk: files cross the
-# wire both ways while the disk is read, and again after the driver came and went.
+# wire both ways while the disk is read, again after the driver came and went and after a reboot.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
 cmdline=pci=nomsi
@@ -22,6 +22,10 @@ both() {
 }
 both
 ask 'echo 0000:00:01.0 >$d/unbind && echo 0000:00:01.0 >$d/bind'
+guest_wire_up
+both
+tell 'reboot -f'
+await serial '^TORC-GUEST-COMMANDS' 2
 guest_wire_up
 both
 ask '! dmesg | grep -iE "nobody cared|Hang|timed out"'

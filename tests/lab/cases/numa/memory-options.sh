@@ -7,14 +7,13 @@ flags() {
 	awk '$1 == "Size:" { size = $2 } $1 == "VmFlags:" && size >= 131072' "/proc/$torc/smaps"
 }
 run() {
-	memory=size=256M,$1
-	start commands
-	await serial TORC-GUEST-COMMANDS
+	launch -v --kernel "$GUESTS/ready" --memory "size=256M,$1"
+	await serial READY
 	flags >seen
 	cat seen
 }
 end() {
-	tell 'poweroff -f'
+	kill -s TERM "$torc"
 	finish
 	expect_status 0
 }
