@@ -3,7 +3,7 @@
 # With vhost=on the kernel moves the packets and torc's rings sleep: every packet of $pings comes back, TCP runs both ways
 # over two pairs of queues. The driver comes and goes under traffic, the machine is reset; then a guest without MSI.
 . "$CASES/lib.sh"
-pings=${pings:-5000}
+pings=${pings:-10000}
 initramfs=$GUESTS/guest-net.cpio cpus=2
 modprobe tun
 modprobe vhost_net
@@ -36,8 +36,8 @@ ask 'grep -q "PCI-MSI.*virtio0-input.1" /proc/interrupts'
 before=$(sleeps)
 ask "$(pings "$pings")" 240
 iperf3 -s -D -I "$PWD/iperf3.pid" >/dev/null
-ask 'iperf3 -c 10.9.0.1 -t 2 -P 2 -f m | grep SUM.*receiver' 60
-ask 'iperf3 -c 10.9.0.1 -t 2 -P 2 -f m -R | grep SUM.*receiver' 60
+ask 'iperf3 -c 10.9.0.1 -t 3 -P 2 -f m | grep SUM.*receiver' 60
+ask 'iperf3 -c 10.9.0.1 -t 3 -P 2 -f m -R | grep SUM.*receiver' 60
 kill "$(tr -d '\0' <iperf3.pid)"
 ask '/bin/ping -q -c 20 -s 30000 -i 0.01 10.9.0.1 | tee /tmp/ping; grep -q "20 received, 0% packet loss" /tmp/ping'
 slept=$(($(sleeps) - before))
