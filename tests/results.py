@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints a line for each test that Meson ran, a failed one's output, and counts them for tests/run.sh.
 
-results.py BUILD RESULTS: reads BUILD/meson-logs/testlog.json, appends passed, failed or skipped to the file RESULTS.
+results.py BUILD RESULTS [LOG]: reads BUILD/meson-logs/LOG.json (testlog), appends passed, failed or skipped to RESULTS.
 A test that prints TAP counts as its parts, a case of a cmocka program that is skipped counts as one more test.
 """
 import json
@@ -30,8 +30,8 @@ def parts(test, name, output):
 
 
 def main():
-    build, results = sys.argv[1:]
-    with open(os.path.join(build, 'meson-logs', 'testlog.json'), encoding='utf-8') as log, \
+    build, results, *rest = sys.argv[1:]
+    with open(os.path.join(build, 'meson-logs', f'{(rest or ["testlog"])[0]}.json'), encoding='utf-8') as log, \
             open(results, 'a', encoding='utf-8') as counts:
         for line in log:
             test = json.loads(line)
