@@ -2,7 +2,7 @@
 /*
  * Requests per second from virtqueue to ring to virtqueue, with a thread that plays the guest: it keeps as many requests
  * in flight as the argument says and looks for used ones all the time. "ring" is torc as it is; "epoll" serves the same
- * queue by epoll_wait() and preadv(). Backends: "null" is /dev/null, so that all is there but the device's own time;
+ * queue by epoll_wait() and preadv(); "ring-traced" is torc while events are recorded. Backends: "null" is /dev/null, so that all is there but the device's own time;
  * "file" is read past the page cache, 4 KiB at random places, also by torc with guest memory registered; "none" does not
  * leave the queue. One core each for guest and server: cpu_ns is the server's time per request, waits its system calls
  * for waiting and submitting. The stages are the parts of it, each alone and in batches: the queue's side, a read by the
@@ -69,6 +69,7 @@ struct guest {
 	unsigned depth;
 	uint64_t random;
 	int kick_fd; /* of the epoll server; -1: ring the device's doorbell */
+	bool is_traced;
 };
 
 static uint64_t thread_ns(pthread_t thread)
@@ -202,6 +203,7 @@ static void null_done(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	struct null_request *req = container_of(op, struct null_request, op);
 
+	queue_trace_complete(&req->queue->trace, req->queue->ring->wake_tsc, req->head, res);
 	virtio_queue_done(req->queue, req->head, 1);
 	virtio_queue_release(req->queue);
 }
@@ -221,6 +223,7 @@ static void null_process(struct virtio_queue *queue)
 		}
 		*req = (struct null_request){ { .done = null_done }, queue, chain.head, iov[1] };
 		virtio_queue_hold(queue);
+		queue_trace_submit(&queue->trace, chain.head, 0, req->iov.iov_len);
 		ring_readv(queue->ring, &req->op, null->fd, &req->iov, 1, 0, 0);
 	}
 }
@@ -288,15 +291,17 @@ static void run_ring(struct bench_state *state, struct guest *guest, struct virt
 {
 	struct ring_thread *server = &guest->driver.ring_thread;
 
+	/* Constant only for those that record. */
+	store_release((uint64_t *)trace_lease, guest->is_traced ? UINT64_MAX : 0);
 	driver_attach(&guest->driver, vp);
 	driver_enable_msix(&guest->driver);
 	driver_start(&guest->driver, EVENT_IDX, 1);
-	load(guest, state, server->thread, &server->ring.nr_enter);
+	load(guest, state, server->thread, &server->ring.trace->counter[TRACE_RING_CALLS]);
 	driver_detach(&guest->driver);
 	driver_destroy(&guest->driver);
 }
 
-static void run_ring_null(struct bench_state *state, int64_t depth, int fd)
+static void run_ring_null(struct bench_state *state, int64_t depth, int fd, bool is_traced)
 {
 	static struct guest guest;
 	struct null_device *null = calloc(1, sizeof(*null));
@@ -305,6 +310,7 @@ static void run_ring_null(struct bench_state *state, int64_t depth, int fd)
 					 .host = &guest.driver.host };
 
 	guest_init(&guest, depth);
+	guest.is_traced = is_traced;
 	null->fd = fd;
 	null->dev.ops = &null_ops;
 	null->dev.id = "null";
@@ -317,7 +323,7 @@ static void run_ring_null(struct bench_state *state, int64_t depth, int fd)
 
 static void ring_none(struct bench_state *state, int64_t depth)
 {
-	run_ring_null(state, depth, -1);
+	run_ring_null(state, depth, -1, false);
 }
 
 static int open_null(void)
@@ -331,10 +337,15 @@ static int open_null(void)
 
 static void ring_null(struct bench_state *state, int64_t depth)
 {
-	run_ring_null(state, depth, open_null());
+	run_ring_null(state, depth, open_null(), false);
 }
 
-static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed)
+static void ring_traced_null(struct bench_state *state, int64_t depth)
+{
+	run_ring_null(state, depth, open_null(), true);
+}
+
+static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed, bool is_traced)
 {
 	struct ring_memory memory = { 0 };
 	static struct guest guest;
@@ -353,6 +364,7 @@ static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	guest_init(&guest, depth);
+	guest.is_traced = is_traced;
 	if (virtio_blk_create(&options, &vp, NULL))
 		abort();
 	if (fixed)
@@ -364,12 +376,17 @@ static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed)
 
 static void ring_file(struct bench_state *state, int64_t depth)
 {
-	run_ring_file(state, depth, false);
+	run_ring_file(state, depth, false, false);
+}
+
+static void ring_traced_file(struct bench_state *state, int64_t depth)
+{
+	run_ring_file(state, depth, false, true);
 }
 
 static void ring_fixed_file(struct bench_state *state, int64_t depth)
 {
-	run_ring_file(state, depth, true);
+	run_ring_file(state, depth, true, false);
 }
 
 static void epoll_request(struct epoll_server *server)
@@ -579,8 +596,10 @@ static void stage_pread(struct bench_state *state, int64_t batch)
 
 const struct bench bench_table[] = {
 	{ "ring/null", ring_null, { 1, 32 } },
+	{ "ring-traced/null", ring_traced_null, { 1, 32 } },
 	{ "epoll/null", epoll_null, { 1, 32 } },
 	{ "ring/file", ring_file, { 1, 32 } },
+	{ "ring-traced/file", ring_traced_file, { 1, 32 } },
 	{ "epoll/file", epoll_file, { 1, 32 } },
 	{ "ring-registered/file", ring_fixed_file, { 1, 32 } },
 	{ "ring/none", ring_none, { 1, 32 } },

@@ -8,7 +8,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 packages='
 	gcc g++ libc6-dev meson ninja-build pkg-config
-	liburing-dev libnuma-dev libjemalloc-dev libcjson-dev zlib1g-dev
+	liburing-dev libnuma-dev libjemalloc-dev libcjson-dev zlib1g-dev systemtap-sdt-dev
 	libbenchmark-dev libcmocka-dev
 	clang clang-format libclang-rt-14-dev shellcheck
 	acpica-tools fio strace jq python3

@@ -63,6 +63,7 @@ int vfio_msi_init(struct vfio_pci *vp, const uint8_t *config, unsigned size, str
 		.id = vp->id,
 		.irq = &vp->vm->irq,
 		.batch = vp->batch,
+		.trace = vp->trace,
 		.index = VFIO_PCI_MSI_IRQ_INDEX,
 	};
 	unsigned flags;

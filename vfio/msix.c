@@ -46,6 +46,7 @@ int vfio_msix_init(struct vfio_pci *vp, const uint8_t *config, unsigned size, st
 		.id = vp->id,
 		.irq = &vp->vm->irq,
 		.batch = vp->batch,
+		.trace = vp->trace,
 		.index = VFIO_PCI_MSIX_IRQ_INDEX,
 		.held_back = true,
 	};

@@ -105,6 +105,7 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	vp->batch = config->batch;
 	vp->dma = config->dma;
 	vp->ring = config->ring;
+	vp->trace = config->trace;
 	vp->event = config->event;
 	vp->opaque = config->opaque;
 	vp->p2p = config->p2p;

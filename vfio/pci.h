@@ -5,7 +5,7 @@
  * Guest state is kept apart from the host's: the guest sees a configuration space built field by field (config.c), BARs
  * mapped straight into it except the pages of the MSI-X table and pending bits (bar.c), and an MSI-X table and an MSI
  * capability that are emulated (msix.c, msi.c, vectors.c). Every vector's VFIO eventfd is the irqfd of its GSI, and that of INTx (intx.c) the irqfd of the I/O
- * APIC's pin, so no interrupt comes past torc. VFIO has one kind of interrupts on at a time, as the guest has.
+ * APIC's pin, so no interrupt comes past torc, unless it is to be traced. VFIO has one kind of interrupts on at a time, as the guest has.
  *
  * The main thread creates, resets and destroys it; guest accesses come from vCPU threads under the locks of core/pci;
  * notifications of the host (error, request) arrive on the main ring and are the owner's to act on.
@@ -97,6 +97,7 @@ struct vfio_pci {
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring; /* main */
+	struct vfio_trace trace;
 	bool p2p;
 	uint8_t unmapped_bars; /* a bit for each whose every access torc is to see */
 	struct vfio_bar bar[PCI_NR_BARS];
@@ -121,6 +122,7 @@ struct vfio_pci_config {
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
 	struct ring *ring;
+	struct vfio_trace trace; /* of its vectors */
 	/* On the main ring, in a callback: the device is not to be freed there. */
 	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
 	void *opaque;

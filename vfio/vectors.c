@@ -2,6 +2,7 @@
 #include "vfio/vectors.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,13 +32,36 @@ static void attach(struct vfio_vectors *v, unsigned vector)
 		log_error("%s: vector %u: KVM_IRQFD: %s", v->id, vector, strerror(-r));
 }
 
+static int forward(struct vfio_vectors *v, unsigned vector)
+{
+	struct vfio_vector *entry = &v->vector[vector];
+	char name[TRACE_NAME_SIZE];
+
+	if (!v->trace.ring_of || entry->forward)
+		return 0;
+	if (!entry->trace) {
+		snprintf(name, sizeof(name), "%s vector %u", v->id, vector);
+		entry->trace = trace_object(TRACE_VECTOR, name);
+	}
+	return vfio_forward_create(v->trace.ring_of(v->trace.opaque, vector), entry->irq.fd,
+				   entry->trace, &entry->forward);
+}
+
 static int take(struct vfio_vectors *v, unsigned vector)
 {
 	int r = irq_vector_take(&v->vector[vector].irq, v->irq);
 
+	if (!r)
+		r = forward(v, vector);
 	if (r)
 		log_error("%s: vector %u: no eventfd or GSI: %s", v->id, vector, strerror(-r));
 	return r;
+}
+
+/* What VFIO signals; -1: the vector is not taken. */
+static int32_t trigger(const struct vfio_vector *entry)
+{
+	return entry->forward ? vfio_forward_fd(entry->forward) : entry->irq.fd;
 }
 
 static void op_enable(void *opaque, unsigned vector, const struct msi_message *msg)
@@ -98,7 +122,7 @@ static void host_enable(struct vfio_vectors *v)
 	int r;
 
 	for (unsigned i = 0; i < nr; i++)
-		fds[i] = v->held_back || take(v, i) ? -1 : v->vector[i].irq.fd;
+		fds[i] = v->held_back || take(v, i) ? -1 : trigger(&v->vector[i]);
 	r = enable_as_many(v, fds, nr);
 	v->host_enabled = !r;
 	v->nr_host = r ? 0 : v->nr_limit;
@@ -121,6 +145,8 @@ static void host_disable(struct vfio_vectors *v)
 	}
 	v->host_enabled = false;
 	for (unsigned i = 0; i < v->guest.nr_vectors; i++) {
+		vfio_forward_free(v->vector[i].forward);
+		v->vector[i].forward = NULL;
 		irq_vector_release(&v->vector[i].irq, v->irq);
 		v->vector[i].armed = false;
 	}
@@ -173,7 +199,7 @@ static void arm(struct vfio_vectors *v, unsigned nr)
 		n = 0;
 		while (start + n < nr && n < ARRAY_SIZE(fds) && v->vector[start + n].irq.wanted &&
 		       !v->vector[start + n].armed) {
-			fds[n] = v->vector[start + n].irq.fd;
+			fds[n] = trigger(&v->vector[start + n]);
 			n++;
 		}
 		if (n)
@@ -194,7 +220,7 @@ static int grow(struct vfio_vectors *v, unsigned nr)
 	if (!fds)
 		return -ENOMEM;
 	for (unsigned i = 0; i < nr; i++)
-		fds[i] = v->vector[i].irq.fd;
+		fds[i] = trigger(&v->vector[i]);
 	vfio_device_disable_irqs(v->device, v->index);
 	v->nr_set_irqs++;
 	r = set_irqs(v, 0, fds, nr);
@@ -278,6 +304,7 @@ int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *
 		.dynamic = !(config->device->irq[config->index].flags & VFIO_IRQ_INFO_NORESIZE),
 		.held_back = config->held_back,
 		.nr_initial = 1,
+		.trace = config->trace,
 		.vector = vector,
 	};
 	r = pci_msix_init(&v->guest, config->nr, &guest_ops, v);
@@ -290,6 +317,14 @@ int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *
 		vector[i].irq = IRQ_VECTOR_INIT;
 	irq_batch_add(v->batch, &v->client);
 	return 0;
+}
+
+void vfio_vectors_merge(const struct vfio_vectors *v, struct histogram *into)
+{
+	for (unsigned i = 0; v->vector && i < v->guest.nr_vectors; i++) {
+		if (v->vector[i].trace)
+			histogram_merge(into, &v->vector[i].trace->histogram[TRACE_VECTOR_FORWARD]);
+	}
 }
 
 void vfio_vectors_destroy(struct vfio_vectors *v)

@@ -4,7 +4,7 @@
  *
  * core/pci/msix.h says which vectors the guest can receive now; those are taken in the host, given to VFIO, routed and
  * attached here, in batches; only a message that changes while its vector is in use is not put off. Every vector's VFIO
- * eventfd is its irqfd. A vector is taken when the guest first unmasks it and stays until all are switched off, so that
+ * eventfd is its irqfd, unless a ring is to see each interrupt (forward.h). A vector is taken when the guest first unmasks it and stays until all are switched off, so that
  * masking it again costs the host nothing.
  *
  * Set up and destroyed by the main thread, which attaches too; the guest's changes come from vCPU threads. The lock of
@@ -21,10 +21,19 @@
 #include "core/pci/msix.h"
 #include "io/ring/irq_batch.h"
 #include "vfio/device.h"
+#include "vfio/forward.h"
 
 struct vfio_vector {
-	struct irq_vector irq; /* taken when the guest first unmasks the vector */
-	bool armed;	       /* VFIO signals its eventfd */
+	struct irq_vector irq;	      /* taken when the guest first unmasks the vector */
+	bool armed;		      /* VFIO signals its eventfd */
+	struct vfio_forward *forward; /* NULL: that is the irqfd, too */
+	struct trace_object *trace;   /* NULL: never forwarded so far */
+};
+
+/** Where vectors are to be traced. */
+struct vfio_trace {
+	struct ring *(*ring_of)(void *opaque, unsigned vector); /* NULL: they are not */
+	void *opaque;
 };
 
 struct vfio_vectors {
@@ -42,6 +51,7 @@ struct vfio_vectors {
 	unsigned nr_limit;    /* the host has no more, as it said when asked */
 	uint64_t nr_set_irqs; /* VFIO_DEVICE_SET_IRQS calls */
 	struct pci_msix guest;
+	struct vfio_trace trace;
 	struct vfio_vector *vector; /* NULL: the device has none */
 };
 
@@ -52,6 +62,7 @@ struct vfio_vectors_config {
 	struct irq_batch *batch;
 	unsigned index;
 	bool held_back;
+	struct vfio_trace trace;
 	unsigned nr;
 };
 
@@ -63,6 +74,13 @@ struct vfio_vectors_config {
  * Return: 0; -EINVAL; -ENOMEM.
  */
 int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *config);
+
+/**
+ * vfio_vectors_merge - what forwarding the interrupts took so far
+ * @v: initialised or zeroed
+ * @into: gets cycles of each added
+ */
+void vfio_vectors_merge(const struct vfio_vectors *v, struct histogram *into);
 
 /**
  * vfio_vectors_destroy - switch off, give everything back

@@ -41,7 +41,7 @@ void histogram_record(struct histogram *h, uint64_t value)
 	uint64_t *bucket = &h->bucket[bucket_of(value)];
 
 	WRITE_ONCE(h->sum, h->sum + value);
-	if (value < h->min)
+	if (value < h->min || !h->count)
 		WRITE_ONCE(h->min, value);
 	if (value > h->max)
 		WRITE_ONCE(h->max, value);
@@ -52,7 +52,7 @@ void histogram_record(struct histogram *h, uint64_t value)
 
 void histogram_merge(struct histogram *into, const struct histogram *from)
 {
-	uint64_t v;
+	uint64_t before = into->count, min = into->min, v;
 
 	/* Counted from the buckets, so that the result agrees with itself while @from is written. */
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
@@ -60,10 +60,11 @@ void histogram_merge(struct histogram *into, const struct histogram *from)
 		into->bucket[i] += v;
 		into->count += v;
 	}
+	if (into->count == before)
+		return;
 	into->sum += READ_ONCE(from->sum);
 	v = READ_ONCE(from->min);
-	if (v < into->min)
-		into->min = v;
+	into->min = before && min < v ? min : v;
 	v = READ_ONCE(from->max);
 	if (v > into->max)
 		into->max = v;

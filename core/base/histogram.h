@@ -4,7 +4,7 @@
  *
  * One writer thread per histogram, no lock and no allocation on record; readers merge a copy, which is exact
  * once the writer is idle. Values below 128 have a bucket each; above that every power of two is divided into 64
- * buckets. Count, sum, minimum and maximum are exact.
+ * buckets. One that is all zero is empty, too, so that only the memory of values that occur is touched. Count, sum, minimum and maximum are exact.
  */
 #ifndef CORE_BASE_HISTOGRAM_H
 #define CORE_BASE_HISTOGRAM_H
@@ -18,7 +18,7 @@
 struct histogram {
 	uint64_t count;
 	uint64_t sum; /* wraps round */
-	uint64_t min; /* UINT64_MAX while empty */
+	uint64_t min; /* meaningless while empty */
 	uint64_t max;
 	uint64_t bucket[HISTOGRAM_BUCKETS];
 };

@@ -155,6 +155,22 @@ int kvm_set_device_attr(int device, uint32_t group, uint64_t attr, const void *v
 	return call(device, KVM_SET_DEVICE_ATTR, &set);
 }
 
+int kvm_get_device_attr(int device, uint32_t group, uint64_t attr, void *value)
+{
+	struct kvm_device_attr get = {
+		.group = group,
+		.attr = attr,
+		.addr = (uint64_t)(uintptr_t)value,
+	};
+
+	return call(device, KVM_GET_DEVICE_ATTR, &get);
+}
+
+int kvm_get_tsc_khz(int vcpu)
+{
+	return call_value(vcpu, KVM_GET_TSC_KHZ, 0);
+}
+
 int kvm_create_vcpu(int vm, unsigned id)
 {
 	return call_value(vm, KVM_CREATE_VCPU, id);

@@ -178,6 +178,25 @@ int kvm_create_device(int vm, uint32_t type);
 int kvm_set_device_attr(int device, uint32_t group, uint64_t attr, const void *value);
 
 /**
+ * kvm_get_device_attr - KVM_GET_DEVICE_ATTR
+ * @device: from kvm_create_device(), or a vCPU
+ * @group: attribute group
+ * @attr: attribute
+ * @value: receives it; untouched on failure
+ *
+ * Return: 0; -errno.
+ */
+int kvm_get_device_attr(int device, uint32_t group, uint64_t attr, void *value);
+
+/**
+ * kvm_get_tsc_khz - KVM_GET_TSC_KHZ
+ * @vcpu: vCPU
+ *
+ * Return: the frequency of its TSC; -EIO the host's is not stable.
+ */
+int kvm_get_tsc_khz(int vcpu);
+
+/**
  * kvm_create_vcpu - KVM_CREATE_VCPU
  * @vm: VM
  * @id: its APIC id

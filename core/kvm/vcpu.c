@@ -101,6 +101,7 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index,
 	      const struct cpuid_topology *topology, struct kvm_cpuid2 *cpuid, vcpu_stop_fn on_stop,
 	      void *opaque, struct error *err)
 {
+	char name[16];
 	int r;
 
 	memset(vcpu, 0, sizeof(*vcpu));
@@ -108,6 +109,8 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index,
 	vcpu->index = index;
 	vcpu->on_stop = on_stop;
 	vcpu->opaque = opaque;
+	snprintf(name, sizeof(name), "vcpu%u", index);
+	vcpu->trace = trace_object(TRACE_VCPU, name);
 	pthread_mutex_init(&vcpu->lock, NULL);
 	pthread_cond_init(&vcpu->changed, NULL);
 	vcpu->fd = kvm_create_vcpu(vm->fd, cpuid_apic_id(topology, index));
@@ -231,74 +234,120 @@ static void stop(struct vcpu *vcpu, enum vcpu_stop why)
 }
 
 /* The exits that end a run. */
-static void handle_rare(struct vcpu *vcpu)
+static void handle_rare(struct vcpu *vcpu, enum vcpu_exit exit)
 {
 	char what[64];
 
-	switch (vcpu->run->exit_reason) {
-	case KVM_EXIT_SHUTDOWN:
-		vcpu->exits[VCPU_EXIT_SHUTDOWN]++;
+	switch (exit) {
+	case VCPU_EXIT_SHUTDOWN:
 		log_registers(vcpu, "triple fault");
 		stop(vcpu, VCPU_STOP_TRIPLE_FAULT);
 		break;
-	case KVM_EXIT_SYSTEM_EVENT:
-		vcpu->exits[VCPU_EXIT_SYSTEM_EVENT]++;
+	case VCPU_EXIT_SYSTEM_EVENT:
 		stop(vcpu, system_event(vcpu));
 		break;
-	case KVM_EXIT_INTERNAL_ERROR:
-		vcpu->exits[VCPU_EXIT_INTERNAL_ERROR]++;
+	case VCPU_EXIT_INTERNAL_ERROR:
 		snprintf(what, sizeof(what), "KVM internal error %u", vcpu->run->internal.suberror);
 		log_registers(vcpu, what);
 		stop(vcpu, VCPU_STOP_ERROR);
 		break;
-	case KVM_EXIT_FAIL_ENTRY:
-		vcpu->exits[VCPU_EXIT_FAIL_ENTRY]++;
+	case VCPU_EXIT_FAIL_ENTRY:
 		snprintf(what, sizeof(what), "failed VM entry, hardware reason 0x%llx",
 			 (unsigned long long)vcpu->run->fail_entry.hardware_entry_failure_reason);
 		log_registers(vcpu, what);
 		stop(vcpu, VCPU_STOP_ERROR);
 		break;
 	default:
-		vcpu->exits[VCPU_EXIT_OTHER]++;
 		snprintf(what, sizeof(what), "unhandled KVM exit %u", vcpu->run->exit_reason);
 		log_registers(vcpu, what);
 		stop(vcpu, VCPU_STOP_ERROR);
 	}
 }
 
+static enum vcpu_exit exit_of(const struct vcpu *vcpu)
+{
+	switch (vcpu->run->exit_reason) {
+	case KVM_EXIT_IO:
+		return VCPU_EXIT_PIO;
+	case KVM_EXIT_MMIO:
+		return VCPU_EXIT_MMIO;
+	case KVM_EXIT_HLT:
+		return VCPU_EXIT_HLT;
+	case KVM_EXIT_INTR:
+		return VCPU_EXIT_INTR;
+	case KVM_EXIT_SHUTDOWN:
+		return VCPU_EXIT_SHUTDOWN;
+	case KVM_EXIT_SYSTEM_EVENT:
+		return VCPU_EXIT_SYSTEM_EVENT;
+	case KVM_EXIT_INTERNAL_ERROR:
+		return VCPU_EXIT_INTERNAL_ERROR;
+	case KVM_EXIT_FAIL_ENTRY:
+		return VCPU_EXIT_FAIL_ENTRY;
+	default:
+		return VCPU_EXIT_OTHER;
+	}
+}
+
+/* KVM_RUN, and how long the exit before it took. */
+static int enter(struct vcpu *vcpu)
+{
+	uint64_t now = trace_tsc();
+	int r;
+
+	if (vcpu->left_tsc)
+		trace_record(vcpu->trace, TRACE_VCPU_HANDLE, now - vcpu->left_tsc);
+	trace_event_at(now, TRACE_EVENT_ENTER, vcpu->trace, 0, 0, 0);
+	r = kvm_run(vcpu->fd);
+	vcpu->left_tsc = trace_tsc();
+	return r;
+}
+
+static void count_exit(struct vcpu *vcpu, enum vcpu_exit exit)
+{
+	const struct kvm_run *run = vcpu->run;
+	uint64_t address = 0, size = 0;
+
+	if (exit == VCPU_EXIT_PIO) {
+		address = run->io.port;
+		size = run->io.size;
+	} else if (exit == VCPU_EXIT_MMIO) {
+		address = run->mmio.phys_addr;
+		size = run->mmio.len;
+	}
+	trace_count(vcpu->trace, exit, 1);
+	trace_event_at(vcpu->left_tsc, TRACE_EVENT_EXIT, vcpu->trace, exit, address, size);
+}
+
 /* One entry into the guest; false when the thread is to look at what it is asked to do. */
 static bool run_once(struct vcpu *vcpu)
 {
-	int r = kvm_run(vcpu->fd);
+	int r = enter(vcpu);
+	enum vcpu_exit exit;
 
-	if (r == -EINTR || r == -EAGAIN) {
-		/* EAGAIN: an application processor was waiting for its SIPI and may have got it. */
-		vcpu->exits[VCPU_EXIT_INTR] += r == -EINTR;
-		return r == -EAGAIN && !READ_ONCE(vcpu->run->immediate_exit);
-	}
-	if (r < 0) {
+	/* An application processor was waiting for its SIPI and may have got it. */
+	if (r == -EAGAIN)
+		return !READ_ONCE(vcpu->run->immediate_exit);
+	if (r < 0 && r != -EINTR) {
 		log_error("vcpu%u: KVM_RUN: %s", vcpu->index, strerror(-r));
 		log_registers(vcpu, "KVM_RUN failed");
 		stop(vcpu, VCPU_STOP_ERROR);
 		return false;
 	}
-	switch (vcpu->run->exit_reason) {
-	case KVM_EXIT_IO:
-		vcpu->exits[VCPU_EXIT_PIO]++;
+	exit = r ? VCPU_EXIT_INTR : exit_of(vcpu);
+	count_exit(vcpu, exit);
+	switch (exit) {
+	case VCPU_EXIT_PIO:
 		handle_pio(vcpu);
 		return true;
-	case KVM_EXIT_MMIO:
-		vcpu->exits[VCPU_EXIT_MMIO]++;
+	case VCPU_EXIT_MMIO:
 		handle_mmio(vcpu);
 		return true;
-	case KVM_EXIT_HLT:
-		vcpu->exits[VCPU_EXIT_HLT]++;
+	case VCPU_EXIT_HLT:
 		return true;
-	case KVM_EXIT_INTR:
-		vcpu->exits[VCPU_EXIT_INTR]++;
+	case VCPU_EXIT_INTR:
 		return false;
 	default:
-		handle_rare(vcpu);
+		handle_rare(vcpu, exit);
 		return false;
 	}
 }
@@ -325,6 +374,8 @@ static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
+	trace_thread_begin(vcpu->trace->name);
+	trace_own(vcpu->trace);
 	pthread_mutex_lock(&vcpu->lock);
 	while (!vcpu->want_quit) {
 		if (!vcpu->want_run) {
@@ -339,11 +390,13 @@ static void *vcpu_main(void *arg)
 		while (run_once(vcpu) && !READ_ONCE(vcpu->run->immediate_exit))
 			;
 		complete_access(vcpu);
+		vcpu->left_tsc = 0;
 		pthread_mutex_lock(&vcpu->lock);
 	}
 	vcpu->running = false;
 	pthread_cond_broadcast(&vcpu->changed);
 	pthread_mutex_unlock(&vcpu->lock);
+	trace_thread_end();
 	return NULL;
 }
 
@@ -387,6 +440,17 @@ void vcpu_wait_paused(struct vcpu *vcpu)
 	while (vcpu->running)
 		pthread_cond_wait(&vcpu->changed, &vcpu->lock);
 	pthread_mutex_unlock(&vcpu->lock);
+}
+
+uint64_t vcpu_tsc(const struct vcpu *vcpu, uint64_t *hz)
+{
+	uint64_t offset = 0;
+	int khz = kvm_get_tsc_khz(vcpu->fd);
+
+	*hz = khz > 0 ? (uint64_t)khz * 1000 : 0;
+	/* A kernel that cannot say leaves them the same. */
+	kvm_get_device_attr(vcpu->fd, KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, &offset);
+	return offset;
 }
 
 int vcpu_reset(struct vcpu *vcpu, struct error *err)

@@ -4,7 +4,7 @@
  *
  * The main thread creates vCPUs, starts and stops them all together, and resets them while they are stopped. The
  * thread "vcpuN" is in KVM_RUN or handles an exit; it dispatches port and MMIO accesses to the VM's buses and
- * counts its exits. What it cannot handle itself (triple fault, an error of KVM) it reports by the stop callback
+ * counts and times its exits. What it cannot handle itself (triple fault, an error of KVM) it reports by the stop callback
  * and then waits, as vcpu_pause() makes it do.
  */
 #ifndef CORE_KVM_VCPU_H
@@ -16,11 +16,13 @@
 #include <linux/kvm.h>
 
 #include "core/base/error.h"
+#include "core/base/trace.h"
 #include "core/kvm/cpuid.h"
 #include "core/kvm/vcpu_entry.h"
 #include "core/kvm/vcpu_state.h"
 #include "core/kvm/vm.h"
 
+/** Counters of the vCPU's trace. */
 enum vcpu_exit {
 	VCPU_EXIT_PIO,
 	VCPU_EXIT_MMIO,
@@ -55,7 +57,8 @@ struct vcpu {
 	vcpu_stop_fn on_stop;
 	void *opaque;
 	struct iobus_reader pio_reader, mmio_reader;
-	uint64_t exits[VCPU_NR_EXITS]; /* its own thread's; read by others for reports */
+	struct trace_object *trace; /* its own thread's */
+	uint64_t left_tsc;	    /* when KVM_RUN returned last; 0: it was paused since */
 
 	pthread_t thread;
 	bool has_thread;
@@ -133,6 +136,15 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct err
  * Return: 0; -errno of KVM.
  */
 int vcpu_reset(struct vcpu *vcpu, struct error *err);
+
+/**
+ * vcpu_tsc - how the TSC of the guest follows from that of the host
+ * @vcpu: initialised
+ * @hz: receives KVM's idea of the TSC's frequency; 0: it has none
+ *
+ * Return: added to the host's TSC it is the guest's.
+ */
+uint64_t vcpu_tsc(const struct vcpu *vcpu, uint64_t *hz);
 
 /**
  * vcpu_exit_name - for reports

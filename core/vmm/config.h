@@ -100,6 +100,7 @@ struct config_device {
 	char *id;	       /* never NULL: "_vfio0" and so on when none was given */
 	uint8_t unmapped_bars; /* a bit for each BAR that is not to be mapped into the guest */
 	bool bind;	       /* to vfio-pci, for as long as torc runs */
+	bool trace_by_ring;    /* interrupts go through rings */
 };
 
 struct config_disk {
@@ -159,6 +160,7 @@ struct config {
 	struct config_disk disk[CONFIG_MAX_DEVICES];
 	unsigned nr_nets;
 	struct config_net net[CONFIG_MAX_DEVICES];
+	char *metrics;	       /* path of the socket; NULL: none */
 	char *rng;	       /* path of the entropy source; NULL: no such device */
 	unsigned ring_poll_us; /* CONFIG_RING_POLL_AUTO: as the ring finds best */
 	struct log_config log;

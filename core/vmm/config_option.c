@@ -14,7 +14,8 @@ enum {
 	DEVICE_ID,
 	DEVICE_IOMMU,
 	DEVICE_UNMAPPED_BARS,
-	DEVICE_BIND
+	DEVICE_BIND,
+	DEVICE_TRACE
 };
 
 static const struct config_key_set device_keys = {
@@ -24,6 +25,7 @@ static const struct config_key_set device_keys = {
 		[DEVICE_IOMMU] = { "iommu", false },
 		[DEVICE_UNMAPPED_BARS] = { "x_exclude_mmap_bars", false },
 		[DEVICE_BIND] = { "bind", false },
+		[DEVICE_TRACE] = { "trace", false },
 		{ "fd", true },
 		{ "pci_device_id", true },
 		{ "pci_segment", true },
@@ -168,6 +170,16 @@ static int read_unmapped_bars(const struct config_pairs *pairs, uint8_t *bars, s
 	return r;
 }
 
+static int read_trace(const struct config_pairs *pairs, bool *by_ring, struct error *err)
+{
+	static const char *const words[] = { "off", "ring" };
+	unsigned i = 0;
+	int r = config_pairs_word(pairs, DEVICE_TRACE, words, ARRAY_SIZE(words), &i, err);
+
+	*by_ring = i;
+	return r;
+}
+
 /* An id that was not given stays NULL here: which defaults are free is known when all are read. */
 static int add_device(struct config *config, const struct config_pairs *pairs, struct error *err)
 {
@@ -180,6 +192,8 @@ static int add_device(struct config *config, const struct config_pairs *pairs, s
 		r = read_unmapped_bars(pairs, &device.unmapped_bars, err);
 	if (!r)
 		r = config_pairs_toggle(pairs, DEVICE_BIND, &device.bind, err);
+	if (!r)
+		r = read_trace(pairs, &device.trace_by_ring, err);
 	if (!r)
 		r = config_copy_string(&device.path, pairs->value[DEVICE_PATH], err);
 	if (!r && pairs->value[DEVICE_ID])
@@ -243,6 +257,34 @@ static int set_rng(struct config *config, const char *value, struct error *err)
 	return r;
 }
 
+enum {
+	METRICS_PATH
+};
+
+static const struct config_key_set metrics_keys = {
+	.key = {
+		[METRICS_PATH] = { "path", false },
+	},
+};
+
+static int set_metrics(struct config *config, const char *value, struct error *err)
+{
+	struct config_pairs pairs;
+	int r = config_pairs_parse(&pairs, value, &metrics_keys, err);
+
+	if (r)
+		return r;
+	if (!pairs.value[METRICS_PATH]) {
+		r = error_set(err, -EINVAL, "key path");
+		error_reason(err, "missing");
+		error_remedy(err, "name the socket: path=/run/torc-metrics");
+	}
+	if (!r)
+		r = config_copy_string(&config->metrics, pairs.value[METRICS_PATH], err);
+	config_pairs_destroy(&pairs);
+	return r;
+}
+
 static int set_log_file(struct config *config, const char *value, struct error *err)
 {
 	char *copy = NULL;
@@ -283,6 +325,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "serial", "tty", .set = config_set_serial },
 	{ "console", "off", .set = config_set_console },
 	{ "platform", "ring_poll_us=50", .late = true, .set = config_set_platform },
+	{ "metrics", "path=/run/torc-metrics", .set = set_metrics },
 	{ "log-file", "/var/log/torc.log", .set = set_log_file },
 	{ "log-format", "json", .set = set_log_format },
 };

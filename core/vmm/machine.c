@@ -286,7 +286,10 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	if (!r) {
 		irq_batch_init(&machine->batch, &machine->ring, &machine->vm.irq);
 		log_debug("start-up: VM and main ring created");
-		r = build(machine, cpuid, err);
+		if (config->metrics)
+			r = metrics_start(&machine->metrics, &machine->ring, config->metrics, err);
+		if (!r)
+			r = build(machine, cpuid, err);
 		if (!r)
 			log_debug("start-up: ready to enter the guest");
 	}
@@ -345,6 +348,7 @@ void machine_free(struct machine *machine)
 		vfio_pci_free(machine->device[i]);
 	vfio_ioas_destroy(&machine->ioas);
 	ring_destroy(&machine->ring);
+	metrics_destroy(&machine->metrics);
 	vm_destroy(&machine->vm);
 	machine_unbind_devices(machine);
 	free(machine->host);

@@ -45,6 +45,14 @@ int machine_find_devices(struct machine *machine, struct error *err)
 	return 0;
 }
 
+/* In turn, as the queues of disks; they are there before the guest takes a vector. */
+static struct ring *ring_of_vector(void *opaque, unsigned vector)
+{
+	struct machine *machine = opaque;
+
+	return &machine->ring_thread[vector % machine->nr_ring_threads].ring;
+}
+
 static int add_device(struct machine *machine, unsigned i, struct error *err)
 {
 	const struct vfio_host_device *host = &machine->host[i];
@@ -56,6 +64,8 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		.batch = &machine->batch,
 		.dma = &machine->dma,
 		.ring = &machine->ring,
+		.trace = { machine->config->device[i].trace_by_ring ? ring_of_vector : NULL,
+			   machine },
 		.event = machine_device_event,
 		.opaque = machine,
 		/* A device alone has no peer. */

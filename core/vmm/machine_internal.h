@@ -21,6 +21,7 @@
 #include "core/vmm/config.h"
 #include "core/vmm/hotplug.h"
 #include "core/vmm/machine.h"
+#include "core/vmm/metrics.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 #include "io/ring/ring_memory.h"
@@ -132,6 +133,7 @@ struct machine {
 	bool masked;
 	int signal_fd;
 	struct ring_op signal_op;
+	struct metrics metrics;
 
 	bool running; /* vCPUs may be in the guest */
 	int request;  /* enum machine_request; atomic */

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
+#include "core/base/trace.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/vmm/machine_internal.h"
 #include "io/virtio/console.h"
@@ -58,7 +60,11 @@ void machine_pause(struct machine *machine)
 
 void machine_resume(struct machine *machine)
 {
+	uint64_t hz;
+
 	machine->running = true;
+	/* The guest may set it later, and does so in a reset. */
+	trace_set_guest_tsc(vcpu_tsc(&machine->vcpu[0], &hz));
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_resume(&machine->vcpu[i]);
 }
@@ -176,13 +182,27 @@ static void signal_done(struct ring_op *op, int32_t res, uint32_t flags)
 		ring_poll(&machine->ring, op, machine->signal_fd);
 }
 
+static void log_forwarding(const struct vfio_pci *vp)
+{
+	struct histogram h = { 0 };
+	double us = 1e6 / (double)trace_tsc_hz();
+
+	vfio_vectors_merge(&vp->msix.vectors, &h);
+	vfio_vectors_merge(&vp->msi.vectors, &h);
+	log_info(
+		"device %s: forwarded %llu interrupts, each in %.1f us, 99%% of them in at most %.1f us",
+		vp->id, (unsigned long long)h.count,
+		h.count ? (double)h.sum * us / (double)h.count : 0,
+		(double)histogram_percentile(&h, 99) * us);
+}
+
 static void log_counters(struct machine *machine)
 {
 	uint64_t sum[VCPU_NR_EXITS] = { 0 };
 
 	for (unsigned i = 0; i < machine->nr_vcpus; i++) {
 		for (unsigned e = 0; e < VCPU_NR_EXITS; e++)
-			sum[e] += machine->vcpu[i].exits[e];
+			sum[e] += load_acquire(&machine->vcpu[i].trace->counter[e]);
 	}
 	for (unsigned e = 0; e < VCPU_NR_EXITS; e++) {
 		if (sum[e])
@@ -195,13 +215,28 @@ static void log_counters(struct machine *machine)
 			log_info("device %s: VFIO_DEVICE_SET_IRQS calls for interrupts: %llu",
 				 machine->device[i]->id,
 				 (unsigned long long)vfio_interrupts_nr_calls(machine->device[i]));
+		if (machine->device[i] && machine->device[i]->trace.ring_of)
+			log_forwarding(machine->device[i]);
 	}
+}
+
+static void publish_trace(const struct machine *machine)
+{
+	const struct config *config = machine->config;
+	char title[64];
+	uint64_t hz;
+
+	snprintf(title, sizeof(title), "torc: %u vCPUs, %u disks, %u network devices, %u devices",
+		 config->cpus.boot, config->nr_disks, config->nr_nets, config->nr_devices);
+	vcpu_tsc(&machine->vcpu[0], &hz);
+	trace_publish(title, hz);
 }
 
 int machine_run(struct machine *machine, struct error *err)
 {
 	int r;
 
+	publish_trace(machine);
 	machine->signal_op.done = signal_done;
 	ring_poll(&machine->ring, &machine->signal_op, machine->signal_fd);
 	if (!machine_waits_for_dma(machine))

@@ -8,6 +8,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/base/trace.h"
 #include "core/vmm/config.h"
 #include "core/vmm/machine.h"
 #include "io/line/line.h"
@@ -74,8 +75,11 @@ static int run(const struct config *config)
 	int r;
 
 	r = log_open(&config->log, &err);
+	if (!r)
+		r = trace_init(&err);
 	if (r)
 		return exit_status(&err);
+	trace_thread_begin("main");
 	catch_fatal_signals();
 	raise_descriptor_limit();
 	r = config->dry_run ? machine_explain(config, stdout, &err)
@@ -84,6 +88,7 @@ static int run(const struct config *config)
 		r = machine_run(machine, &err);
 	/* First the terminal, then the message. */
 	machine_free(machine);
+	trace_destroy();
 	log_close();
 	return r ? exit_status(&err) : 0;
 }

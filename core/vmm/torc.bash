@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 _torc_options="--kernel --initramfs --cmdline --cpus --memory --memory-zone --numa --disk --net --rng --device --serial
-	--console --platform --dry-run --log-file --log-format -v -h --help -V --version"
+	--console --platform --metrics --dry-run --log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
 _torc_files()
@@ -51,6 +51,10 @@ _torc_pairs()
 		;;
 	ring_affinity=*)
 		_torc_match "${done}ring_affinity=" "${last#*=}" node sibling
+		return
+		;;
+	trace=*)
+		_torc_match "${done}trace=" "${last#*=}" off ring
 		return
 		;;
 	file=*)
@@ -120,8 +124,15 @@ _torc_value()
 			_torc_match '' "$2" src=
 		fi
 		;;
+	--metrics)
+		if [[ $2 == path=* ]]; then
+			_torc_files path= "${2#path=}"
+		else
+			_torc_match '' "$2" path=
+		fi
+		;;
 	--device)
-		_torc_pairs "$2" path= bind= id= x_exclude_mmap_bars=
+		_torc_pairs "$2" path= bind= id= trace= x_exclude_mmap_bars=
 		;;
 	--serial | --console)
 		case $2 in

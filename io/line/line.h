@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "core/base/error.h"
+#include "core/base/listener.h"
 #include "io/ring/ring.h"
 
 enum line_mode {
@@ -38,7 +39,7 @@ enum line_mode {
 #define LINE_OUT_SIZE	     65536U /* a power of two */
 #define LINE_IN_SIZE	     4096U  /* a power of two */
 #define LINE_MAX_READ	     1024U
-#define LINE_MAX_SOCKET_PATH 107 /* bytes of sun_path without its NUL */
+#define LINE_MAX_SOCKET_PATH LISTENER_MAX_PATH
 
 struct line_config {
 	enum line_mode mode;
@@ -92,8 +93,7 @@ struct line {
 	bool peer_failed;    /* reported */
 	uint64_t out_offset; /* of a regular file */
 	char pty[32];	     /* path of the pseudo terminal's slave */
-	dev_t socket_dev;    /* of the socket's file: another one there is not removed */
-	ino_t socket_ino;
+	struct listener listener; /* of a socket */
 };
 
 /**

@@ -2,12 +2,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -18,9 +16,6 @@
 
 /* How long to wait before accepting again when that failed. */
 #define RETRY_NS 1000000000ULL
-
-_Static_assert(sizeof(((struct sockaddr_un *)NULL)->sun_path) == LINE_MAX_SOCKET_PATH + 1,
-	       "unix(7)");
 
 static void peer_came(struct line *line)
 {
@@ -128,87 +123,16 @@ close_fds:
 
 /* Sockets */
 
-/* Return: 0 a process that is gone has left it; -EADDRINUSE somebody listens; -EEXIST it is something else; -errno. */
-static int check_stale(const struct sockaddr_un *addr)
-{
-	struct stat st;
-	int fd, r = -EADDRINUSE;
-
-	if (lstat(addr->sun_path, &st))
-		return -errno;
-	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
-		return -errno;
-	/* EAGAIN: so many wait for it already. */
-	if (connect(fd, (const struct sockaddr *)addr, sizeof(*addr)) && errno != EAGAIN)
-		r = errno == ECONNREFUSED ? 0 : -errno;
-	fd_close(&fd);
-	return r;
-}
-
-static int replace_socket(const struct line *line, int fd, const struct sockaddr_un *addr,
-			  struct error *err)
-{
-	int r = check_stale(addr);
-
-	if (!r && unlink(line->path) && errno != ENOENT)
-		r = -errno;
-	if (!r && bind(fd, (const struct sockaddr *)addr, sizeof(*addr)))
-		r = -errno;
-	if (!r)
-		return 0;
-	error_set(err, r, "%s socket=%s", line->name, line->path);
-	if (r == -EEXIST) {
-		error_reason(err, "it exists and is no socket");
-		error_remedy(err, "remove it, or name another path");
-	} else if (r == -EADDRINUSE) {
-		error_reason(err, "a process listens on it");
-		error_remedy(err, "end that process, or name another path");
-	}
-	return r;
-}
-
-static int bind_socket(struct line *line, int fd, struct error *err)
-{
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	struct stat st;
-	int r = 0;
-
-	if (strlen(line->path) > LINE_MAX_SOCKET_PATH) {
-		error_set(err, -ENAMETOOLONG, "%s socket=%s", line->name, line->path);
-		return error_remedy(err, "use a path of at most %d bytes", LINE_MAX_SOCKET_PATH);
-	}
-	memcpy(addr.sun_path, line->path, strlen(line->path));
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)))
-		r = errno == EADDRINUSE
-			    ? replace_socket(line, fd, &addr, err)
-			    : error_set(err, -errno, "%s socket=%s", line->name, line->path);
-	if (r)
-		return r;
-	if (listen(fd, 1) || lstat(line->path, &st)) {
-		r = error_set(err, -errno, "%s socket=%s", line->name, line->path);
-		unlink(line->path);
-		return r;
-	}
-	line->socket_dev = st.st_dev;
-	line->socket_ino = st.st_ino;
-	return 0;
-}
-
 int line_open_socket(struct line *line, struct error *err)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), r;
+	char what[64];
+	int r;
 
-	if (fd < 0)
-		return error_set(err, -errno, "%s socket", line->name);
-	r = bind_socket(line, fd, err);
-	if (r) {
-		fd_close(&fd);
+	snprintf(what, sizeof(what), "%s socket", line->name);
+	r = listener_open(&line->listener, what, line->path, 1, err);
+	if (r)
 		return r;
-	}
-	line->peer_fd = fd;
+	line->peer_fd = line->listener.fd;
 	line->out_owned = true;
 	log_info("%s: socket %s", line->name, line->path);
 	return 0;
@@ -258,11 +182,9 @@ void line_await_peer(struct line *line)
 
 void line_close_peer(struct line *line)
 {
-	struct stat st;
-
-	/* Somebody may have put another one in its place. */
-	if (line->mode == LINE_SOCKET && !lstat(line->path, &st) && st.st_dev == line->socket_dev &&
-	    st.st_ino == line->socket_ino)
-		unlink(line->path);
+	if (line->mode == LINE_SOCKET && line->peer_fd >= 0) {
+		listener_close(&line->listener);
+		line->peer_fd = -1;
+	}
 	fd_close(&line->peer_fd);
 }

@@ -72,6 +72,8 @@ int ring_init(struct ring *ring, unsigned entries, struct error *err)
 		goto exit_uring;
 	}
 	ring_calibrate(ring);
+	ring->trace = trace_object(TRACE_RING, trace_thread_name());
+	trace_own(ring->trace);
 	ring->wakeup.done = wakeup_done;
 	ring_poll(ring, &ring->wakeup, ring->post_fd);
 	return 0;
@@ -85,11 +87,11 @@ close_fd:
 	return r;
 }
 
-/* Hands the completions that are there to their operations. */
-static void ring_reap(struct ring *ring)
+/* Hands the completions that are there to their operations; how many. */
+static unsigned ring_reap(struct ring *ring)
 {
 	struct io_uring_cqe *cqe;
-	unsigned head;
+	unsigned head, n = 0;
 
 	/* Looks at memory only: peeking would enter the kernel for task work, which the turn is to wait for. */
 	io_uring_for_each_cqe(&ring->uring, head, cqe)
@@ -100,7 +102,9 @@ static void ring_reap(struct ring *ring)
 		uint32_t flags = cqe->flags;
 
 		io_uring_cq_advance(&ring->uring, 1);
-		ring->nr_cqe++;
+		if (!ring->wake_tsc)
+			ring->wake_tsc = trace_tsc();
+		n++;
 		if (!op) /* a cancellation's own completion, a signal that failed */
 			continue;
 		if (data & (RING_MESSAGE | RING_UNDELIVERED)) {
@@ -114,6 +118,7 @@ static void ring_reap(struct ring *ring)
 		}
 		op->done(op, res, flags);
 	}
+	return n;
 }
 
 bool ring_has_events(const struct ring *ring)
@@ -129,16 +134,25 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 	uint64_t begin;
 	int r;
 
-	ring->nr_enter++;
+	trace_count(ring->trace, TRACE_RING_CALLS, 1);
 	ring->nr_io_queued = 0;
 	ring->signal_queued = false;
 	if (how == RING_SUBMIT_ONLY)
 		return io_uring_submit(&ring->uring);
-	if (how == RING_SUBMIT_AND_GET_EVENTS)
+	if (how == RING_SUBMIT_AND_GET_EVENTS) {
+		ring->wake_tsc = 0;
 		return io_uring_submit_and_get_events(&ring->uring);
-	begin = __builtin_ia32_rdtsc();
+	}
+	begin = trace_tsc();
+	trace_count(ring->trace, TRACE_RING_WAITS, 1);
+	trace_event_at(begin, TRACE_EVENT_SLEEP, ring->trace, 0, io_uring_sq_ready(&ring->uring),
+		       0);
 	r = io_uring_submit_and_wait(&ring->uring, 1);
-	ring_slept(ring, __builtin_ia32_rdtsc() - begin);
+	ring->wake_tsc = trace_tsc();
+	ring->idle_cycles += ring->wake_tsc - begin;
+	ring_slept(ring, ring->wake_tsc - begin);
+	trace_event_at(ring->wake_tsc, TRACE_EVENT_WAKE, ring->trace, 0,
+		       io_uring_cq_ready(&ring->uring), 0);
 	return r;
 }
 
@@ -153,14 +167,29 @@ static void notice_stale_taskrun(struct ring *ring)
 				 READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN;
 }
 
+static void count_turn(struct ring *ring, unsigned nr_completions)
+{
+	uint64_t now = trace_tsc();
+
+	trace_count(ring->trace, TRACE_RING_TURNS, 1);
+	trace_count(ring->trace, TRACE_RING_COMPLETIONS, nr_completions);
+	if (nr_completions)
+		trace_record(ring->trace, TRACE_RING_BATCH, nr_completions);
+	trace_record(ring->trace, TRACE_RING_BUSY, now - ring->turn_tsc - ring->idle_cycles);
+	ring->turn_tsc = now;
+	ring->idle_cycles = 0;
+}
+
 static int ring_turn(struct ring *ring)
 {
 	bool busy = ring->deferred || ring_busy_wait(ring) || ring_ask_pollers(ring, true);
 	int r = ring_submit(ring, busy ? RING_SUBMIT_AND_GET_EVENTS : RING_SUBMIT_AND_WAIT);
+	unsigned n;
 
 	notice_stale_taskrun(ring);
-	ring_reap(ring);
+	n = ring_reap(ring);
 	ring_run_deferred(ring);
+	count_turn(ring, n);
 	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r >= 0 ? 0 : r;
 }
 
@@ -168,6 +197,7 @@ int ring_run(struct ring *ring)
 {
 	int r = 0;
 
+	ring->turn_tsc = trace_tsc();
 	/* Pairs with the store in ring_stop(). */
 	while (!r && !load_acquire(&ring->stopping))
 		r = ring_turn(ring);
@@ -198,6 +228,7 @@ void ring_destroy(struct ring *ring)
 	if (!ring->uring.sq.ring_sz)
 		return;
 	ring_drain_posted(ring);
+	ring->turn_tsc = trace_tsc();
 	while (ring->nr_active) {
 		struct io_uring_sqe *sqe = ring_sqe(ring);
 
@@ -232,6 +263,7 @@ void ring_remove_poller(struct ring *ring, struct ring_poller *poller)
 
 void ring_wait(struct ring *ring, struct ring_op *op)
 {
+	ring->turn_tsc = trace_tsc();
 	while (op->active && !ring_turn(ring))
 		;
 }

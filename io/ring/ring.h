@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/base/trace.h"
 
 struct ring;
 struct ring_memory;
@@ -93,8 +94,10 @@ struct ring {
 	unsigned nr_active;    /* operations the kernel owns */
 	unsigned nr_io;	       /* those of them that a device works on */
 	unsigned nr_io_queued; /* those that are not yet submitted */
-	uint64_t nr_enter;     /* io_uring_enter calls */
-	uint64_t nr_cqe;
+	struct trace_object *trace;
+	uint64_t turn_tsc; /* when this turn began */
+	uint64_t wake_tsc; /* when the completions that are handled now were there; 0: none yet */
+	uint64_t idle_cycles; /* of this turn, slept or polled */
 };
 
 /**
@@ -103,6 +106,7 @@ struct ring {
  * @entries: submission queue size, a power of two
  * @err: filled on failure; says which sysctl forbids io_uring when one does
  *
+ * Its trace has the name that trace_thread_begin() was given.
  * Return: 0; -EPERM disabled; -ENOSYS too old a kernel; -ENOMEM.
  */
 int ring_init(struct ring *ring, unsigned entries, struct error *err);

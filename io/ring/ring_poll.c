@@ -162,6 +162,7 @@ static void linger(struct ring *ring)
 		return;
 	while (ring->nr_io_queued < target && now - last < gap && now - begin < LINGER_ALL(ring)) {
 		unsigned before = ring->nr_io_queued;
+		uint64_t looked = now;
 
 		look(ring);
 		if (!may_linger(ring) || ring_has_events(ring))
@@ -174,6 +175,8 @@ static void linger(struct ring *ring)
 		}
 		__builtin_ia32_pause();
 		now = __builtin_ia32_rdtsc();
+		if (ring->nr_io_queued == before)
+			ring->idle_cycles += now - looked;
 	}
 	learn(ring, ring->nr_io_queued, now - begin, now - last >= gap / 4);
 }
@@ -193,9 +196,48 @@ static bool was_preempted(struct ring *ring, uint64_t now)
 	return ring->nr_preempted != before;
 }
 
+enum find {
+	FOUND_NOTHING,
+	FOUND_EVENTS,
+	FOUND_WORK
+};
+
+/* Look until there is something, or it took too long; @now is when it was last looked. */
+static enum find look_for_a_while(struct ring *ring, uint64_t *now)
+{
+	uint64_t begin = *now, before;
+
+	do {
+		if (ring_has_events(ring))
+			return FOUND_EVENTS;
+		if (look(ring))
+			return FOUND_WORK;
+		__builtin_ia32_pause();
+		before = *now;
+		*now = __builtin_ia32_rdtsc();
+		if (*now - before > PAUSE_CALLS * ring->call_cycles && was_preempted(ring, *now)) {
+			ring->poll_cycles = 0;
+			return FOUND_NOTHING;
+		}
+	} while (*now - begin < ring->poll_cycles);
+	ring->poll_cycles /= 2;
+	if (ring->poll_cycles < ring->poll_max_cycles / 8)
+		ring->poll_cycles = 0;
+	return FOUND_NOTHING;
+}
+
+static void count_poll(struct ring *ring, uint64_t begin, uint64_t end, bool hit)
+{
+	ring->idle_cycles += end - begin;
+	trace_count(ring->trace, TRACE_RING_POLLS, 1);
+	trace_count(ring->trace, TRACE_RING_POLLS_HIT, hit);
+	trace_event_at(end, TRACE_EVENT_POLL, ring->trace, hit, end - begin, 0);
+}
+
 bool ring_busy_wait(struct ring *ring)
 {
-	uint64_t begin = __builtin_ia32_rdtsc(), now = begin, before;
+	uint64_t begin = ring->turn_tsc, now = begin;
+	enum find found;
 
 	if (!ring->poll_cycles)
 		return false;
@@ -203,25 +245,11 @@ bool ring_busy_wait(struct ring *ring)
 		linger(ring);
 		return true;
 	}
-	do {
-		if (ring_has_events(ring))
-			return true;
-		if (look(ring)) {
-			linger(ring);
-			return true;
-		}
-		__builtin_ia32_pause();
-		before = now;
-		now = __builtin_ia32_rdtsc();
-		if (now - before > PAUSE_CALLS * ring->call_cycles && was_preempted(ring, now)) {
-			ring->poll_cycles = 0;
-			return false;
-		}
-	} while (now - begin < ring->poll_cycles);
-	ring->poll_cycles /= 2;
-	if (ring->poll_cycles < ring->poll_max_cycles / 8)
-		ring->poll_cycles = 0;
-	return false;
+	found = look_for_a_while(ring, &now);
+	count_poll(ring, begin, now, found != FOUND_NOTHING);
+	if (found == FOUND_WORK)
+		linger(ring);
+	return found != FOUND_NOTHING;
 }
 
 /* A wait so short that polling would have been as well makes the next ones poll. */

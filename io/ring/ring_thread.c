@@ -6,14 +6,17 @@
 
 #include "core/base/log.h"
 #include "core/base/thread.h"
+#include "core/base/trace.h"
 
 #define RING_ENTRIES 256
 
 static void *ring_thread_main(void *arg)
 {
 	struct ring_thread *t = arg;
-	int r = ring_init(&t->ring, RING_ENTRIES, &t->error);
+	int r;
 
+	trace_thread_begin(t->name);
+	r = ring_init(&t->ring, RING_ENTRIES, &t->error);
 	if (!r && t->poll_us != RING_POLL_AUTO)
 		ring_set_poll(&t->ring, t->poll_us);
 	if (!r && t->ring.cycles_per_us)
@@ -37,20 +40,20 @@ static void *ring_thread_main(void *arg)
 		pthread_cond_wait(&t->changed, &t->lock);
 	pthread_mutex_unlock(&t->lock);
 	ring_destroy(&t->ring);
+	trace_thread_end();
 	return NULL;
 }
 
 int ring_thread_start(struct ring_thread *t, unsigned index, unsigned poll_us, struct error *err)
 {
-	char name[16];
 	int r;
 
 	memset(t, 0, sizeof(*t));
 	t->poll_us = poll_us;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
-	snprintf(name, sizeof(name), "ring%u", index);
-	r = thread_start(&t->thread, name, ring_thread_main, t);
+	snprintf(t->name, sizeof(t->name), "ring%u", index);
+	r = thread_start(&t->thread, t->name, ring_thread_main, t);
 	if (r)
 		return error_set(err, r, "thread of ring %u", index);
 	t->started = true;

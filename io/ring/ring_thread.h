@@ -18,6 +18,7 @@
 
 struct ring_thread {
 	struct ring ring;
+	char name[16];
 	pthread_t thread;
 	unsigned poll_us;
 	bool started;

@@ -72,6 +72,8 @@ static void finish(struct virtio_queue *queue, struct blk_request *req, uint8_t 
 		req->bounce = NULL;
 		req->user = NULL;
 	}
+	if (status != VIRTIO_BLK_S_OK)
+		queue_trace_error(&queue->trace);
 	WRITE_ONCE(*req->status, status);
 	/* What was written begins at the first buffer; after an error only the status is. */
 	virtio_queue_done(queue, req->head,
@@ -103,6 +105,7 @@ static void submit(struct virtio_queue *queue, struct blk_request *req)
 	int fd = blk->file.fd;
 	bool through = !(blk->dev.driver_features >> VIRTIO_BLK_F_FLUSH & 1);
 
+	queue_trace_submit(&queue->trace, req->head, req->offset, req->todo);
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
 		ring_readv(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset,
@@ -149,6 +152,7 @@ static void request_done(struct ring_op *op, int32_t res, uint32_t flags)
 	bool is_data = req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_OUT;
 	uint8_t status = VIRTIO_BLK_S_OK;
 
+	queue_trace_complete(&queue->trace, queue->ring->wake_tsc, req->head, res);
 	if (goes_on(req, res)) {
 		submit(queue, req);
 		return;
@@ -269,6 +273,7 @@ static void dispatch(struct virtio_queue *queue, struct blk_request *req, uint64
 		read_or_write(queue, req, sector);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
+		req->offset = req->todo = 0;
 		begin(queue, req);
 		break;
 	case VIRTIO_BLK_T_GET_ID:

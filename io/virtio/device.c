@@ -44,10 +44,13 @@ static void interrupt(struct virtio_queue *queue)
 static void flush(struct ring_work *work)
 {
 	struct virtio_queue *queue = container_of(work, struct virtio_queue, flush_work);
+	bool interrupts;
 
 	if (!queue->started || queue->stopping)
 		return;
-	if (virtqueue_publish(&queue->vq))
+	interrupts = virtqueue_publish(&queue->vq);
+	queue_trace_publish(&queue->trace, queue->vq.published, interrupts);
+	if (interrupts)
 		interrupt(queue);
 	process(queue);
 }
@@ -78,6 +81,8 @@ static void kick_done(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	struct virtio_queue *queue = container_of(op, struct virtio_queue, kick_op);
 
+	if (res > 0)
+		queue_trace_kick(&queue->trace, queue->ring->wake_tsc);
 	process(queue);
 	virtio_queue_poll_again(queue, op, queue->kick_fd);
 }
@@ -92,6 +97,7 @@ static void start(struct ring_work *work)
 	queue->stopping = false;
 	queue->resting = false;
 	queue->sated = false;
+	queue_trace_start(&queue->trace);
 	virtio_queue_hold(queue);
 	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
 	if (!queue->offloaded) {
@@ -165,6 +171,8 @@ static void begin_reset(struct virtio_device *dev)
 
 int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t queue_size)
 {
+	int r;
+
 	dev->queue = calloc(nr_queues, sizeof(*dev->queue));
 	if (!dev->queue)
 		return -ENOMEM;
@@ -187,9 +195,11 @@ int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t q
 			.flush_work.run = flush,
 			.poller = { .poll = poll_queue, .rest = rest_queue },
 		};
-		if (queue->kick_fd < 0) {
-			int r = queue->kick_fd;
-
+		r = queue->kick_fd;
+		if (r >= 0)
+			r = queue_trace_init(&queue->trace, dev->id, queue->index, queue_size);
+		if (r < 0) {
+			fd_close(&queue->kick_fd);
 			virtio_device_destroy(dev);
 			return r;
 		}
@@ -201,8 +211,10 @@ void virtio_device_destroy(struct virtio_device *dev)
 {
 	if (!dev->queue)
 		return;
-	for (unsigned i = 0; i < dev->nr_queues; i++)
+	for (unsigned i = 0; i < dev->nr_queues; i++) {
 		fd_close(&dev->queue[i].kick_fd);
+		queue_trace_destroy(&dev->queue[i].trace);
+	}
 	pthread_cond_destroy(&dev->stopped);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev->queue);
@@ -309,6 +321,8 @@ bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain
 		virtio_device_violation(queue->dev, r == -EFAULT  ? "a buffer is not in RAM"
 						    : r == -E2BIG ? "a chain has too many buffers"
 								  : "a chain is malformed");
+	if (r > 0)
+		queue_trace_pop(&queue->trace, chain);
 	return r > 0;
 }
 
@@ -317,6 +331,7 @@ void virtio_queue_done(struct virtio_queue *queue, uint16_t head, uint32_t len)
 	if (queue->stopping)
 		return;
 	virtqueue_push(&queue->vq, head, len);
+	queue_trace_used(&queue->trace, head, len);
 	ring_defer(queue->ring, &queue->flush_work);
 }
 

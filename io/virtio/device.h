@@ -23,6 +23,7 @@
 #include "core/kvm/guest_mem.h"
 #include "io/ring/ring.h"
 #include "io/virtio/queue.h"
+#include "io/virtio/queue_trace.h"
 
 #define VIRTIO_NO_VECTOR 0xffff
 
@@ -71,6 +72,7 @@ struct virtio_queue {
 
 	/* The ring's thread. */
 	struct virtqueue vq;
+	struct queue_trace trace;
 	int kick_fd;	  /* eventfd; whoever rings the doorbell writes to it */
 	int interrupt_fd; /* eventfd; its signal is the interrupt; negative: none */
 	struct ring_op kick_op;

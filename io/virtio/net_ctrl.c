@@ -155,6 +155,8 @@ void net_ctrl_process(struct virtio_queue *queue)
 		}
 		iov_gather(iov, chain.nr_out, &command, sizeof(command));
 		ack = carry_out(net, &command, chain.out_len) ? VIRTIO_NET_OK : VIRTIO_NET_ERR;
+		if (ack != VIRTIO_NET_OK)
+			queue_trace_error(&queue->trace);
 		iov_scatter(iov + chain.nr_out, chain.nr_in, &ack, sizeof(ack));
 		virtio_queue_done(queue, chain.head, sizeof(ack));
 	}

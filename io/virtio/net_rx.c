@@ -161,6 +161,7 @@ static void deliver(struct virtio_queue *queue, struct net_rx_read *read, uint32
 	for (uint32_t todo = size; todo; nr++) {
 		uint32_t n = c->size < todo ? c->size : todo;
 
+		queue_trace_arrive(&queue->trace, queue->ring->wake_tsc, c->head, n);
 		virtio_queue_done(queue, c->head, n);
 		todo -= n;
 		c = c->next;

@@ -10,6 +10,9 @@ static void write_done(struct ring_op *op, int32_t res, uint32_t flags)
 	struct net_tx_request *req = container_of(op, struct net_tx_request, op);
 	struct virtio_queue *queue = req->queue;
 
+	queue_trace_complete(&queue->trace, queue->ring->wake_tsc, req->head, res);
+	if (res < 0)
+		queue_trace_error(&queue->trace);
 	/* A packet that cannot be sent is lost, as on a wire: EIO while the interface is down, EINVAL for a bad header. */
 	if (res < 0 && res != -EIO && res != -EINVAL && !queue->stopping)
 		net_failed(net_of(queue), "write", res);
@@ -37,6 +40,7 @@ void net_tx_process(struct virtio_queue *queue)
 		req->queue = queue;
 		req->op.done = write_done;
 		virtio_queue_hold(queue);
+		queue_trace_submit(&queue->trace, req->head, chain.out_len, 0);
 		ring_writev(queue->ring, &req->op, net->tap.fd[queue->index / 2], req->iov,
 			    chain.nr_out, UINT64_MAX, 0);
 	}

@@ -35,6 +35,7 @@ static void read_done(struct ring_op *op, int32_t res, uint32_t flags)
 	struct virtio_rng *rng = container_of(op, struct virtio_rng, op);
 	struct virtio_queue *queue = rng->dev.queue;
 
+	queue_trace_complete(&queue->trace, queue->ring->wake_tsc, rng->head, res);
 	/* 5.4.6.2 wants at least one byte in each buffer; a source that has none keeps the driver waiting. */
 	if (res <= 0 && !queue->stopping && !rng->failed) {
 		log_warning("%s: its source has no more: %s", rng->dev.id,
@@ -62,6 +63,7 @@ static void process(struct virtio_queue *queue)
 	if (rng->iov[0].iov_len > MAX_READ)
 		rng->iov[0].iov_len = MAX_READ;
 	virtio_queue_hold(queue);
+	queue_trace_submit(&queue->trace, rng->head, rng->iov[0].iov_len, 0);
 	ring_readv(queue->ring, &rng->op, rng->fd, rng->iov, 1, UINT64_MAX, 0);
 }
 

@@ -12,6 +12,7 @@
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"
+#include "core/base/trace.h"
 #include "tests/fake/memory.h"
 
 #define SLOT	    1
@@ -31,8 +32,9 @@ int driver_init(struct driver *d)
 
 	memset(d, 0, sizeof(*d));
 	d->vm.fd = 1;
-	if (guest_mem_init(&d->mem, &mem, NULL) || iobus_init(&d->vm.mmio, "mmio") ||
-	    irq_table_init(&d->vm.irq, d->vm.fd, NULL) || ring_init(&d->ring, 8, NULL) ||
+	if (trace_init(NULL) || guest_mem_init(&d->mem, &mem, NULL) ||
+	    iobus_init(&d->vm.mmio, "mmio") || irq_table_init(&d->vm.irq, d->vm.fd, NULL) ||
+	    ring_init(&d->ring, 8, NULL) ||
 	    ring_thread_start(&d->ring_thread, 0, RING_POLL_AUTO, NULL) ||
 	    ring_thread_wait(&d->ring_thread, NULL))
 		return -1;
@@ -50,6 +52,7 @@ void driver_destroy(struct driver *d)
 	irq_table_destroy(&d->vm.irq);
 	iobus_destroy(&d->vm.mmio);
 	guest_mem_destroy(&d->mem);
+	trace_destroy();
 }
 
 void driver_attach(struct driver *d, struct virtio_pci *vp)

@@ -85,18 +85,19 @@ expect "keys of --disk" "torc --disk " path= readonly= direct= num_queues= queue
 expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
 expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
 expect "values of a network device's switch" "torc --net tap=t,vhost=" on off
+expect "values of a device's trace" "torc --device path=/a,trace=" off ring
 expect "keys of --platform" "torc --platform " numa= ring_affinity= ring_poll_us= vfio_p2p_dma=
 expect "values of numa=" "torc --platform numa=" auto off strict
 expect "words for ring_affinity=" "torc --platform numa=off,ring_affinity=" node sibling
 expect "options after --dry-run" "torc --dry-run --ke" --kernel
-expect "keys of --device" "torc --device " path= bind= id= x_exclude_mmap_bars=
+expect "keys of --device" "torc --device " path= bind= id= trace= x_exclude_mmap_bars=
 expect "PCI devices" "torc --device path=" "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0"
 expect "PCI devices past a colon" "torc --device path=$scratch/sys/0000:0" 01:00.0 02:00.0
 expect "one PCI device" "torc --device path=$scratch/sys/0000:02:0" 00.0
-expect "a key after the device" "torc --device path=$scratch/sys/0000:02:00.0," 00.0,bind= 00.0,id= 00.0,x_exclude_mmap_bars=
+expect "a key after the device" "torc --device path=$scratch/sys/0000:02:00.0," 00.0,bind= 00.0,id= 00.0,trace= 00.0,x_exclude_mmap_bars=
 expect "a second device" "torc --device path=/a path=$scratch/sys/0000:01:" 00.0
 expect "no devices for another option" "torc --kernel path=/sys" ''
-expect "a further device, or an option" "torc --device path=/a " path= bind= id= x_exclude_mmap_bars= "${all[@]}"
+expect "a further device, or an option" "torc --device path=/a " path= bind= id= trace= x_exclude_mmap_bars= "${all[@]}"
 
 expect "commands of torc-vfio" "torc-vfio " list inspect bind unbind vfs recover --help --version
 expect "a command begun" "torc-vfio re" recover

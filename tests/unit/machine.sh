@@ -85,6 +85,30 @@ for cpus in 1 4; do
 	start off-and-reset --cpus $cpus
 	ends "power-off before a reset, $cpus vCPUs" 0 'guest: power off'
 done
+
+# A tool finds the trace, and whoever asks the figures, while the guest runs.
+start halt --metrics "path=$tmp/metrics"
+ready
+n=$((n + 1))
+if python3 - "$tmp/metrics" >"$tmp/text" <<'PYTHON' && readlink /proc/"$pid"/fd/* | grep -q 'memfd:torc-trace' &&
+import socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+while data := s.recv(65536):
+    sys.stdout.write(data.decode())
+PYTHON
+	grep -Eq '^torc_ring_turns_total\{ring="main"\} [1-9]' "$tmp/text" &&
+	grep -Eq '^torc_ring_busy_seconds\{ring="main",quantile="0.5"\} [0-9.e-]+$' "$tmp/text" &&
+	grep -Eq '^torc_vcpu_exits_total\{vcpu="vcpu0",reason="hlt"\} 0$' "$tmp/text"; then
+	echo "ok $n - metrics"
+else
+	echo "not ok $n - metrics"
+	sed 's/^/#   /' "$tmp/text"
+	failed=1
+fi
+kill -s TERM "$pid"
+ends "SIGTERM with metrics" 0 'signal .*: ending the VM'
 truncate -s 1M "$tmp/image"
 start eject --cpus 2 --disk "path=$tmp/image"
 ends "a guest that ejects everything" 0 'userspace exits: pio 17[0-9][0-9]$' '(warning|error):'

@@ -263,6 +263,22 @@ static void histogram_of_nothing_is_empty(void **state)
 	assert_int_equal(histogram_percentile(&h, 100), 0);
 }
 
+static void zeroed_memory_is_an_empty_histogram(void **state)
+{
+	memset(&h, 0, sizeof(h));
+	memset(&h2, 0, sizeof(h2));
+	histogram_merge(&h, &h2);
+	histogram_record(&h2, 7);
+	histogram_record(&h2, 9);
+	assert_int_equal(h2.min, 7);
+	histogram_merge(&h, &h2);
+	assert_int_equal(h.min, 7);
+	memset(&h2, 0, sizeof(h2));
+	histogram_merge(&h, &h2);
+	assert_int_equal(h.min, 7);
+	assert_int_equal(h.count, 2);
+}
+
 static void small_values_are_exact(void **state)
 {
 	histogram_init(&h);
@@ -475,6 +491,7 @@ int main(void)
 		cmocka_unit_test(first_line_is_cut_to_fit),
 		cmocka_unit_test(integers_are_decimal_or_hexadecimal_and_nothing_else),
 		cmocka_unit_test(histogram_of_nothing_is_empty),
+		cmocka_unit_test(zeroed_memory_is_an_empty_histogram),
 		cmocka_unit_test(small_values_are_exact),
 		cmocka_unit_test(rounding_does_not_move_a_percentile),
 		cmocka_unit_test(large_values_are_within_one_percent),

@@ -256,6 +256,17 @@ static void bars_can_be_kept_from_the_guest_and_from_peers(void **state)
 	config_destroy(&c);
 }
 
+static void interrupts_can_go_through_rings(void **state)
+{
+	struct config c =
+		line_good("--kernel k --device path=/a,trace=ring path=/b,trace=off path=/c");
+
+	assert_true(c.device[0].trace_by_ring);
+	assert_false(c.device[1].trace_by_ring);
+	assert_false(c.device[2].trace_by_ring);
+	config_destroy(&c);
+}
+
 static void as_many_devices_as_slots_and_no_more(void **state)
 {
 	char line[1024] = "--kernel k --device";
@@ -509,6 +520,23 @@ static const struct bad_line bad_platforms[] = {
 	{ "--platform uuid=1", "key uuid", "not supported yet", "" },
 };
 
+static void metrics_have_a_socket(void **state)
+{
+	struct config c = line_good("--kernel k --metrics path=/tmp/m");
+
+	assert_string_equal(c.metrics, "/tmp/m");
+	config_destroy(&c);
+	c = line_good("--kernel k");
+	assert_null(c.metrics);
+	config_destroy(&c);
+}
+
+static const struct bad_line bad_metrics[] = {
+	{ "--metrics /tmp/m", "key /tmp/m", "unknown", "it takes path=" },
+	{ "--metrics path=", "key path", "has no value", "path=VALUE" },
+	{ "--metrics path=/a path=/b", "option --metrics", "takes one value", "" },
+};
+
 static const struct bad_line bad_rngs[] = {
 	{ "--rng /dev/urandom", "key /dev/urandom", "unknown", "it takes src=" },
 	{ "--rng src=", "key src", "has no value", "src=VALUE" },
@@ -579,6 +607,7 @@ static void bad_values_of_memory_are_refused(void **state)
 static void bad_values_of_device_are_refused(void **state)
 {
 	line_expect_bad(bad_rngs, ARRAY_SIZE(bad_rngs), "--kernel k ");
+	line_expect_bad(bad_metrics, ARRAY_SIZE(bad_metrics), "--kernel k ");
 	line_expect_bad(bad_platforms, ARRAY_SIZE(bad_platforms), "--kernel k ");
 	line_expect_bad(bad_nets, ARRAY_SIZE(bad_nets), "--kernel k ");
 	line_expect_bad(bad_disks, ARRAY_SIZE(bad_disks), "--kernel k ");
@@ -672,7 +701,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 20);
+	assert_int_equal(n, 21);
 	free(text);
 }
 
@@ -692,6 +721,8 @@ int main(void)
 		cmocka_unit_test(nets_are_read),
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
 		cmocka_unit_test(bars_can_be_kept_from_the_guest_and_from_peers),
+		cmocka_unit_test(interrupts_can_go_through_rings),
+		cmocka_unit_test(metrics_have_a_socket),
 		cmocka_unit_test(
 			console_takes_the_terminal_from_a_serial_port_that_was_not_asked_for),
 		cmocka_unit_test(v_counts),

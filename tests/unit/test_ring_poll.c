@@ -96,6 +96,7 @@ static int setup(void **state)
 	for (unsigned i = 0; i < MAX_LOAD; i++)
 		f.request[i] =
 			(struct request){ { .done = on_request }, { f.buffer, sizeof(f.buffer) } };
+	assert_int_equal(trace_init(NULL), 0);
 	assert_int_equal(ring_init(&f.ring, 256, NULL), 0);
 	ring_add_poller(&f.ring, &f.poller);
 	return 0;
@@ -104,6 +105,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	ring_destroy(&f.ring);
+	trace_destroy();
 	close(f.fd);
 	return 0;
 }
@@ -111,7 +113,7 @@ static int teardown(void **state)
 static void run(void)
 {
 	ring_timeout(&f.ring, &f.timer, TIMEOUT_NS);
-	f.ring.nr_enter = 0;
+	f.ring.trace->counter[TRACE_RING_CALLS] = 0;
 	f.ring.poll_cycles = f.ring.poll_max_cycles;
 	assert_int_equal(ring_run(&f.ring), 0);
 }
@@ -121,7 +123,7 @@ static void ring_without_work_polls_and_then_waits(void **state)
 	run();
 	assert_true(f.nr_polls > 0);
 	assert_true(f.nr_rests > 0);
-	assert_in_range(f.ring.nr_enter, 1, 20);
+	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
 }
 
 /* What the kernel leaves behind when its flag comes after the work was run. */
@@ -131,7 +133,7 @@ static void flag_without_task_work_is_not_taken_for_events(void **state)
 	run();
 	assert_true(f.nr_polls > 0);
 	assert_true(f.nr_rests > 0);
-	assert_in_range(f.ring.nr_enter, 1, 20);
+	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
 }
 
 /* So many requests of a guest that has @load at a time. */
@@ -148,7 +150,7 @@ static void batches_take_all_that_the_guest_has(void **state)
 {
 	serve(4096, 16, 1);
 	/* The first ones, and some when this thread did not run, go in smaller batches. */
-	assert_in_range(f.ring.nr_enter, 4096 / 16, 4096 / 4);
+	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 4096 / 16, 4096 / 4);
 	/* After one of the latter it takes some batches to learn it again. */
 	for (unsigned i = 0; i < 8 && f.ring.depth != 16; i++)
 		serve(256, 16, 1);
@@ -182,6 +184,30 @@ static void depth_follows_the_guest_down(void **state)
 	assert_true(f.ring.depth <= 2);
 }
 
+/* All that its trace says adds up with what the guest did and with the time that went by. */
+static void turns_polls_and_completions_are_counted(void **state)
+{
+	const uint64_t *count = f.ring.trace->counter;
+	const struct histogram *busy = &f.ring.trace->histogram[TRACE_RING_BUSY];
+	uint64_t begin = trace_tsc(), took;
+
+	serve(1000, 1, 1);
+	f.burst = 0;
+	ring_timeout(&f.ring, &f.timer, TIMEOUT_NS);
+	assert_int_equal(ring_run(&f.ring), 0);
+	took = trace_tsc() - begin;
+	assert_in_range(count[TRACE_RING_COMPLETIONS], 1001, 1200);
+	assert_int_equal(f.ring.trace->histogram[TRACE_RING_BATCH].sum,
+			 count[TRACE_RING_COMPLETIONS]);
+	assert_int_equal(busy->count, count[TRACE_RING_TURNS]);
+	assert_in_range(count[TRACE_RING_CALLS], count[TRACE_RING_TURNS], UINT64_MAX);
+	assert_in_range(count[TRACE_RING_WAITS], 1, count[TRACE_RING_TURNS] - 500);
+	assert_in_range(count[TRACE_RING_POLLS], 500, count[TRACE_RING_TURNS]);
+	assert_in_range(count[TRACE_RING_POLLS_HIT], 500, count[TRACE_RING_POLLS] - 1);
+	/* The ring slept or polled for the timeout's 20 ms. */
+	assert_in_range(busy->sum, 1, took - TIMEOUT_NS / 2 * f.ring.cycles_per_us / 1000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -193,6 +219,7 @@ int main(void)
 		TEST(lone_requests_do_not_wait),
 		TEST(more_than_a_batch_may_come_at_once),
 		TEST(depth_follows_the_guest_down),
+		TEST(turns_polls_and_completions_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -90,6 +90,7 @@ static int setup(void **state)
 	assert_non_null(f);
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
+	assert_int_equal(trace_init(NULL), 0);
 	assert_int_equal(guest_mem_init(&f->mem, &config, NULL), 0);
 	assert_int_equal(vm_init(&f->vm, NULL), 0);
 	assert_int_equal(vm_add_ram(&f->vm, &f->mem, NULL), 0);
@@ -107,6 +108,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	vcpu_destroy(&f->vcpu);
+	trace_destroy();
 	vm_destroy(&f->vm);
 	guest_mem_destroy(&f->mem);
 	free(f->cpuid);
@@ -161,9 +163,11 @@ static void exits_reach_the_buses(void **state)
 	assert_int_equal(f->mmio_offset, 4);
 	assert_int_equal(f->mmio_size, 4);
 	assert_int_equal(f->mmio_value, 0x11223344 + 8);
-	assert_int_equal(f->vcpu.exits[VCPU_EXIT_PIO], 2);
-	assert_int_equal(f->vcpu.exits[VCPU_EXIT_MMIO], 2);
+	assert_int_equal(f->vcpu.trace->counter[VCPU_EXIT_PIO], 2);
+	assert_int_equal(f->vcpu.trace->counter[VCPU_EXIT_MMIO], 2);
 	assert_int_equal(f->nr_stops, 0);
+	/* From the first exit to the entry before the last one, which the pause ended. */
+	assert_in_range(f->vcpu.trace->histogram[TRACE_VCPU_HANDLE].count, 3, 4);
 }
 
 /* mov dx,0x3f8; xor eax,eax; again: inc eax; out dx,al; jmp again */
@@ -210,7 +214,7 @@ static void a_triple_fault_stops_the_vcpu(void **state)
 	wait_for_stop(f);
 	assert_int_equal(f->nr_stops, 1);
 	assert_int_equal(f->why, VCPU_STOP_TRIPLE_FAULT);
-	assert_int_equal(f->vcpu.exits[VCPU_EXIT_SHUTDOWN], 1);
+	assert_int_equal(f->vcpu.trace->counter[VCPU_EXIT_SHUTDOWN], 1);
 }
 
 static void a_reset_gives_the_state_of_power_on(void **state)

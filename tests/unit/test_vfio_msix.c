@@ -3,6 +3,7 @@
  * MSI-X of a passed-through device: vfio/msix.c, vfio/vectors.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
  * are; the kernel below them is fake.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -39,7 +40,20 @@ struct fixture {
 	uint32_t data[NR_VECTORS]; /* of its message; the low byte is the vector */
 	bool owed[NR_VECTORS];	   /* signalled by the device, not delivered yet */
 	unsigned delivered[NR_VECTORS];
+	unsigned nr_fds; /* open, before any vector */
 };
+
+static unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n;
+}
 
 static void make_config(uint8_t *config, unsigned nr)
 {
@@ -52,7 +66,14 @@ static void make_config(uint8_t *config, unsigned nr)
 	put_le(config + CAP + PCI_MSIX_PBA, 4, 0x3000);
 }
 
-static int init(void **state, bool no_resize)
+static struct ring *ring_of(void *opaque, unsigned vector)
+{
+	struct fixture *f = opaque;
+
+	return &f->ring;
+}
+
+static int init(void **state, bool no_resize, bool traced)
 {
 	static struct fixture f;
 	uint8_t config[PCI_CONFIG_SIZE];
@@ -68,6 +89,10 @@ static int init(void **state, bool no_resize)
 	irq_batch_init(&f.batch, &f.ring, &f.vm.irq);
 	f.vp.vm = &f.vm;
 	f.vp.batch = &f.batch;
+	if (traced && trace_init(NULL))
+		return -1;
+	f.vp.trace = (struct vfio_trace){ traced ? ring_of : NULL, &f };
+	f.nr_fds = count_fds();
 	f.vp.device.region[0].size = 0x4000;
 	irq->count = NR_VECTORS;
 	irq->flags = VFIO_IRQ_INFO_EVENTFD | (no_resize ? VFIO_IRQ_INFO_NORESIZE : 0);
@@ -79,12 +104,22 @@ static int init(void **state, bool no_resize)
 
 static int setup(void **state)
 {
-	return init(state, false);
+	return init(state, false, false);
 }
 
 static int setup_no_resize(void **state)
 {
-	return init(state, true);
+	return init(state, true, false);
+}
+
+static int setup_traced(void **state)
+{
+	return init(state, false, true);
+}
+
+static int setup_traced_no_resize(void **state)
+{
+	return init(state, true, true);
 }
 
 static int teardown(void **state)
@@ -92,6 +127,10 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	vfio_msix_destroy(&f->vp);
+	fake_ring_settle(&f->ring);
+	/* Nothing is left open, whoever had it. */
+	assert_int_equal(count_fds(), f->nr_fds);
+	trace_destroy();
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	assert_false(fake_vfio.enabled);
 	ring_destroy(&f->ring);
@@ -195,6 +234,94 @@ static void interrupt_reaches_the_guest(void **state)
 		deliver(f);
 		assert_int_equal(f->delivered[3], i);
 	}
+}
+
+static void untraced_vector_costs_one_descriptor(void **state)
+{
+	struct fixture *f = *state;
+
+	set_control(f, ENABLE);
+	unmask(f, 3, 9);
+	settle(f);
+	assert_int_equal(count_fds(), f->nr_fds + 1);
+	assert_null(f->vp.msix.vectors.vector[3].forward);
+}
+
+static void traced_interrupts_go_through_the_ring(void **state)
+{
+	struct fixture *f = *state;
+	const struct trace_object *trace;
+	unsigned before;
+
+	set_control(f, ENABLE);
+	unmask(f, 3, 9);
+	unmask(f, 5, 9);
+	settle(f);
+	/* VFIO signals another eventfd than KVM waits for. */
+	assert_true(fake_vfio.fd[3] >= 0);
+	assert_int_equal(fake_kvm_attached(fake_vfio.fd[3]), -1);
+	trace = f->vp.msix.vectors.vector[3].trace;
+	/* Switching on one more may have made it spurious ones. */
+	deliver(f);
+	before = f->delivered[3];
+	interrupt(f, 3);
+	deliver(f);
+	assert_int_equal(f->delivered[3], before);
+	settle(f);
+	deliver(f);
+	assert_int_equal(f->delivered[3], before + 1);
+	assert_int_equal(trace->counter[TRACE_VECTOR_INTERRUPTS], 1);
+	assert_int_equal(trace->histogram[TRACE_VECTOR_FORWARD].count, 1);
+	assert_int_equal(f->vp.msix.vectors.vector[5].trace->counter[TRACE_VECTOR_INTERRUPTS], 0);
+	assert_null(f->vp.msix.vectors.vector[4].trace);
+}
+
+static void traced_interrupt_waits_while_its_vector_is_masked(void **state)
+{
+	struct fixture *f = *state;
+
+	set_control(f, ENABLE);
+	unmask(f, 3, 9);
+	settle(f);
+	set_mask(f, 3, true);
+	interrupt(f, 3);
+	settle(f);
+	deliver(f);
+	assert_int_equal(f->delivered[3], 0);
+	set_mask(f, 3, false);
+	settle(f);
+	deliver(f);
+	assert_int_equal(f->delivered[3], 1);
+}
+
+/* Its figures go on where they were; each time it has a new eventfd. */
+static void traced_vector_comes_back(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 1; i <= 3; i++) {
+		set_control(f, ENABLE);
+		unmask(f, 3, i);
+		settle(f);
+		interrupt(f, 3);
+		settle(f);
+		deliver(f);
+		assert_int_equal(f->delivered[3], i);
+		assert_int_equal(
+			f->vp.msix.vectors.vector[3].trace->counter[TRACE_VECTOR_INTERRUPTS], i);
+		set_mask(f, 3, true);
+		set_control(f, 0);
+	}
+}
+
+static void ring_may_go_before_what_it_forwards(void **state)
+{
+	struct fixture *f = *state;
+
+	set_control(f, ENABLE);
+	unmask(f, 3, 9);
+	settle(f);
+	ring_destroy(&f->ring);
 }
 
 static void burst_costs_two_commits(void **state)
@@ -552,6 +679,17 @@ int main(void)
 		OLD_KERNEL("without_resizing_no_interrupt_is_lost", no_interrupt_is_lost),
 		OLD_KERNEL("without_resizing_a_full_host_keeps_what_worked",
 			   host_without_vectors_keeps_those_that_worked),
+		cmocka_unit_test_setup_teardown(untraced_vector_costs_one_descriptor, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(traced_interrupts_go_through_the_ring, setup_traced,
+						teardown),
+		cmocka_unit_test_setup_teardown(traced_interrupts_go_through_the_ring,
+						setup_traced_no_resize, teardown),
+		cmocka_unit_test_setup_teardown(traced_interrupt_waits_while_its_vector_is_masked,
+						setup_traced, teardown),
+		cmocka_unit_test_setup_teardown(traced_vector_comes_back, setup_traced, teardown),
+		cmocka_unit_test_setup_teardown(ring_may_go_before_what_it_forwards, setup_traced,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@
 #include "core/base/bits.h"
 #include "io/virtio/blk.h"
 #include "tests/fake/kvm_ioctl.h"
+#include "tests/fake/trace.h"
 #include "tests/fake/virtio_driver.h"
 
 #define SECTORS	  2048
@@ -468,6 +469,73 @@ static void many_requests_each_finish_once(void **state)
 	assert_int_equal(f->driver.queue[1].used->idx, 5000);
 }
 
+static struct trace_object *trace_of(struct fixture *f)
+{
+	return f->driver.vp->dev->queue[0].trace.object;
+}
+
+static void requests_are_counted_and_timed(void **state)
+{
+	struct fixture *f = *state;
+	const struct trace_object *trace = trace_of(f);
+	uint64_t begin = trace_tsc();
+
+	assert_string_equal(trace->name, "_disk0 queue 0");
+	driver_start(&f->driver, FLUSH, 1);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 1, 4096), VIRTIO_BLK_S_OK);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, 1, 512), VIRTIO_BLK_S_OK);
+	assert_int_equal(request(f, VIRTIO_BLK_T_OUT, SECTORS, 512), VIRTIO_BLK_S_IOERR);
+	driver_reset(&f->driver);
+	assert_int_equal(trace->counter[TRACE_QUEUE_REQUESTS], 3);
+	/* Headers and status bytes, too; of what failed no status. */
+	assert_int_equal(trace->counter[TRACE_QUEUE_BYTES], 3 * 16 + 4096 + 2 * 512 + 2 + 1);
+	assert_int_equal(trace->counter[TRACE_QUEUE_ERRORS], 1);
+	assert_in_range(trace->counter[TRACE_QUEUE_KICKS], 0, 3);
+	assert_int_equal(trace->counter[TRACE_QUEUE_INTERRUPTS], 3);
+	assert_int_equal(trace->histogram[TRACE_QUEUE_LATENCY].count, 3);
+	assert_in_range(trace->histogram[TRACE_QUEUE_LATENCY].sum, 1, trace_tsc() - begin);
+	assert_int_equal(trace->histogram[TRACE_QUEUE_DEVICE].count, 2);
+	assert_in_range(trace->histogram[TRACE_QUEUE_DEVICE].sum, 1,
+			trace->histogram[TRACE_QUEUE_LATENCY].sum);
+	assert_int_equal(trace->histogram[TRACE_QUEUE_BATCH].count, 3);
+	assert_int_equal(trace->histogram[TRACE_QUEUE_BATCH].max, 1);
+}
+
+static const struct trace_event *next_event(struct fixture *f, const struct trace_event *last,
+					    enum trace_type type, uint32_t id)
+{
+	const struct trace_event *event =
+		trace_find_event(trace_of(f), last ? last->tsc : 0, type, id);
+
+	assert_non_null(event);
+	return event;
+}
+
+static void events_of_a_request_add_up_to_its_latency(void **state)
+{
+	struct fixture *f = *state;
+	const struct trace_event *pop, *submit, *complete, *used, *publish;
+
+	trace_hold_lease();
+	driver_start(&f->driver, FLUSH, 1);
+	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 3, 4096), VIRTIO_BLK_S_OK);
+	driver_reset(&f->driver);
+	pop = next_event(f, NULL, TRACE_EVENT_POP, UINT32_MAX);
+	submit = next_event(f, pop, TRACE_EVENT_SUBMIT, pop->id);
+	complete = next_event(f, submit, TRACE_EVENT_COMPLETE, pop->id);
+	used = next_event(f, complete, TRACE_EVENT_USED, pop->id);
+	publish = next_event(f, used, TRACE_EVENT_PUBLISH, 1);
+	next_event(f, publish, TRACE_EVENT_INTERRUPT, UINT32_MAX);
+	assert_int_equal(pop->arg[0], 16);
+	assert_int_equal(pop->arg[1], 4097);
+	assert_int_equal(submit->arg[0], 3 * 512);
+	assert_int_equal(submit->arg[1], 4096);
+	assert_int_equal(complete->arg[0], 4096);
+	assert_int_equal(used->arg[0], 4097);
+	assert_int_equal(publish->tsc - pop->tsc, trace_of(f)->histogram[TRACE_QUEUE_LATENCY].sum);
+	assert_int_equal(complete->tsc - pop->tsc, trace_of(f)->histogram[TRACE_QUEUE_DEVICE].sum);
+}
+
 static void features_are_negotiated(void **state)
 {
 	struct fixture *f = *state;
@@ -674,6 +742,8 @@ int main(void)
 		TEST(queue_outside_ram_asks_for_a_reset),
 		TEST(resets_under_load_lose_nothing),
 		TEST(many_requests_each_finish_once),
+		TEST(requests_are_counted_and_timed),
+		TEST(events_of_a_request_add_up_to_its_latency),
 		TEST(features_are_negotiated),
 		TEST(registers_are_frozen_in_use),
 		TEST(queues_have_interrupts_of_their_own),

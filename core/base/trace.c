@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/base/trace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/base/fd.h"
+
+#define NR_EVENTS   32768U
+#define MAX_THREADS 512U /* 255 vCPUs, as many rings, the main thread */
+#define MAX_OBJECTS 2048U
+#define PAGE	    4096ULL
+
+/* Where the parts lie in the file; all of it is sparse. */
+#define THREADS	  PAGE
+#define OBJECTS	  (THREADS + MAX_THREADS * sizeof(struct trace_thread))
+#define EVENTS	  ((OBJECTS + MAX_OBJECTS * sizeof(struct trace_object) + PAGE - 1) / PAGE * PAGE)
+#define RING_SIZE (NR_EVENTS * sizeof(struct trace_event))
+#define FILE_SIZE (EVENTS + MAX_THREADS * RING_SIZE)
+
+#define NO_INDEX UINT16_MAX
+
+/* What a tool of another build maps: these may change with TRACE_VERSION only. */
+_Static_assert(sizeof(struct trace_header) <= PAGE, "the header has a page");
+_Static_assert(sizeof(struct trace_thread) == 64, "a thread has a cache line");
+_Static_assert(sizeof(struct trace_event) == 32, "two events have a cache line");
+_Static_assert(offsetof(struct trace_object, counter) == 56, "no padding before the counters");
+_Static_assert(offsetof(struct trace_object, histogram) == 56 + 8 * TRACE_COUNTERS,
+	       "no padding before the histograms");
+_Static_assert(offsetof(struct trace_header, lease_tsc) % 8 == 0, "the lease is read at once");
+_Static_assert(MAX_OBJECTS < NO_INDEX && MAX_THREADS < NO_INDEX, "indices have 16 bits");
+
+static const uint64_t no_lease;
+
+const uint64_t *trace_lease = &no_lease;
+_Thread_local struct trace_thread *trace_self;
+
+static _Thread_local struct trace_event *self_events;
+
+/* Counts of the tables are kept here: the file can be written by others. */
+static struct {
+	pthread_mutex_t lock; /* of the tables */
+	struct trace_header *header;
+	int fd;
+	unsigned nr_threads, nr_objects;
+	uint64_t init_tsc, init_ns; /* when it was made, CLOCK_MONOTONIC_RAW */
+	uint64_t tsc_hz;
+} trace = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
+
+/* For what has no place in the table. Several threads may write to it; nobody reads it. */
+static struct trace_object nowhere;
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec ts;
+
+	clock_gettime(clock, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+static struct trace_thread *thread_table(void)
+{
+	return (struct trace_thread *)(void *)((char *)trace.header + THREADS);
+}
+
+static struct trace_object *object_table(void)
+{
+	return (struct trace_object *)(void *)((char *)trace.header + OBJECTS);
+}
+
+static int make_file(struct error *err)
+{
+	int fd = memfd_create("torc-trace", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	int r;
+
+	if (fd < 0)
+		return error_set(err, -errno, "trace: memfd_create");
+	/* Sealed, or a tool that shortens it would end the VM by SIGBUS. */
+	if (ftruncate(fd, FILE_SIZE) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		r = error_set(err, -errno, "trace: %llu bytes of a memfd",
+			      (unsigned long long)FILE_SIZE);
+		close(fd);
+		return r;
+	}
+	return fd;
+}
+
+int trace_init(struct error *err)
+{
+	struct trace_header *header;
+	int fd = make_file(err), r;
+
+	if (fd < 0)
+		return fd;
+	header = mmap(NULL, FILE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (header == MAP_FAILED) {
+		r = error_set(err, -errno, "trace: mmap");
+		close(fd);
+		return r;
+	}
+	*header = (struct trace_header){
+		.version = TRACE_VERSION,
+		.pid = (uint32_t)getpid(),
+		.size = FILE_SIZE,
+		.nr_events = NR_EVENTS,
+		.max_threads = MAX_THREADS,
+		.max_objects = MAX_OBJECTS,
+		.threads = THREADS,
+		.objects = OBJECTS,
+	};
+	trace.header = header;
+	trace.fd = fd;
+	trace.nr_threads = trace.nr_objects = 0;
+	trace.tsc_hz = 0;
+	trace.init_ns = clock_ns(CLOCK_MONOTONIC_RAW);
+	trace.init_tsc = trace_tsc();
+	trace_lease = &header->lease_tsc;
+	return 0;
+}
+
+void trace_destroy(void)
+{
+	if (!trace.header)
+		return;
+	trace_self = NULL;
+	trace_lease = &no_lease;
+	munmap(trace.header, FILE_SIZE);
+	trace.header = NULL;
+	fd_close(&trace.fd);
+}
+
+/* All clocks at one TSC: of some readings the shortest, as the thread may lose the CPU between them. */
+static void read_clocks(struct trace_header *header)
+{
+	uint64_t best = UINT64_MAX;
+
+	for (unsigned i = 0; i < 8; i++) {
+		uint64_t before = trace_tsc();
+		uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), real = clock_ns(CLOCK_REALTIME);
+		uint64_t took = trace_tsc() - before;
+
+		if (took >= best)
+			continue;
+		best = took;
+		header->tsc_base = before + took / 2;
+		header->monotonic_base_ns = monotonic;
+		header->realtime_base_ns = real;
+	}
+}
+
+static uint64_t measure_tsc_hz(void)
+{
+	uint64_t ns = clock_ns(CLOCK_MONOTONIC_RAW) - trace.init_ns;
+	uint64_t cycles = trace_tsc() - trace.init_tsc;
+
+	return ns ? (uint64_t)((__uint128_t)cycles * 1000000000 / ns) : 0;
+}
+
+void trace_publish(const char *vm, uint64_t tsc_hz)
+{
+	struct trace_header *header = trace.header;
+
+	if (!header)
+		return;
+	read_clocks(header);
+	trace.tsc_hz = tsc_hz ? tsc_hz : measure_tsc_hz();
+	header->tsc_hz = trace.tsc_hz;
+	snprintf(header->vm, sizeof(header->vm), "%s", vm);
+	/* Pairs with the tool's read. */
+	store_release(&header->magic, TRACE_MAGIC);
+}
+
+void trace_set_guest_tsc(uint64_t offset)
+{
+	if (trace.header)
+		WRITE_ONCE(trace.header->guest_tsc_offset, offset);
+}
+
+struct trace_object *trace_object(enum trace_kind kind, const char *name)
+{
+	struct trace_object *object = &nowhere;
+
+	pthread_mutex_lock(&trace.lock);
+	if (trace.header && trace.nr_objects < MAX_OBJECTS) {
+		object = &object_table()[trace.nr_objects++];
+		object->kind = (uint16_t)kind;
+		object->thread = NO_INDEX;
+		snprintf(object->name, sizeof(object->name), "%s", name);
+		/* Pairs with the tool's read. */
+		store_release(&trace.header->nr_objects, trace.nr_objects);
+	}
+	pthread_mutex_unlock(&trace.lock);
+	return object;
+}
+
+bool trace_read(unsigned i, size_t offset, void *to, size_t size)
+{
+	off_t at = (off_t)(OBJECTS + i * sizeof(struct trace_object) + offset);
+	bool is_there;
+
+	pthread_mutex_lock(&trace.lock);
+	is_there = trace.header && i < trace.nr_objects;
+	pthread_mutex_unlock(&trace.lock);
+	return is_there && pread(trace.fd, to, size, at) == (ssize_t)size;
+}
+
+uint64_t trace_tsc_hz(void)
+{
+	return trace.tsc_hz;
+}
+
+void trace_own(struct trace_object *object)
+{
+	if (trace_self)
+		WRITE_ONCE(object->thread, (uint16_t)(trace_self - thread_table()));
+}
+
+void trace_thread_begin(const char *name)
+{
+	struct trace_thread *self;
+	unsigned index;
+
+	pthread_mutex_lock(&trace.lock);
+	if (trace.header && trace.nr_threads < MAX_THREADS) {
+		index = trace.nr_threads++;
+		self = &thread_table()[index];
+		snprintf(self->name, sizeof(self->name), "%s", name);
+		self->tid = (uint32_t)gettid();
+		self->events = EVENTS + index * RING_SIZE;
+		self_events = (struct trace_event *)(void *)((char *)trace.header + self->events);
+		trace_self = self;
+		/* Pairs with the tool's read. */
+		store_release(&trace.header->nr_threads, trace.nr_threads);
+	}
+	pthread_mutex_unlock(&trace.lock);
+}
+
+const char *trace_thread_name(void)
+{
+	return trace_self ? trace_self->name : "";
+}
+
+void trace_thread_end(void)
+{
+	if (trace_self)
+		store_release(&trace_self->has_ended, 1); /* pairs with the tool's read */
+	trace_self = NULL;
+}
+
+static uint16_t index_of(const struct trace_object *object)
+{
+	return object == &nowhere ? NO_INDEX : (uint16_t)(object - object_table());
+}
+
+void trace_write(uint64_t tsc, enum trace_type type, const struct trace_object *object, uint32_t id,
+		 uint64_t a, uint64_t b)
+{
+	struct trace_thread *self = trace_self;
+	uint64_t *lease = &trace.header->lease_tsc, until = READ_ONCE(*lease), head;
+	struct trace_event *event;
+
+	if (tsc >= until) {
+		/* Whoever had it is gone: no need to read the TSC again. One that has just been taken stays. */
+		__atomic_compare_exchange_n(lease, &until, 0, false, __ATOMIC_RELAXED,
+					    __ATOMIC_RELAXED);
+		return;
+	}
+	head = self->head;
+	event = &self_events[head % NR_EVENTS];
+	/* Before a reader can see any of what overwrites the oldest event, it can see the head that tells of it. */
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	WRITE_ONCE(event->tsc, tsc);
+	WRITE_ONCE(event->type, (uint16_t)type);
+	WRITE_ONCE(event->object, index_of(object));
+	WRITE_ONCE(event->id, id);
+	WRITE_ONCE(event->arg[0], a);
+	WRITE_ONCE(event->arg[1], b);
+	store_release(&self->head, head + 1); /* pairs with the tool's read */
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/vmm/metrics.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/trace.h"
+#include "core/kvm/vcpu.h"
+
+enum metric_type {
+	METRIC_COUNTER,
+	METRIC_EXITS,  /* all counters, of which each is a reason */
+	METRIC_CYCLES, /* a histogram, shown in seconds */
+	METRIC_NUMBERS /* a histogram of what has no unit */
+};
+
+struct metric {
+	enum metric_type type;
+	enum trace_kind kind;
+	unsigned index;
+	const char *name, *help;
+};
+
+static const char *const kind_names[TRACE_NR_KINDS] = {
+	[TRACE_VCPU] = "vcpu",
+	[TRACE_RING] = "ring",
+	[TRACE_QUEUE] = "queue",
+	[TRACE_VECTOR] = "vector",
+};
+
+static const struct metric metrics_table[] = {
+	{ METRIC_EXITS, TRACE_VCPU, 0, "exits_total", "returns of KVM_RUN, by reason" },
+	{ METRIC_CYCLES, TRACE_VCPU, TRACE_VCPU_HANDLE, "handle_seconds",
+	  "from the return of KVM_RUN to its next call" },
+	{ METRIC_COUNTER, TRACE_RING, TRACE_RING_TURNS, "turns_total", "turns" },
+	{ METRIC_COUNTER, TRACE_RING, TRACE_RING_WAITS, "waits_total", "turns that slept" },
+	{ METRIC_COUNTER, TRACE_RING, TRACE_RING_POLLS, "polls_total", "times it polled" },
+	{ METRIC_COUNTER, TRACE_RING, TRACE_RING_POLLS_HIT, "polls_hit_total",
+	  "polls that found something" },
+	{ METRIC_COUNTER, TRACE_RING, TRACE_RING_CALLS, "calls_total", "io_uring_enter calls" },
+	{ METRIC_COUNTER, TRACE_RING, TRACE_RING_COMPLETIONS, "completions_total", "completions" },
+	{ METRIC_NUMBERS, TRACE_RING, TRACE_RING_BATCH, "batch", "completions of a turn" },
+	{ METRIC_CYCLES, TRACE_RING, TRACE_RING_BUSY, "busy_seconds",
+	  "of a turn, without what it slept or polled" },
+	{ METRIC_COUNTER, TRACE_QUEUE, TRACE_QUEUE_REQUESTS, "requests_total", "requests done" },
+	{ METRIC_COUNTER, TRACE_QUEUE, TRACE_QUEUE_BYTES, "bytes_total",
+	  "bytes of requests, either way" },
+	{ METRIC_COUNTER, TRACE_QUEUE, TRACE_QUEUE_KICKS, "kicks_total",
+	  "doorbells that woke the ring" },
+	{ METRIC_COUNTER, TRACE_QUEUE, TRACE_QUEUE_INTERRUPTS, "interrupts_total",
+	  "interrupts sent" },
+	{ METRIC_COUNTER, TRACE_QUEUE, TRACE_QUEUE_ERRORS, "errors_total", "requests that failed" },
+	{ METRIC_CYCLES, TRACE_QUEUE, TRACE_QUEUE_LATENCY, "latency_seconds",
+	  "from taking a request to showing that it is done" },
+	{ METRIC_CYCLES, TRACE_QUEUE, TRACE_QUEUE_DEVICE, "device_seconds",
+	  "from taking a request to the end of its last operation" },
+	{ METRIC_NUMBERS, TRACE_QUEUE, TRACE_QUEUE_BATCH, "batch",
+	  "requests that are shown done at once" },
+	{ METRIC_COUNTER, TRACE_VECTOR, TRACE_VECTOR_INTERRUPTS, "interrupts_total",
+	  "interrupts passed on" },
+	{ METRIC_CYCLES, TRACE_VECTOR, TRACE_VECTOR_FORWARD, "forward_seconds",
+	  "from an interrupt's arrival at its ring to its signal onwards" },
+};
+
+/* What an object has before its histograms. */
+struct head {
+	uint16_t kind;
+	char name[TRACE_NAME_SIZE];
+	uint64_t counter[TRACE_COUNTERS];
+};
+
+static bool read_head(unsigned i, struct head *head)
+{
+	return trace_read(i, offsetof(struct trace_object, kind), &head->kind,
+			  sizeof(head->kind)) &&
+	       trace_read(i, offsetof(struct trace_object, name), head->name, sizeof(head->name)) &&
+	       trace_read(i, offsetof(struct trace_object, counter), head->counter,
+			  sizeof(head->counter));
+}
+
+/* The device's part of a name is the user's. */
+static void print_label(FILE *out, const char *kind, const char *name, const char *more,
+			const char *value)
+{
+	fprintf(out, "{%s=\"", kind);
+	for (; *name; name++) {
+		if (*name == '"' || *name == '\\')
+			fputc('\\', out);
+		fputc(*name == '\n' ? ' ' : *name, out);
+	}
+	fputc('"', out);
+	if (more)
+		fprintf(out, ",%s=\"%s\"", more, value);
+	fputc('}', out);
+}
+
+static void print_counter(FILE *out, const struct metric *metric, const char *name,
+			  const uint64_t *counter)
+{
+	const char *kind = kind_names[metric->kind];
+
+	if (metric->type == METRIC_COUNTER) {
+		fprintf(out, "torc_%s_%s", kind, metric->name);
+		print_label(out, kind, name, NULL, NULL);
+		fprintf(out, " %llu\n", (unsigned long long)counter[metric->index]);
+		return;
+	}
+	for (unsigned i = 0; i < VCPU_NR_EXITS; i++) {
+		fprintf(out, "torc_%s_%s", kind, metric->name);
+		print_label(out, kind, name, "reason", vcpu_exit_name((enum vcpu_exit)i));
+		fprintf(out, " %llu\n", (unsigned long long)counter[i]);
+	}
+}
+
+static void print_summary(FILE *out, const struct metric *metric, const char *name,
+			  const struct histogram *h)
+{
+	static const char *const quantiles[] = { "0.5", "0.9", "0.99", "0.999", "1" };
+	static const double percents[] = { 50, 90, 99, 99.9, 100 };
+	const char *kind = kind_names[metric->kind];
+	double unit = metric->type == METRIC_CYCLES ? 1 / (double)trace_tsc_hz() : 1;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(quantiles); i++) {
+		fprintf(out, "torc_%s_%s", kind, metric->name);
+		print_label(out, kind, name, "quantile", quantiles[i]);
+		fprintf(out, " %.9g\n", (double)histogram_percentile(h, percents[i]) * unit);
+	}
+	fprintf(out, "torc_%s_%s_sum", kind, metric->name);
+	print_label(out, kind, name, NULL, NULL);
+	fprintf(out, " %.9g\n", (double)h->sum * unit);
+	fprintf(out, "torc_%s_%s_count", kind, metric->name);
+	print_label(out, kind, name, NULL, NULL);
+	fprintf(out, " %llu\n", (unsigned long long)h->count);
+}
+
+static void print_histogram(FILE *out, const struct metric *metric, unsigned i, const char *name)
+{
+	struct histogram raw, merged = { 0 };
+
+	if (!trace_read(i, offsetof(struct trace_object, histogram[metric->index]), &raw,
+			sizeof(raw)))
+		return;
+	/* What has recorded nothing has no quantiles. */
+	histogram_merge(&merged, &raw);
+	if (merged.count)
+		print_summary(out, metric, name, &merged);
+}
+
+static void print_metric(FILE *out, const struct metric *metric)
+{
+	bool is_summary = metric->type == METRIC_CYCLES || metric->type == METRIC_NUMBERS;
+	const char *kind = kind_names[metric->kind];
+	struct head head;
+
+	fprintf(out, "# HELP torc_%s_%s %s\n# TYPE torc_%s_%s %s\n", kind, metric->name,
+		metric->help, kind, metric->name, is_summary ? "summary" : "counter");
+	for (unsigned i = 0; read_head(i, &head); i++) {
+		if (head.kind != metric->kind)
+			continue;
+		/* The file can be written by others. */
+		head.name[sizeof(head.name) - 1] = '\0';
+		if (is_summary)
+			print_histogram(out, metric, i, head.name);
+		else
+			print_counter(out, metric, head.name, head.counter);
+	}
+}
+
+void metrics_print(FILE *out)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(metrics_table); i++)
+		print_metric(out, &metrics_table[i]);
+}

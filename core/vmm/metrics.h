@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * Metrics: what the trace counts, as Prometheus's text format (version 0.0.4), at a unix socket.
+ *
+ * Whoever connects gets the text: at once if it asks by HTTP's GET or says that it sends nothing, else after a second.
+ * One is served at a time. Main thread and its ring.
+ */
+#ifndef CORE_VMM_METRICS_H
+#define CORE_VMM_METRICS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "core/base/error.h"
+#include "core/base/listener.h"
+#include "io/ring/ring.h"
+
+struct metrics {
+	struct listener listener;
+	struct ring *ring;
+	int fd; /* of who is served; -1: nobody */
+	struct ring_op op, timer;
+	char request[4096];
+	char *text; /* the answer, NULL while it asks */
+	size_t size, sent;
+};
+
+/**
+ * metrics_print - the text
+ * @out: where to
+ *
+ * Takes 60 KiB of stack: main thread.
+ */
+void metrics_print(FILE *out);
+
+/**
+ * metrics_start - serve it
+ * @metrics: embedded; zeroed
+ * @ring: the calling thread's
+ * @path: of the socket; stays
+ * @err: filled on failure
+ *
+ * Return: 0; what listener_open() returns.
+ */
+int metrics_start(struct metrics *metrics, struct ring *ring, const char *path, struct error *err);
+
+/**
+ * metrics_destroy - no longer
+ * @metrics: started and its ring destroyed, or zeroed
+ */
+void metrics_destroy(struct metrics *metrics);
+
+#endif
