@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A round trip: an eventfd is signalled, as KVM does for a doorbell; a thread hears of it and signals another one, as for
+ * an interrupt. Served by a ring that blocks, by one that polls, and by loops over epoll_wait() that do the same. The
+ * thread that measures looks for the answer all the time, whoever serves: only the server's side differs. One core each.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "core/base/bits.h"
+#include "core/base/fd.h"
+#include "io/ring/ring_thread.h"
+
+#define POLL_US 1000000 /* longer than any round trip */
+
+struct trip {
+	int in, out;
+	struct ring_thread server;
+	struct ring_op heard;
+	struct ring_work start;
+	struct ring_poller poller;
+	/* Of the epoll server. */
+	pthread_t thread;
+	int timeout_ms; /* of epoll_wait(): 0 polls */
+	bool stop;	/* atomic */
+};
+
+/* Left to the scheduler, both may share a core, and one that looks all the time keeps it from the other. */
+static int pin(pthread_t thread, unsigned index)
+{
+	static cpu_set_t all; /* before the first call; pinning is inherited */
+	cpu_set_t one;
+	unsigned cpu = 0;
+
+	if (!CPU_COUNT(&all) && sched_getaffinity(0, sizeof(all), &all))
+		return -errno;
+	for (; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, &all) && index-- == 0)
+			break;
+	if (cpu == CPU_SETSIZE)
+		return -ENODEV;
+	CPU_ZERO(&one);
+	CPU_SET(cpu, &one);
+	return -pthread_setaffinity_np(thread, sizeof(one), &one);
+}
+
+static void trip_open(struct trip *trip)
+{
+	trip->in = fd_eventfd();
+	trip->out = fd_eventfd();
+	if (trip->in < 0 || trip->out < 0)
+		abort();
+}
+
+static void trip_close(struct trip *trip)
+{
+	fd_close(&trip->in);
+	fd_close(&trip->out);
+}
+
+static void go_round(struct bench_state *state, struct trip *trip, pthread_t server)
+{
+	uint64_t value;
+
+	if (pin(pthread_self(), 0) || pin(server, 1)) {
+		bench_skip(state, "there is only one CPU");
+		return;
+	}
+	while (bench_next(state)) {
+		fd_eventfd_signal(trip->in);
+		while (read(trip->out, &value, sizeof(value)) < 0)
+			__builtin_ia32_pause();
+	}
+}
+
+static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct trip *trip = container_of(op, struct trip, heard);
+
+	if (res > 0)
+		ring_signal(&trip->server.ring, trip->out);
+}
+
+/* It has no queue to look at; a ring polls for completions only where there is a poller. */
+static bool nothing_there(struct ring_poller *poller)
+{
+	return false;
+}
+
+static void start_server(struct ring_work *work)
+{
+	struct trip *trip = container_of(work, struct trip, start);
+
+	trip->poller.poll = trip->poller.rest = nothing_there;
+	ring_add_poller(&trip->server.ring, &trip->poller);
+	ring_poll(&trip->server.ring, &trip->heard, trip->in);
+}
+
+static void run_ring(struct bench_state *state, unsigned poll_us)
+{
+	struct trip trip = { .heard.done = on_heard, .start.run = start_server };
+
+	trip_open(&trip);
+	if (ring_thread_start(&trip.server, 0, poll_us, NULL) ||
+	    ring_thread_wait(&trip.server, NULL))
+		abort();
+	ring_post(&trip.server.ring, &trip.start);
+	go_round(state, &trip, trip.server.thread);
+	ring_thread_stop(&trip.server);
+	trip_close(&trip);
+}
+
+static void ring_blocking(struct bench_state *state, int64_t arg)
+{
+	run_ring(state, 0);
+}
+
+static void ring_polling(struct bench_state *state, int64_t arg)
+{
+	run_ring(state, POLL_US);
+}
+
+static void *serve_epoll(void *opaque)
+{
+	struct trip *trip = opaque;
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = epoll_create1(EPOLL_CLOEXEC);
+	uint64_t value;
+
+	if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, trip->in, &event))
+		abort();
+	/* Pairs with the store in run_epoll(). */
+	while (!load_acquire(&trip->stop)) {
+		if (epoll_wait(fd, &event, 1, trip->timeout_ms) != 1)
+			continue;
+		if (read(trip->in, &value, sizeof(value)) == sizeof(value))
+			fd_eventfd_signal(trip->out);
+	}
+	close(fd);
+	return NULL;
+}
+
+static void run_epoll(struct bench_state *state, int timeout_ms)
+{
+	struct trip trip = { .timeout_ms = timeout_ms };
+
+	trip_open(&trip);
+	if (pthread_create(&trip.thread, NULL, serve_epoll, &trip))
+		abort();
+	go_round(state, &trip, trip.thread);
+	/* Pairs with the load in serve_epoll(). */
+	store_release(&trip.stop, true);
+	fd_eventfd_signal(trip.in);
+	pthread_join(trip.thread, NULL);
+	trip_close(&trip);
+}
+
+static void epoll_blocking(struct bench_state *state, int64_t arg)
+{
+	run_epoll(state, -1);
+}
+
+static void epoll_polling(struct bench_state *state, int64_t arg)
+{
+	run_epoll(state, 0);
+}
+
+const struct bench bench_table[] = {
+	{ "round_trip/ring-blocking", ring_blocking, { 1 } },
+	{ "round_trip/ring-polling", ring_polling, { 1 } },
+	{ "round_trip/epoll-blocking", epoll_blocking, { 1 } },
+	{ "round_trip/epoll-polling", epoll_polling, { 1 } },
+	{ 0 },
+};
