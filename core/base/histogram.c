@@ -18,16 +18,28 @@ static unsigned bucket_of(uint64_t value)
 	return shift * SUB_BUCKETS + (unsigned)(value >> shift);
 }
 
-static uint64_t bucket_middle(unsigned bucket)
+uint64_t histogram_bucket_low(unsigned bucket)
 {
 	unsigned shift;
-	uint64_t low;
 
 	if (bucket < 2 * SUB_BUCKETS)
 		return bucket;
 	shift = bucket / SUB_BUCKETS - 1;
-	low = (uint64_t)(bucket - shift * SUB_BUCKETS) << shift;
-	return low + (1ULL << shift) / 2;
+	return (uint64_t)(bucket - shift * SUB_BUCKETS) << shift;
+}
+
+uint64_t histogram_bucket_high(unsigned bucket)
+{
+	if (bucket < 2 * SUB_BUCKETS)
+		return bucket;
+	return histogram_bucket_low(bucket) + ((1ULL << (bucket / SUB_BUCKETS - 1)) - 1);
+}
+
+static uint64_t bucket_middle(unsigned bucket)
+{
+	if (bucket < 2 * SUB_BUCKETS)
+		return bucket;
+	return histogram_bucket_low(bucket) + (1ULL << (bucket / SUB_BUCKETS - 1)) / 2;
 }
 
 void histogram_init(struct histogram *h)

@@ -52,4 +52,20 @@ void histogram_merge(struct histogram *into, const struct histogram *from);
  */
 uint64_t histogram_percentile(const struct histogram *h, double percent);
 
+/**
+ * histogram_bucket_low - the least value that a bucket counts
+ * @bucket: below HISTOGRAM_BUCKETS
+ *
+ * Return: the value.
+ */
+uint64_t histogram_bucket_low(unsigned bucket);
+
+/**
+ * histogram_bucket_high - the greatest value that a bucket counts
+ * @bucket: below HISTOGRAM_BUCKETS
+ *
+ * Return: the value.
+ */
+uint64_t histogram_bucket_high(unsigned bucket);
+
 #endif

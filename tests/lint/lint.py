@@ -18,6 +18,7 @@ import csource
 # Leaf folder: the leaves right below it. What is below those is allowed too.
 BELOW = {
     'core/base': [],
+    'core/trace': ['core/base'],
     'numa': ['core/base'],
     'core/kvm': ['numa'],
     'core/pci': ['core/kvm'],

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* torc-trace: where a running torc's time goes, live, recorded, and as a report. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/error.h"
+#include "core/trace/live.h"
+#include "core/trace/record.h"
+#include "core/trace/recording.h"
+#include "core/trace/report.h"
+#include "core/trace/source.h"
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE  2
+
+static const char usage[] =
+	"Usage: torc-trace live [--interval S] [--count N] PID\n"
+	"       torc-trace record [--seconds S] -o FILE PID\n"
+	"       torc-trace report [--json|--csv|--hgrm|--perfetto] FILE\n"
+	"Say where the time of a running torc goes.\n"
+	"\n"
+	"  live           rates, latencies, exits, polls and batches of every vCPU, ring, queue\n"
+	"                 and vector, again and again\n"
+	"  record         every event, until the VM ends or on Ctrl-C, and KVM's where permitted\n"
+	"  report         a recording on standard output, as an HTML page\n"
+	"\n"
+	"  --interval S   seconds between two screens; 1\n"
+	"  --count N      end after this many screens\n"
+	"  --seconds S    end after this time\n"
+	"  -o FILE        where to record\n"
+	"  --json         counters, distributions and requests as JSON\n"
+	"  --csv          every request's stages as CSV\n"
+	"  --hgrm         distributions as HdrHistogram's text\n"
+	"  --perfetto     every event as Chrome trace JSON, for ui.perfetto.dev\n"
+	"  -h, --help     print this and exit\n"
+	"  -V, --version  print the version and exit\n"
+	"\n"
+	"PID is torc's, such as $(pgrep -x torc). See torc-trace(1).\n";
+
+struct options {
+	struct trace_live_options live;
+	double seconds;
+	const char *output;
+	enum trace_report_format format;
+	unsigned given; /* a bit each, of enum option_bit */
+};
+
+enum option_bit {
+	OPTION_INTERVAL = 1,
+	OPTION_COUNT = 2,
+	OPTION_SECONDS = 4,
+	OPTION_OUTPUT = 8,
+	OPTION_FORMAT = 16,
+};
+
+static int refuse(struct error *err, const char *what, const char *word, const char *reason)
+{
+	error_set(err, -EINVAL, "%s%s", what, word);
+	error_reason(err, "%s", reason);
+	error_remedy(err, "torc-trace --help");
+	err->usage = true;
+	return -EINVAL;
+}
+
+static int open_source(struct trace_source *source, const char *word, bool write, struct error *err)
+{
+	char *end;
+	long pid = strtol(word, &end, 10);
+
+	if (*end || pid < 1 || pid > INT32_MAX)
+		return refuse(err, "process ", word, "not a process's number");
+	return trace_source_open(source, (int)pid, write, err);
+}
+
+static int run_live(const struct options *options, const char *word, struct error *err)
+{
+	struct trace_source source;
+	int r = open_source(&source, word, false, err);
+
+	if (r)
+		return r;
+	r = trace_live(&source, &options->live, stdout, err);
+	trace_source_close(&source);
+	return r;
+}
+
+static int run_record(const struct options *options, const char *word, struct error *err)
+{
+	struct trace_source source;
+	int r;
+
+	if (!options->output)
+		return refuse(err, "option -o", "", "missing: where to record");
+	r = open_source(&source, word, true, err);
+	if (r)
+		return r;
+	r = trace_record(&source, options->output, options->seconds, err);
+	trace_source_close(&source);
+	return r;
+}
+
+static int run_report(const struct options *options, const char *word, struct error *err)
+{
+	struct trace_recording recording;
+	int r = trace_recording_open(&recording, word, err);
+
+	if (r)
+		return r;
+	r = trace_report(&recording, options->format, stdout, err);
+	trace_recording_close(&recording);
+	return r;
+}
+
+static const struct command {
+	const char *name;
+	int (*run)(const struct options *options, const char *word, struct error *err);
+	unsigned options; /* that it has */
+} commands[] = {
+	{ "live", run_live, OPTION_INTERVAL | OPTION_COUNT },
+	{ "record", run_record, OPTION_SECONDS | OPTION_OUTPUT },
+	{ "report", run_report, OPTION_FORMAT },
+};
+
+static const struct command *find_command(const char *name, struct error *err)
+{
+	const char *names[ARRAY_SIZE(commands)], *nearest;
+
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (!strcmp(commands[i].name, name))
+			return &commands[i];
+		names[i] = commands[i].name;
+	}
+	refuse(err, "command ", name, "unknown");
+	nearest = error_nearest(name, names, ARRAY_SIZE(names));
+	if (nearest)
+		error_remedy(err, "did you mean %s?", nearest);
+	return NULL;
+}
+
+static int run(const struct options *options, char **arg, int nr, struct error *err)
+{
+	const struct command *command;
+
+	if (!nr)
+		return refuse(err, "command", "", "missing");
+	command = find_command(arg[0], err);
+	if (!command)
+		return -EINVAL;
+	if (options->given & ~command->options)
+		return refuse(err, "command ", command->name, "has no such option");
+	if (nr != 2)
+		return refuse(err, "command ", command->name, "takes one operand");
+	return command->run(options, arg[1], err);
+}
+
+static int seconds(const char *word, double *out, struct error *err)
+{
+	char *end;
+	double v = strtod(word, &end);
+
+	if (*end || end == word || !(v >= 0.01 && v <= 1e6))
+		return refuse(err, "time ", word, "not from 0.01 to 1000000 seconds");
+	*out = v;
+	return 0;
+}
+
+static int number(const char *word, unsigned *out, struct error *err)
+{
+	char *end;
+	unsigned long v = strtoul(word, &end, 10);
+
+	if (*end || strspn(word, "0123456789") != strlen(word) || v < 1 || v > 1000000)
+		return refuse(err, "number ", word, "not from 1 to 1000000");
+	*out = (unsigned)v;
+	return 0;
+}
+
+/* What getopt_long() gives for a long option: a bit, or a format below 0x200. */
+#define FORMAT(f) (0x100 + (f))
+
+static const struct option long_options[] = {
+	{ "interval", required_argument, NULL, OPTION_INTERVAL },
+	{ "count", required_argument, NULL, OPTION_COUNT },
+	{ "seconds", required_argument, NULL, OPTION_SECONDS },
+	{ "json", no_argument, NULL, FORMAT(TRACE_REPORT_JSON) },
+	{ "csv", no_argument, NULL, FORMAT(TRACE_REPORT_CSV) },
+	{ "hgrm", no_argument, NULL, FORMAT(TRACE_REPORT_HGRM) },
+	{ "perfetto", no_argument, NULL, FORMAT(TRACE_REPORT_PERFETTO) },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, no_argument, NULL, 0 },
+};
+
+static int set(struct options *options, int c, struct error *err)
+{
+	if (c == 'o') {
+		options->output = optarg;
+		options->given |= OPTION_OUTPUT;
+		return 0;
+	}
+	if (c >= FORMAT(0)) {
+		if (options->given & OPTION_FORMAT)
+			return refuse(err, "format", "", "given twice");
+		options->format = (enum trace_report_format)(c - FORMAT(0));
+		options->given |= OPTION_FORMAT;
+		return 0;
+	}
+	options->given |= (unsigned)c;
+	if (c == OPTION_COUNT)
+		return number(optarg, &options->live.count, err);
+	return seconds(optarg, c == OPTION_SECONDS ? &options->seconds : &options->live.interval_s,
+		       err);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options = { .live.interval_s = 1 };
+	struct error err = { 0 };
+	int c, r = 0;
+
+	while (!r && (c = getopt_long(argc, argv, "o:hV", long_options, NULL)) != -1) {
+		if (c == '?')
+			return EXIT_USAGE; /* getopt_long() has said what is wrong. */
+		if (c == 'h') {
+			fputs(usage, stdout);
+			return 0;
+		}
+		if (c == 'V') {
+			printf("torc-trace %s\n", TORC_VERSION);
+			return 0;
+		}
+		r = set(&options, c, &err);
+	}
+	if (!r)
+		r = run(&options, argv + optind, argc - optind, &err);
+	if (!r && (fflush(stdout) || ferror(stdout)))
+		r = error_set(&err, -errno, "standard output");
+	if (!r)
+		return 0;
+	fflush(stdout);
+	error_print(&err, stderr);
+	return err.usage ? EXIT_USAGE : EXIT_FAILED;
+}
