@@ -33,7 +33,7 @@ struct recorder {
 	struct trace_kernel_event kernel_batch[BATCH];
 };
 
-/* The stream keeps its first failure, which trace_record() looks at. */
+/* The stream keeps its first failure, which trace_record_file() looks at. */
 static void block(struct recorder *r, enum trace_block_type type, uint64_t size)
 {
 	const struct trace_block b = { .type = type, .size = size };
@@ -218,7 +218,8 @@ static void finish(struct recorder *r)
 		(unsigned long long)r->kernel_events);
 }
 
-int trace_record(struct trace_source *source, const char *path, double seconds, struct error *err)
+int trace_record_file(struct trace_source *source, const char *path, double seconds,
+		      struct error *err)
 {
 	struct recorder *r = calloc(1, sizeof(*r));
 	int signals = -1, ret = 0;

@@ -9,7 +9,7 @@
 #include "core/trace/source.h"
 
 /**
- * trace_record - record until the VM ends, a time has passed, or SIGINT or SIGTERM arrives
+ * trace_record_file - record until the VM ends, a time has passed, or SIGINT or SIGTERM arrives
  * @source: opened for writing
  * @path: created, or emptied
  * @seconds: how long; 0: no limit
@@ -18,6 +18,7 @@
  * Says on standard error what was recorded, what was lost, and what could not be had.
  * Return: 0; -errno.
  */
-int trace_record(struct trace_source *source, const char *path, double seconds, struct error *err);
+int trace_record_file(struct trace_source *source, const char *path, double seconds,
+		      struct error *err);
 
 #endif

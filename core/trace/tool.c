@@ -98,7 +98,7 @@ static int run_record(const struct options *options, const char *word, struct er
 	r = open_source(&source, word, true, err);
 	if (r)
 		return r;
-	r = trace_record(&source, options->output, options->seconds, err);
+	r = trace_record_file(&source, options->output, options->seconds, err);
 	trace_source_close(&source);
 	return r;
 }

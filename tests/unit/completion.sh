@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# core/vmm/torc.bash and vfio/torc-vfio.bash offer what belongs at the cursor, relative to bash's own word breaks.
+# core/vmm/torc.bash, vfio/torc-vfio.bash and core/trace/torc-trace.bash offer what belongs at the cursor, relative to bash's own word breaks.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -8,6 +8,8 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source "$here/../../core/vmm/torc.bash"
 # shellcheck source=vfio/torc-vfio.bash
 source "$here/../../vfio/torc-vfio.bash"
+# shellcheck source=core/trace/torc-trace.bash
+source "$here/../../core/trace/torc-trace.bash"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -28,6 +30,7 @@ expect()
 	COMPREPLY=(stale)
 	case $COMP_LINE in
 	torc-vfio*) _torc_vfio ;;
+	torc-trace*) _torc_trace ;;
 	*) _torc ;;
 	esac
 	want=$(printf '%s\n' "$@" | sort)
@@ -103,6 +106,8 @@ expect "commands of torc-vfio" "torc-vfio " list inspect bind unbind vfs recover
 expect "a command begun" "torc-vfio re" recover
 expect "devices and options of a command" "torc-vfio bind " --force 0000:01:00.0 0000:02:00.0
 expect "devices past a colon for torc-vfio" "torc-vfio unbind 0000:01:00.0 0000:0" 01:00.0 02:00.0
+expect "commands of torc-trace" "torc-trace " live record report --help --version
+expect "formats of a report" "torc-trace report --" --json --csv --hgrm --perfetto
 expect "no devices where none is due" "torc-vfio list " --json
 
 COMP_WORDBREAKS=$' \t\n"\'><;|&('
