@@ -63,6 +63,7 @@ int trace_source_map(struct trace_source *source, int fd, bool write, struct err
 		.pid = (int)header.pid,
 		.pidfd = -1,
 		.header = header,
+		.fd = fd,
 		.map = map,
 		.size = (size_t)st.st_size,
 	};
@@ -120,9 +121,9 @@ int trace_source_open(struct trace_source *source, int pid, bool write, struct e
 	}
 	fd = find(pid, write, err);
 	r = fd < 0 ? fd : trace_source_map(&found, fd, write, err);
-	if (fd >= 0)
-		close(fd);
 	if (r) {
+		if (fd >= 0)
+			close(fd);
 		close(pidfd);
 		return r;
 	}
@@ -136,6 +137,7 @@ int trace_source_open(struct trace_source *source, int pid, bool write, struct e
 void trace_source_close(struct trace_source *source)
 {
 	munmap(source->map, source->size);
+	fd_close(&source->fd);
 	fd_close(&source->pidfd);
 }
 
@@ -177,6 +179,20 @@ unsigned trace_source_threads(const struct trace_source *source)
 	return at_most(load_acquire(&header->nr_threads), source->header.max_threads);
 }
 
+/* Most are never used: the count says that without their pages. */
+static void copy_histogram(const struct trace_source *source, uint64_t at, struct histogram *out)
+{
+	struct histogram copy;
+
+	histogram_init(out);
+	if (fd_pread_all(source->fd, &copy.count, sizeof(copy.count), at) != sizeof(copy.count) ||
+	    !copy.count)
+		return;
+	/* Merged, so that it agrees with itself although it is written meanwhile. */
+	if (fd_pread_all(source->fd, &copy, sizeof(copy), at) == sizeof(copy))
+		histogram_merge(out, &copy);
+}
+
 void trace_source_object(const struct trace_source *source, unsigned index,
 			 struct trace_snapshot *out)
 {
@@ -191,14 +207,11 @@ void trace_source_object(const struct trace_source *source, unsigned index,
 	out->object.name[TRACE_NAME_SIZE - 1] = '\0';
 	for (unsigned i = 0; i < TRACE_COUNTERS; i++)
 		out->object.counter[i] = load_acquire(&from->counter[i]); /* trace_count() */
-	for (unsigned i = 0; i < TRACE_HISTOGRAMS; i++) {
-		histogram_init(&out->object.histogram[i]);
-		/* Most are not used: their pages are not there, and reading would not bring them. */
-		if (!READ_ONCE(from->histogram[i].count))
-			continue;
-		out->object.histogram[i].min = UINT64_MAX;
-		histogram_merge(&out->object.histogram[i], &from->histogram[i]);
-	}
+	for (unsigned i = 0; i < TRACE_HISTOGRAMS; i++)
+		copy_histogram(
+			source,
+			(uint64_t)((const char *)&from->histogram[i] - (const char *)source->map),
+			&out->object.histogram[i]);
 	out->tsc = __builtin_ia32_rdtsc();
 }
 

@@ -3,7 +3,8 @@
  * Source: the trace of a running torc, as core/base/trace_format.h has it, mapped by torc-trace.
  *
  * The file belongs to another process, which may end at any time and which is not trusted: what is read from it is
- * checked once, when it is mapped or when it is copied. One thread.
+ * checked once, when it is mapped or when it is copied. Most of the file is holes, of which a look through the mapping
+ * would make pages; so histograms are copied by pread(2). One thread.
  */
 #ifndef CORE_TRACE_SOURCE_H
 #define CORE_TRACE_SOURCE_H
@@ -18,6 +19,7 @@ struct trace_source {
 	int pid;
 	int pidfd;		    /* readable once the process has ended; -1 without a process */
 	struct trace_header header; /* as it was when it was mapped */
+	int fd;
 	void *map;
 	size_t size;
 };
@@ -44,7 +46,7 @@ int trace_source_open(struct trace_source *source, int pid, bool write, struct e
 /**
  * trace_source_map - map a trace whose file is known
  * @source: filled on success
- * @fd: of the file; may be closed afterwards
+ * @fd: of the file; taken over on success
  * @write: to take the lease, too
  * @err: filled on failure
  *
