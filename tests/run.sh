@@ -151,7 +151,7 @@ end_fuzz() {
 	fi
 }
 
-# fuzz NAME...: two at a time
+# fuzz NAME...: three at a time
 fuzz() {
 	selected=''
 	for name; do
@@ -160,16 +160,17 @@ fuzz() {
 	# shellcheck disable=SC2086 # a list
 	set -- $selected
 	while [ $# -gt 0 ]; do
-		start_fuzz "$1"
-		first=$!
-		if [ $# -gt 1 ]; then
-			start_fuzz "$2"
-			second=$!
-			end_fuzz "$2" $second
-		fi
-		end_fuzz "$1" $first
+		started=''
+		for name in "$1" "${2-}" "${3-}"; do
+			[ -n "$name" ] || continue
+			start_fuzz "$name"
+			started="$started $name:$!"
+		done
+		for each in $started; do
+			end_fuzz "${each%:*}" "${each#*:}"
+		done
 		child=''
-		shift $(($# > 1 ? 2 : 1))
+		shift $(($# > 3 ? 3 : $#))
 	done
 }
 
