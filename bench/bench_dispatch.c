@@ -50,28 +50,30 @@ static uint64_t next_address(uint64_t *random, int64_t regions)
 	return (*random >> 33) % (uint64_t)regions * REGION_SIZE;
 }
 
-static void bus_read(struct bench_state *state, int64_t regions)
+static void access_bus(struct bench_state *state, int64_t regions, bool write)
 {
 	struct iobus_reader reader = { 0 };
 	struct iobus bus;
 	uint64_t random = 1;
 
 	bus_open(&bus, &reader, regions);
-	while (bench_next(state))
-		iobus_read(&bus, &reader, next_address(&random, regions), 4);
+	while (bench_next(state)) {
+		if (write)
+			iobus_write(&bus, &reader, next_address(&random, regions), 4, random);
+		else
+			iobus_read(&bus, &reader, next_address(&random, regions), 4);
+	}
 	iobus_destroy(&bus);
+}
+
+static void bus_read(struct bench_state *state, int64_t regions)
+{
+	access_bus(state, regions, false);
 }
 
 static void bus_write(struct bench_state *state, int64_t regions)
 {
-	struct iobus_reader reader = { 0 };
-	struct iobus bus;
-	uint64_t random = 1;
-
-	bus_open(&bus, &reader, regions);
-	while (bench_next(state))
-		iobus_write(&bus, &reader, next_address(&random, regions), 4, random);
-	iobus_destroy(&bus);
+	access_bus(state, regions, true);
 }
 
 static void change_routes(struct irq_table *irq, const int *gsi, int64_t nr, uint32_t data)

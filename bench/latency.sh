@@ -21,14 +21,10 @@ build=$root/build rounds=3 lab=''
 bench_options 'rounds build' 'lab' "$@"
 [ -n "$lab" ] || [ -w /dev/kvm ] || { bench_say "${0##*/}: /dev/kvm cannot be opened; see --lab"; exit 1; }
 
-logs=$build/bench/latency steps=5
-mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
-stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
-bench_traps
+bench_begin latency 5
 
 stage_all() {
-	bench_stage_torc && bench_stage_qemu &&
-		sh "$root/tests/lab/payload/build.sh" "$root/tests/lab/payload/latency.c" "$stage/latency" cc -m64
+	bench_stage_torc && bench_stage_qemu && bench_stage_payload latency -m64
 }
 
 bench_step "installing what is missing" sh "$root/tests/setup.sh"

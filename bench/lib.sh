@@ -41,6 +41,14 @@ bench_usage() {
 	exit 2
 }
 
+# bench_begin NAME STEPS: of so many; logs go to a folder of that name, and there is a stage to prepare.
+bench_begin() {
+	logs=$build/bench/$1 steps=$2
+	mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -rf "${logs:?}"/* || exit 1
+	stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
+	bench_traps
+}
+
 bench_cleanup() {
 	[ -z "$child" ] || { kill "$child" 2>/dev/null; wait "$child"; }
 	[ -z "${stage-}" ] || rm -rf "$stage"
@@ -135,6 +143,11 @@ bench_stage() {
 bench_stage_torc() {
 	mkdir -p "$stage/torc" && cp "$build/torc" "$stage/torc/torc" &&
 		ldd "$stage/torc/torc" | bench_copy_libraries "$stage/torc"
+}
+
+# bench_stage_payload NAME [CC OPTION]: a kernel of tests/lab/payload.
+bench_stage_payload() {
+	sh "$root/tests/lab/payload/build.sh" "$root/tests/lab/payload/$1.c" "$stage/$1" cc ${2+"$2"}
 }
 
 # bench_stage_qemu: the peer, with its loader, libraries and firmware; see fetch.sh.

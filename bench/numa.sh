@@ -20,10 +20,7 @@ build=$root/build rounds=1
 . "$here/lib.sh"
 bench_options 'rounds build' '' "$@"
 
-logs=$build/bench/numa steps=7
-mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -rf "${logs:?}"/* || exit 1
-stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
-bench_traps
+bench_begin numa 7
 
 build_all() {
 	bench_build && ninja -C "$build" bench/bench_memory

@@ -22,10 +22,7 @@ build=$root/build rounds=2 json=''
 . "$here/lib.sh"
 bench_options 'rounds json build' '' "$@"
 
-logs=$build/bench/numbers steps=5
-mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
-stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
-bench_traps
+bench_begin numbers 5
 
 stage_all() {
 	bench_stage && bench_stage_qemu

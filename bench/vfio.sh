@@ -23,14 +23,10 @@ build=$root/build rounds=1 kills=5 json=''
 . "$here/lib.sh"
 bench_options 'rounds kills json build' '' "$@"
 
-logs=$build/bench/vfio steps=6
-mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
-stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
-bench_traps
+bench_begin vfio 6
 
 stage_all() {
-	bench_stage_torc && bench_stage_qemu &&
-		sh "$root/tests/lab/payload/build.sh" "$root/tests/lab/payload/vectors.c" "$stage/vectors" cc
+	bench_stage_torc && bench_stage_qemu && bench_stage_payload vectors
 }
 
 bench_step "installing what is missing" sh "$root/tests/setup.sh"

@@ -22,10 +22,7 @@ build=$root/build rounds=1 soak=''
 . "$here/lib.sh"
 bench_options 'rounds build' 'soak' "$@"
 
-logs=$build/bench/virtio steps=$((6 + ${soak:-0}))
-mkdir -p "$logs" && logs=$(cd "$logs" && pwd) && rm -f "$logs"/* || exit 1
-stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
-bench_traps
+bench_begin virtio $((6 + ${soak:-0}))
 
 build_all() {
 	bench_build && ninja -C "$build" bench/bench_virtqueue

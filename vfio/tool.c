@@ -7,12 +7,11 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/base/error.h"
+#include "core/base/command.h"
 #include "vfio/bind.h"
 #include "vfio/show.h"
 
-#define EXIT_FAILED 1
-#define EXIT_USAGE  2
+#define TOOL "torc-vfio"
 
 static const char usage[] =
 	"Usage: torc-vfio list [--json]\n"
@@ -38,10 +37,13 @@ static const char usage[] =
 	"\n"
 	"BDF is a device's address, such as 0000:01:00.0 or 01:00.0. See torc-vfio(1).\n";
 
-struct options {
-	bool json;
-	bool force;
+/* Options, by bit. */
+enum {
+	JSON = 1,
+	FORCE = 2,
 };
+
+static const char *const option_names[] = { "--json", "--force", NULL };
 
 static void report(const char *bdf, const char *text)
 {
@@ -50,18 +52,20 @@ static void report(const char *bdf, const char *text)
 
 static const struct vfio_bind host_bind = { &vfio_host_paths, report };
 
-static int run_list(const struct options *options, char **arg, int nr, struct error *err)
+static int run_list(const void *options, char **arg, int nr, struct error *err)
 {
-	return vfio_show_list(&vfio_host_paths, options->json, stdout, err);
+	return vfio_show_list(&vfio_host_paths, *(const unsigned *)options & JSON, stdout, err);
 }
 
-static int run_inspect(const struct options *options, char **arg, int nr, struct error *err)
+static int run_inspect(const void *options, char **arg, int nr, struct error *err)
 {
-	return vfio_show_device(&vfio_host_paths, arg[0], options->json, stdout, err);
+	return vfio_show_device(&vfio_host_paths, arg[0], *(const unsigned *)options & JSON, stdout,
+				err);
 }
 
-static int run_bind(const struct options *options, char **arg, int nr, struct error *err)
+static int run_bind(const void *options, char **arg, int nr, struct error *err)
 {
+	bool force = *(const unsigned *)options & FORCE;
 	int r = 0;
 
 	for (int i = 0; i < nr && !r; i++) {
@@ -69,8 +73,8 @@ static int run_bind(const struct options *options, char **arg, int nr, struct er
 
 		r = vfio_host_lookup(&vfio_host_paths, arg[i], &device, err);
 		if (!r)
-			r = vfio_bind(&host_bind, &device, options->force, NULL, err);
-		if (r == -EBUSY && !options->force) {
+			r = vfio_bind(&host_bind, &device, force, NULL, err);
+		if (r == -EBUSY && !force) {
 			char remedy[sizeof(err->remedy)];
 
 			memcpy(remedy, err->remedy, sizeof(remedy));
@@ -80,7 +84,7 @@ static int run_bind(const struct options *options, char **arg, int nr, struct er
 	return r;
 }
 
-static int run_unbind(const struct options *options, char **arg, int nr, struct error *err)
+static int run_unbind(const void *options, char **arg, int nr, struct error *err)
 {
 	int r = 0;
 
@@ -94,7 +98,7 @@ static int run_unbind(const struct options *options, char **arg, int nr, struct 
 	return r;
 }
 
-static int run_vfs(const struct options *options, char **arg, int nr, struct error *err)
+static int run_vfs(const void *options, char **arg, int nr, struct error *err)
 {
 	struct vfio_host_device device;
 	unsigned vfs;
@@ -111,100 +115,47 @@ static int run_vfs(const struct options *options, char **arg, int nr, struct err
 	return r ? r : vfio_set_vfs(&host_bind, &device, vfs, err);
 }
 
-static int run_recover(const struct options *options, char **arg, int nr, struct error *err)
+static int run_recover(const void *options, char **arg, int nr, struct error *err)
 {
 	return vfio_recover(&host_bind, err);
 }
 
-static const struct command {
-	const char *name;
-	int min, max; /* operands */
-	int (*run)(const struct options *options, char **arg, int nr, struct error *err);
-	bool json, force; /* the options that it has */
-} commands[] = {
-	{ "list", 0, 0, run_list, true, false },    { "inspect", 1, 1, run_inspect, true, false },
-	{ "bind", 1, 4096, run_bind, false, true }, { "unbind", 1, 4096, run_unbind, false, false },
-	{ "vfs", 2, 2, run_vfs, false, false },	    { "recover", 0, 0, run_recover, false, false },
+static const struct command commands[] = {
+	{ "list", 0, 0, JSON, run_list },     { "inspect", 1, 1, JSON, run_inspect },
+	{ "bind", 1, 4096, FORCE, run_bind }, { "unbind", 1, 4096, 0, run_unbind },
+	{ "vfs", 2, 2, 0, run_vfs },	      { "recover", 0, 0, 0, run_recover },
 };
 
-static int refuse(struct error *err, const char *what, const char *word, const char *reason)
-{
-	error_set(err, -EINVAL, "%s%s", what, word);
-	error_reason(err, "%s", reason);
-	error_remedy(err, "torc-vfio --help");
-	err->usage = true;
-	return -EINVAL;
-}
-
-static const struct command *find_command(const char *name, struct error *err)
-{
-	const char *names[ARRAY_SIZE(commands)], *nearest;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-		names[i] = commands[i].name;
-	}
-	refuse(err, "command ", name, "unknown");
-	nearest = error_nearest(name, names, ARRAY_SIZE(names));
-	if (nearest)
-		error_remedy(err, "did you mean %s?", nearest);
-	return NULL;
-}
-
-static int run(const struct options *options, char **arg, int nr, struct error *err)
-{
-	const struct command *command;
-
-	if (!nr)
-		return refuse(err, "command", "", "missing");
-	command = find_command(arg[0], err);
-	if (!command)
-		return -EINVAL;
-	if (options->json && !command->json)
-		return refuse(err, "option --json: ", command->name, "has no such option");
-	if (options->force && !command->force)
-		return refuse(err, "option --force: ", command->name, "has no such option");
-	if (nr - 1 < command->min)
-		return refuse(err, "command ", command->name, "too few operands");
-	if (nr - 1 > command->max)
-		return refuse(err, "command ", command->name, "too many operands");
-	return command->run(options, arg + 1, nr - 1, err);
-}
+static const struct command_set set = { TOOL, commands, ARRAY_SIZE(commands), option_names };
 
 int main(int argc, char **argv)
 {
 	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, 'j' }, { "force", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' }, { "version", no_argument, NULL, 'V' },
+		{ "json", no_argument, NULL, JSON }, { "force", no_argument, NULL, FORCE },
+		{ "help", no_argument, NULL, 'h' },  { "version", no_argument, NULL, 'V' },
 		{ NULL, no_argument, NULL, 0 },
 	};
-	struct options options = { 0 };
 	struct error err = { 0 };
+	unsigned given = 0;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
 		switch (c) {
-		case 'j':
-			options.json = true;
-			break;
-		case 'f':
-			options.force = true;
+		case JSON:
+		case FORCE:
+			given |= (unsigned)c;
 			break;
 		case 'h':
 			fputs(usage, stdout);
 			return 0;
 		case 'V':
-			printf("torc-vfio %s\n", TORC_VERSION);
+			printf(TOOL " %s\n", TORC_VERSION);
 			return 0;
 		default:
 			/* getopt_long() has said what is wrong. */
-			return EXIT_USAGE;
+			return COMMAND_EXIT_USAGE;
 		}
 	}
-	if (!run(&options, argv + optind, argc - optind, &err))
-		return 0;
-	fflush(stdout);
-	error_print(&err, stderr);
-	return err.usage ? EXIT_USAGE : EXIT_FAILED;
+	return command_end(command_run(&set, given, &given, argv + optind, argc - optind, &err),
+			   &err);
 }

@@ -35,7 +35,19 @@ enum trace_kind {
 	TRACE_NR_KINDS,
 };
 
-/* Counters of a vCPU are those of enum vcpu_exit. */
+/* Counters of a vCPU: why KVM_RUN returned. */
+enum vcpu_exit {
+	VCPU_EXIT_PIO,
+	VCPU_EXIT_MMIO,
+	VCPU_EXIT_HLT,
+	VCPU_EXIT_INTR, /* a signal: pause */
+	VCPU_EXIT_SHUTDOWN,
+	VCPU_EXIT_SYSTEM_EVENT,
+	VCPU_EXIT_INTERNAL_ERROR,
+	VCPU_EXIT_FAIL_ENTRY,
+	VCPU_EXIT_OTHER,
+	VCPU_NR_EXITS,
+};
 
 enum trace_vcpu_histogram {
 	TRACE_VCPU_HANDLE, /* cycles from KVM_RUN's return to the next call: what an exit to torc costs */

@@ -21,23 +21,6 @@
 #define MTRR_ENABLE		(1ULL << 11)
 #define MTRR_WRITE_BACK		6ULL
 
-static const char *const exit_names[VCPU_NR_EXITS] = {
-	[VCPU_EXIT_PIO] = "pio",
-	[VCPU_EXIT_MMIO] = "mmio",
-	[VCPU_EXIT_HLT] = "hlt",
-	[VCPU_EXIT_INTR] = "signal",
-	[VCPU_EXIT_SHUTDOWN] = "shutdown",
-	[VCPU_EXIT_SYSTEM_EVENT] = "system-event",
-	[VCPU_EXIT_INTERNAL_ERROR] = "internal-error",
-	[VCPU_EXIT_FAIL_ENTRY] = "fail-entry",
-	[VCPU_EXIT_OTHER] = "other",
-};
-
-const char *vcpu_exit_name(enum vcpu_exit exit)
-{
-	return exit_names[exit];
-}
-
 static void kick_handler(int sig)
 {
 	/* KVM_RUN returns EINTR; that is all it is for. */

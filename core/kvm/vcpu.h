@@ -22,20 +22,6 @@
 #include "core/kvm/vcpu_state.h"
 #include "core/kvm/vm.h"
 
-/** Counters of the vCPU's trace. */
-enum vcpu_exit {
-	VCPU_EXIT_PIO,
-	VCPU_EXIT_MMIO,
-	VCPU_EXIT_HLT,
-	VCPU_EXIT_INTR, /* a signal: pause */
-	VCPU_EXIT_SHUTDOWN,
-	VCPU_EXIT_SYSTEM_EVENT,
-	VCPU_EXIT_INTERNAL_ERROR,
-	VCPU_EXIT_FAIL_ENTRY,
-	VCPU_EXIT_OTHER,
-	VCPU_NR_EXITS,
-};
-
 enum vcpu_stop {
 	VCPU_STOP_TRIPLE_FAULT,
 	VCPU_STOP_RESET, /* KVM's system event */
@@ -145,14 +131,6 @@ int vcpu_reset(struct vcpu *vcpu, struct error *err);
  * Return: added to the host's TSC it is the guest's.
  */
 uint64_t vcpu_tsc(const struct vcpu *vcpu, uint64_t *hz);
-
-/**
- * vcpu_exit_name - for reports
- * @exit: which
- *
- * Return: a constant string.
- */
-const char *vcpu_exit_name(enum vcpu_exit exit);
 
 /**
  * vcpu_signals_init - install the handler of the signal that interrupts KVM_RUN

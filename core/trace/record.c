@@ -239,6 +239,11 @@ int trace_record_file(struct trace_source *source, const char *path, double seco
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
+	if (signals < 0) {
+		ret = error_set(err, -errno, "signalfd");
+		fclose(r->out);
+		goto free;
+	}
 	begin(r);
 	loop(r, signals, seconds);
 	finish(r);

@@ -11,21 +11,12 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/trace_names.h"
 #include "core/trace/source.h"
 
 /* More than any torc has; a file that claims more is damaged. */
 #define MAX_OBJECTS 8192U
 #define MAX_THREADS 8192U
-
-/* Text for people: one line, and nothing that a terminal or a browser would obey. */
-static void clean(char *text, size_t size)
-{
-	text[size - 1] = '\0';
-	for (; *text; text++) {
-		if (*text < 0x20 || *text > 0x7e)
-			*text = '?';
-	}
-}
 
 /* @nr more of @size bytes each; NULL: no memory. */
 static void *grow(void **array, size_t *count, size_t *room, size_t nr, size_t size)
@@ -56,7 +47,7 @@ static int read_thread(struct trace_recording *rec, const char *data, uint64_t s
 	t = &rec->thread[head.index];
 	t->tid = head.tid;
 	memcpy(t->name, head.name, sizeof(t->name));
-	clean(t->name, sizeof(t->name));
+	trace_clean_text(t->name, sizeof(t->name));
 	return 0;
 }
 
@@ -115,7 +106,7 @@ static int read_object(struct trace_recording *rec, bool is_final, const char *d
 	o->kind = head.kind;
 	o->thread = head.thread;
 	memcpy(o->name, head.name, sizeof(o->name));
-	clean(o->name, sizeof(o->name));
+	trace_clean_text(o->name, sizeof(o->name));
 	memcpy(o->counter, head.counter, sizeof(o->counter));
 	for (unsigned i = 0; i < TRACE_HISTOGRAMS && !r; i++)
 		r = read_histogram(&o->histogram[i], &data, &size);
@@ -187,7 +178,7 @@ static int read_note(struct trace_recording *rec, const char *data, uint64_t siz
 		return -ENOMEM;
 	rec->notes = grown;
 	memcpy(grown + rec->notes_size, data, length + 1);
-	clean(grown + rec->notes_size, length + 1);
+	trace_clean_text(grown + rec->notes_size, length + 1);
 	rec->notes_size += length + 1;
 	grown[rec->notes_size - 1] = '\n';
 	grown[rec->notes_size] = '\0';
@@ -234,7 +225,7 @@ static int read_header(struct trace_recording *rec, const char *data, size_t siz
 	    head.trace.max_objects > MAX_OBJECTS || head.trace.max_threads > MAX_THREADS)
 		return -EPROTO;
 	rec->header = head.trace;
-	clean(rec->header.vm, sizeof(rec->header.vm));
+	trace_clean_text(rec->header.vm, sizeof(rec->header.vm));
 	rec->object = calloc(head.trace.max_objects + 1ULL, sizeof(*rec->object));
 	rec->thread = calloc(head.trace.max_threads + 1ULL, sizeof(*rec->thread));
 	rec->notes = calloc(1, 1);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/trace/report.h"
+#include "core/base/trace_names.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "core/trace/describe.h"
 
 double trace_report_unit(const struct trace_recording *rec, bool is_time)
 {
@@ -55,7 +55,7 @@ void trace_report_csv(const struct trace_recording *rec, const struct trace_span
 /* As HdrHistogram's outputPercentileDistribution() has it: half the way that is left, five times each. */
 static void hgrm(const struct histogram *h, double unit, FILE *out)
 {
-	double percent = 0, mean = 0, square = 0;
+	double percent = 0, mean = (double)h->sum / (double)h->count / unit, square = 0;
 
 	fprintf(out, "%12s %14s %10s %14s\n\n", "Value", "Percentile", "TotalCount",
 		"1/(1-Percentile)");
@@ -72,7 +72,6 @@ static void hgrm(const struct histogram *h, double unit, FILE *out)
 	}
 	fprintf(out, "%12.3f %2.12f %10llu\n", (double)h->max / unit, 1.0,
 		(unsigned long long)h->count);
-	mean = (double)h->sum / (double)h->count / unit;
 	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
 		double v = ((double)histogram_bucket_low(i) + (double)histogram_bucket_high(i)) /
 				   2 / unit -
@@ -80,11 +79,8 @@ static void hgrm(const struct histogram *h, double unit, FILE *out)
 
 		square += (double)h->bucket[i] * v * v;
 	}
-	/* The root is Newton's; the tool links no mathematics. */
-	double root = square / (double)h->count, guess = root > 1 ? root : 1;
-	for (unsigned i = 0; i < 100; i++)
-		guess = (guess + root / guess) / 2;
-	fprintf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean, guess);
+	fprintf(out, "#[Mean    = %12.3f, StdDeviation   = %12.3f]\n", mean,
+		sqrt(square / (double)h->count));
 	fprintf(out, "#[Max     = %12.3f, Total count    = %12llu]\n", (double)h->max / unit,
 		(unsigned long long)h->count);
 	fprintf(out, "#[Buckets = %12d, SubBuckets     = %12d]\n", 64 - HISTOGRAM_SUB_BITS,

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/trace/describe.h"
+#include "core/base/bits.h"
+#include "core/base/trace_names.h"
 #include "core/trace/report.h"
 
 #define WIDTH	   900
@@ -41,7 +42,7 @@ static void table_row(const char *object, struct trace_measure m, const struct h
 	trace_report_text(object, out);
 	fprintf(out, " %s%s</td><td>%llu</td>", m.name, m.is_time ? " (us)" : "",
 		(unsigned long long)h->count);
-	for (size_t i = 0; i < sizeof(percent) / sizeof(*percent); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(percent); i++)
 		fprintf(out, "<td>%.2f</td>", (double)histogram_percentile(h, percent[i]) / unit);
 	fprintf(out, "</tr>\n");
 }

@@ -4,7 +4,8 @@
 
 #include <cjson/cJSON.h>
 
-#include "core/trace/describe.h"
+#include "core/base/bits.h"
+#include "core/base/trace_names.h"
 #include "core/trace/report.h"
 
 static void add_histograms(cJSON *to, const struct trace_recording *rec,
@@ -27,7 +28,7 @@ static void add_histograms(cJSON *to, const struct trace_recording *rec,
 		one = cJSON_AddObjectToObject(all, m.name);
 		cJSON_AddStringToObject(one, "unit", m.is_time ? "us" : "1");
 		cJSON_AddNumberToObject(one, "count", (double)h->count);
-		for (size_t p = 0; h->count && p < sizeof(percentiles) / sizeof(*percentiles); p++)
+		for (size_t p = 0; h->count && p < ARRAY_SIZE(percentiles); p++)
 			cJSON_AddNumberToObject(
 				one, percentiles[p].name,
 				(double)histogram_percentile(h, percentiles[p].percent) / unit);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
 
-#include "core/trace/describe.h"
+#include "core/base/trace_names.h"
 #include "core/trace/kernel.h"
 #include "core/trace/report.h"
 

@@ -58,7 +58,7 @@ int trace_source_map(struct trace_source *source, int fd, bool write, struct err
 		   fd, 0);
 	if (map == MAP_FAILED)
 		return error_set(err, -errno, "trace: mmap");
-	header.vm[sizeof(header.vm) - 1] = '\0';
+	trace_clean_text(header.vm, sizeof(header.vm));
 	*source = (struct trace_source){
 		.pid = (int)header.pid,
 		.pidfd = -1,
@@ -204,7 +204,7 @@ void trace_source_object(const struct trace_source *source, unsigned index,
 	out->object.kind = from->kind;
 	out->object.thread = READ_ONCE(from->thread);
 	memcpy(out->object.name, from->name, TRACE_NAME_SIZE);
-	out->object.name[TRACE_NAME_SIZE - 1] = '\0';
+	trace_clean_text(out->object.name, TRACE_NAME_SIZE);
 	for (unsigned i = 0; i < TRACE_COUNTERS; i++)
 		out->object.counter[i] = load_acquire(&from->counter[i]); /* trace_count() */
 	for (unsigned i = 0; i < TRACE_HISTOGRAMS; i++)
@@ -280,4 +280,13 @@ void trace_histogram_difference(struct histogram *out, const struct histogram *l
 		out->min = histogram_bucket_low(first);
 	if (later->max == earlier->max && histogram_bucket_high(last) < out->max)
 		out->max = histogram_bucket_high(last);
+}
+
+void trace_clean_text(char *text, size_t size)
+{
+	text[size - 1] = '\0';
+	for (; *text; text++) {
+		if (*text < 0x20 || *text > 0x7e)
+			*text = '?';
+	}
 }

@@ -95,7 +95,7 @@ unsigned trace_source_threads(const struct trace_source *source);
  * trace_source_object - copy an object
  * @source: opened
  * @index: below trace_source_objects()
- * @out: receives it; its name ends in NUL
+ * @out: receives it; its name is printable
  */
 void trace_source_object(const struct trace_source *source, unsigned index,
 			 struct trace_snapshot *out);
@@ -131,5 +131,12 @@ size_t trace_source_drain(const struct trace_source *source, unsigned index, uin
  */
 void trace_histogram_difference(struct histogram *out, const struct histogram *later,
 				const struct histogram *earlier);
+
+/**
+ * trace_clean_text - make text of another process one line with nothing that a terminal or a browser would obey
+ * @text: changed
+ * @size: of its memory, at least 1; it ends in NUL afterwards
+ */
+void trace_clean_text(char *text, size_t size);
 
 #endif

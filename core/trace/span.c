@@ -266,6 +266,8 @@ int trace_spans_make(struct trace_spans *spans, const struct trace_recording *re
 	if (!m.queue)
 		r = -ENOMEM;
 	for (unsigned i = 0; !r && i < recording->header.max_threads; i++) {
+		if (!recording->thread[i].nr)
+			continue;
 		m.thread = (uint16_t)i;
 		r = thread_events(&m, &recording->thread[i]);
 		/* A queue has one thread; another one's events of it are no part of a span. */

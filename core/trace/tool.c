@@ -7,15 +7,14 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/base/error.h"
+#include "core/base/command.h"
 #include "core/trace/live.h"
 #include "core/trace/record.h"
 #include "core/trace/recording.h"
 #include "core/trace/report.h"
 #include "core/trace/source.h"
 
-#define EXIT_FAILED 1
-#define EXIT_USAGE  2
+#define TOOL "torc-trace"
 
 static const char usage[] =
 	"Usage: torc-trace live [--interval S] [--count N] PID\n"
@@ -41,29 +40,29 @@ static const char usage[] =
 	"\n"
 	"PID is torc's, such as $(pgrep -x torc). See torc-trace(1).\n";
 
+/* Options, by bit. */
+enum {
+	INTERVAL = 1,
+	COUNT = 2,
+	SECONDS = 4,
+	OUTPUT = 8,
+	FORMAT = 16,
+};
+
+static const char *const option_names[] = { "--interval", "--count",	  "--seconds",
+					    "-o",	  "for a format", NULL };
+
 struct options {
 	struct trace_live_options live;
 	double seconds;
 	const char *output;
 	enum trace_report_format format;
-	unsigned given; /* a bit each, of enum option_bit */
-};
-
-enum option_bit {
-	OPTION_INTERVAL = 1,
-	OPTION_COUNT = 2,
-	OPTION_SECONDS = 4,
-	OPTION_OUTPUT = 8,
-	OPTION_FORMAT = 16,
+	unsigned given;
 };
 
 static int refuse(struct error *err, const char *what, const char *word, const char *reason)
 {
-	error_set(err, -EINVAL, "%s%s", what, word);
-	error_reason(err, "%s", reason);
-	error_remedy(err, "torc-trace --help");
-	err->usage = true;
-	return -EINVAL;
+	return command_refuse(TOOL, what, word, reason, err);
 }
 
 static int open_source(struct trace_source *source, const char *word, bool write, struct error *err)
@@ -76,10 +75,11 @@ static int open_source(struct trace_source *source, const char *word, bool write
 	return trace_source_open(source, (int)pid, write, err);
 }
 
-static int run_live(const struct options *options, const char *word, struct error *err)
+static int run_live(const void *opaque, char **arg, int nr, struct error *err)
 {
+	const struct options *options = opaque;
 	struct trace_source source;
-	int r = open_source(&source, word, false, err);
+	int r = open_source(&source, arg[0], false, err);
 
 	if (r)
 		return r;
@@ -88,14 +88,15 @@ static int run_live(const struct options *options, const char *word, struct erro
 	return r;
 }
 
-static int run_record(const struct options *options, const char *word, struct error *err)
+static int run_record(const void *opaque, char **arg, int nr, struct error *err)
 {
+	const struct options *options = opaque;
 	struct trace_source source;
 	int r;
 
 	if (!options->output)
 		return refuse(err, "option -o", "", "missing: where to record");
-	r = open_source(&source, word, true, err);
+	r = open_source(&source, arg[0], true, err);
 	if (r)
 		return r;
 	r = trace_record_file(&source, options->output, options->seconds, err);
@@ -103,10 +104,11 @@ static int run_record(const struct options *options, const char *word, struct er
 	return r;
 }
 
-static int run_report(const struct options *options, const char *word, struct error *err)
+static int run_report(const void *opaque, char **arg, int nr, struct error *err)
 {
+	const struct options *options = opaque;
 	struct trace_recording recording;
-	int r = trace_recording_open(&recording, word, err);
+	int r = trace_recording_open(&recording, arg[0], err);
 
 	if (r)
 		return r;
@@ -115,47 +117,14 @@ static int run_report(const struct options *options, const char *word, struct er
 	return r;
 }
 
-static const struct command {
-	const char *name;
-	int (*run)(const struct options *options, const char *word, struct error *err);
-	unsigned options; /* that it has */
-} commands[] = {
-	{ "live", run_live, OPTION_INTERVAL | OPTION_COUNT },
-	{ "record", run_record, OPTION_SECONDS | OPTION_OUTPUT },
-	{ "report", run_report, OPTION_FORMAT },
+static const struct command commands[] = {
+	{ "live", 1, 1, INTERVAL | COUNT, run_live },
+	{ "record", 1, 1, SECONDS | OUTPUT, run_record },
+	{ "report", 1, 1, FORMAT, run_report },
 };
 
-static const struct command *find_command(const char *name, struct error *err)
-{
-	const char *names[ARRAY_SIZE(commands)], *nearest;
-
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (!strcmp(commands[i].name, name))
-			return &commands[i];
-		names[i] = commands[i].name;
-	}
-	refuse(err, "command ", name, "unknown");
-	nearest = error_nearest(name, names, ARRAY_SIZE(names));
-	if (nearest)
-		error_remedy(err, "did you mean %s?", nearest);
-	return NULL;
-}
-
-static int run(const struct options *options, char **arg, int nr, struct error *err)
-{
-	const struct command *command;
-
-	if (!nr)
-		return refuse(err, "command", "", "missing");
-	command = find_command(arg[0], err);
-	if (!command)
-		return -EINVAL;
-	if (options->given & ~command->options)
-		return refuse(err, "command ", command->name, "has no such option");
-	if (nr != 2)
-		return refuse(err, "command ", command->name, "takes one operand");
-	return command->run(options, arg[1], err);
-}
+static const struct command_set command_set = { TOOL, commands, ARRAY_SIZE(commands),
+						option_names };
 
 static int seconds(const char *word, double *out, struct error *err)
 {
@@ -179,17 +148,17 @@ static int number(const char *word, unsigned *out, struct error *err)
 	return 0;
 }
 
-/* What getopt_long() gives for a long option: a bit, or a format below 0x200. */
-#define FORMAT(f) (0x100 + (f))
+/* What getopt_long() gives for a long option: a bit, or a format. */
+#define FORMAT_OF(f) (0x100 + (f))
 
 static const struct option long_options[] = {
-	{ "interval", required_argument, NULL, OPTION_INTERVAL },
-	{ "count", required_argument, NULL, OPTION_COUNT },
-	{ "seconds", required_argument, NULL, OPTION_SECONDS },
-	{ "json", no_argument, NULL, FORMAT(TRACE_REPORT_JSON) },
-	{ "csv", no_argument, NULL, FORMAT(TRACE_REPORT_CSV) },
-	{ "hgrm", no_argument, NULL, FORMAT(TRACE_REPORT_HGRM) },
-	{ "perfetto", no_argument, NULL, FORMAT(TRACE_REPORT_PERFETTO) },
+	{ "interval", required_argument, NULL, INTERVAL },
+	{ "count", required_argument, NULL, COUNT },
+	{ "seconds", required_argument, NULL, SECONDS },
+	{ "json", no_argument, NULL, FORMAT_OF(TRACE_REPORT_JSON) },
+	{ "csv", no_argument, NULL, FORMAT_OF(TRACE_REPORT_CSV) },
+	{ "hgrm", no_argument, NULL, FORMAT_OF(TRACE_REPORT_HGRM) },
+	{ "perfetto", no_argument, NULL, FORMAT_OF(TRACE_REPORT_PERFETTO) },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, no_argument, NULL, 0 },
@@ -199,21 +168,20 @@ static int set(struct options *options, int c, struct error *err)
 {
 	if (c == 'o') {
 		options->output = optarg;
-		options->given |= OPTION_OUTPUT;
+		options->given |= OUTPUT;
 		return 0;
 	}
-	if (c >= FORMAT(0)) {
-		if (options->given & OPTION_FORMAT)
+	if (c >= FORMAT_OF(0)) {
+		if (options->given & FORMAT)
 			return refuse(err, "format", "", "given twice");
-		options->format = (enum trace_report_format)(c - FORMAT(0));
-		options->given |= OPTION_FORMAT;
+		options->format = (enum trace_report_format)(c - FORMAT_OF(0));
+		options->given |= FORMAT;
 		return 0;
 	}
 	options->given |= (unsigned)c;
-	if (c == OPTION_COUNT)
+	if (c == COUNT)
 		return number(optarg, &options->live.count, err);
-	return seconds(optarg, c == OPTION_SECONDS ? &options->seconds : &options->live.interval_s,
-		       err);
+	return seconds(optarg, c == SECONDS ? &options->seconds : &options->live.interval_s, err);
 }
 
 int main(int argc, char **argv)
@@ -224,24 +192,19 @@ int main(int argc, char **argv)
 
 	while (!r && (c = getopt_long(argc, argv, "o:hV", long_options, NULL)) != -1) {
 		if (c == '?')
-			return EXIT_USAGE; /* getopt_long() has said what is wrong. */
+			return COMMAND_EXIT_USAGE; /* getopt_long() has said what is wrong. */
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return 0;
 		}
 		if (c == 'V') {
-			printf("torc-trace %s\n", TORC_VERSION);
+			printf(TOOL " %s\n", TORC_VERSION);
 			return 0;
 		}
 		r = set(&options, c, &err);
 	}
 	if (!r)
-		r = run(&options, argv + optind, argc - optind, &err);
-	if (!r && (fflush(stdout) || ferror(stdout)))
-		r = error_set(&err, -errno, "standard output");
-	if (!r)
-		return 0;
-	fflush(stdout);
-	error_print(&err, stderr);
-	return err.usage ? EXIT_USAGE : EXIT_FAILED;
+		r = command_run(&command_set, options.given, &options, argv + optind, argc - optind,
+				&err);
+	return command_end(r, &err);
 }

@@ -8,6 +8,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/base/trace.h"
+#include "core/base/trace_names.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/vmm/machine_internal.h"
 #include "io/virtio/console.h"
@@ -206,7 +207,7 @@ static void log_counters(struct machine *machine)
 	}
 	for (unsigned e = 0; e < VCPU_NR_EXITS; e++) {
 		if (sum[e])
-			log_info("userspace exits: %s %llu", vcpu_exit_name(e),
+			log_info("userspace exits: %s %llu", trace_counter_name(TRACE_VCPU, e),
 				 (unsigned long long)sum[e]);
 	}
 	log_info("KVM_SET_GSI_ROUTING calls: %llu", (unsigned long long)machine->vm.irq.nr_commits);

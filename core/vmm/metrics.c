@@ -6,7 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/trace.h"
-#include "core/kvm/vcpu.h"
+#include "core/base/trace_names.h"
 
 enum metric_type {
 	METRIC_COUNTER,
@@ -20,13 +20,6 @@ struct metric {
 	enum trace_kind kind;
 	unsigned index;
 	const char *name, *help;
-};
-
-static const char *const kind_names[TRACE_NR_KINDS] = {
-	[TRACE_VCPU] = "vcpu",
-	[TRACE_RING] = "ring",
-	[TRACE_QUEUE] = "queue",
-	[TRACE_VECTOR] = "vector",
 };
 
 static const struct metric metrics_table[] = {
@@ -98,7 +91,7 @@ static void print_label(FILE *out, const char *kind, const char *name, const cha
 static void print_counter(FILE *out, const struct metric *metric, const char *name,
 			  const uint64_t *counter)
 {
-	const char *kind = kind_names[metric->kind];
+	const char *kind = trace_kind_name(metric->kind);
 
 	if (metric->type == METRIC_COUNTER) {
 		fprintf(out, "torc_%s_%s", kind, metric->name);
@@ -108,7 +101,7 @@ static void print_counter(FILE *out, const struct metric *metric, const char *na
 	}
 	for (unsigned i = 0; i < VCPU_NR_EXITS; i++) {
 		fprintf(out, "torc_%s_%s", kind, metric->name);
-		print_label(out, kind, name, "reason", vcpu_exit_name((enum vcpu_exit)i));
+		print_label(out, kind, name, "reason", trace_counter_name(TRACE_VCPU, i));
 		fprintf(out, " %llu\n", (unsigned long long)counter[i]);
 	}
 }
@@ -118,7 +111,7 @@ static void print_summary(FILE *out, const struct metric *metric, const char *na
 {
 	static const char *const quantiles[] = { "0.5", "0.9", "0.99", "0.999", "1" };
 	static const double percents[] = { 50, 90, 99, 99.9, 100 };
-	const char *kind = kind_names[metric->kind];
+	const char *kind = trace_kind_name(metric->kind);
 	double unit = metric->type == METRIC_CYCLES ? 1 / (double)trace_tsc_hz() : 1;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(quantiles); i++) {
@@ -150,7 +143,7 @@ static void print_histogram(FILE *out, const struct metric *metric, unsigned i, 
 static void print_metric(FILE *out, const struct metric *metric)
 {
 	bool is_summary = metric->type == METRIC_CYCLES || metric->type == METRIC_NUMBERS;
-	const char *kind = kind_names[metric->kind];
+	const char *kind = trace_kind_name(metric->kind);
 	struct head head;
 
 	fprintf(out, "# HELP torc_%s_%s %s\n# TYPE torc_%s_%s %s\n", kind, metric->name,

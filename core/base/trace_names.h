@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Describe: names of what core/base/trace_format.h numbers, for all that torc-trace prints.
+ * Trace names: what core/base/trace_format.h numbers, in words, for all that print it.
  */
-#ifndef CORE_TRACE_DESCRIBE_H
-#define CORE_TRACE_DESCRIBE_H
+#ifndef CORE_BASE_TRACE_NAMES_H
+#define CORE_BASE_TRACE_NAMES_H
 
 #include <stdbool.h>
 

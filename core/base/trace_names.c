@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/trace/describe.h"
+#include "core/base/trace_names.h"
 
 #include <stddef.h>
 
@@ -11,9 +11,15 @@ static const char *const kinds[TRACE_NR_KINDS] = {
 };
 
 static const char *const counters[TRACE_NR_KINDS][TRACE_COUNTERS] = {
-	/* As vcpu_exit_name() has them. */
-	[TRACE_VCPU] = { "pio", "mmio", "hlt", "signal", "shutdown", "system-event",
-			 "internal-error", "fail-entry", "other" },
+	[TRACE_VCPU] = { [VCPU_EXIT_PIO] = "pio",
+			 [VCPU_EXIT_MMIO] = "mmio",
+			 [VCPU_EXIT_HLT] = "hlt",
+			 [VCPU_EXIT_INTR] = "signal",
+			 [VCPU_EXIT_SHUTDOWN] = "shutdown",
+			 [VCPU_EXIT_SYSTEM_EVENT] = "system-event",
+			 [VCPU_EXIT_INTERNAL_ERROR] = "internal-error",
+			 [VCPU_EXIT_FAIL_ENTRY] = "fail-entry",
+			 [VCPU_EXIT_OTHER] = "other" },
 	[TRACE_RING] = { [TRACE_RING_TURNS] = "turns",
 			 [TRACE_RING_WAITS] = "waits",
 			 [TRACE_RING_POLLS] = "polls",
