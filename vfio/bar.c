@@ -183,7 +183,7 @@ static void add_peer(struct vfio_bar *bar, struct vfio_bar_map *map, uint64_t ad
 	if (r && !map->peer_failed)
 		log_warning("%s: BAR %u: other devices cannot reach it by DMA: %s", vp->id,
 			    bar->index, strerror(-r));
-	map->peer_failed = r != 0;
+	map->peer_failed |= r != 0;
 }
 
 static int map_slots(struct vfio_bar *bar, uint64_t addr)

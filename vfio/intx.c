@@ -24,6 +24,7 @@
  * line is level-triggered: what the device asserts meanwhile comes late, once, and is not lost.
  */
 #define SETTLE_NS 100000000ULL
+#define BUSY_NS	  10000000ULL
 
 /* By the _PRT of the guest's root buses. */
 static int intx_gsi(const struct vfio_pci *vp)
@@ -115,7 +116,12 @@ static void settled(struct ring_op *op, int32_t res, uint32_t flags)
 	/* Off its bus, the guest does not reach the device any more. */
 	if (res == -ECANCELED || !bus)
 		return;
-	pthread_mutex_lock(&bus->lock);
+	/* A vCPU may hold it until guest memory is mapped for DMA, which this thread must not wait for. */
+	if (pthread_mutex_trylock(&bus->lock)) {
+		ring_timeout(vp->ring, op, BUSY_NS);
+		return;
+	}
+	vp->intx.settling = false;
 	if (vp->intx.wanted && !vp->intx.attached)
 		enable(vp);
 	pthread_mutex_unlock(&bus->lock);
@@ -124,11 +130,9 @@ static void settled(struct ring_op *op, int32_t res, uint32_t flags)
 static void start_timer(struct ring_work *work)
 {
 	struct vfio_pci *vp = container_of(work, struct vfio_pci, intx.work);
-
 	bool has_choice = vp->msix.present || vp->msi.present;
 
-	if (!vp->intx.timer.active)
-		ring_timeout(vp->ring, &vp->intx.timer, has_choice ? SETTLE_NS : 0);
+	ring_timeout(vp->ring, &vp->intx.timer, has_choice ? SETTLE_NS : 0);
 }
 
 void vfio_intx_update(struct vfio_pci *vp)
@@ -138,10 +142,12 @@ void vfio_intx_update(struct vfio_pci *vp)
 	if (!intx->pin)
 		return;
 	intx->wanted = is_wanted(vp);
-	if (intx->attached)
+	if (intx->attached) {
 		vfio_config_mask_intx(vp, !intx->wanted);
-	else if (intx->wanted)
+	} else if (intx->wanted && !intx->settling) {
+		intx->settling = true;
 		ring_post(vp->ring, &intx->work);
+	}
 }
 
 void vfio_intx_init(struct vfio_pci *vp, const uint8_t *config)

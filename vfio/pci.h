@@ -4,8 +4,9 @@
  *
  * Guest state is kept apart from the host's: the guest sees a configuration space built field by field (config.c), BARs
  * mapped straight into it except the pages of the MSI-X table and pending bits (bar.c), and an MSI-X table and an MSI
- * capability that are emulated (msix.c, msi.c, vectors.c). Every vector's VFIO eventfd is the irqfd of its GSI, and that of INTx (intx.c) the irqfd of the I/O
- * APIC's pin, so no interrupt comes past torc, unless it is to be traced. VFIO has one kind of interrupts on at a time, as the guest has.
+ * capability that are emulated (msix.c, msi.c, vectors.c). Every vector's VFIO eventfd is the irqfd of its GSI, and
+ * that of INTx (intx.c) the irqfd of the I/O APIC's pin, so no interrupt comes past torc, unless it is to be traced.
+ * VFIO has one kind of interrupts on at a time, as the guest has.
  *
  * The main thread creates, resets and destroys it; guest accesses come from vCPU threads under the locks of core/pci;
  * notifications of the host (error, request) arrive on the main ring and are the owner's to act on.
@@ -80,7 +81,8 @@ struct vfio_intx {
 	int unmask_fd;	       /* KVM signals it at the guest's EOI, VFIO unmasks INTx */
 	bool host_enabled;     /* VFIO has both */
 	bool attached;	       /* KVM has both */
-	bool wanted;	       /* the guest stays with INTx, which is not attached yet */
+	bool wanted;	       /* the guest's command register asks for INTx */
+	bool settling;	       /* the timer runs, or is about to */
 	bool failed;	       /* to get there; was logged */
 	int gsi;	       /* while attached */
 	struct ring_work work; /* starts the timer */
@@ -406,7 +408,7 @@ int vfio_intx_start(struct vfio_pci *vp, struct error *err);
 void vfio_intx_destroy(struct vfio_pci *vp);
 
 /**
- * vfio_intx_update - deliver INTx as the guest's command register lets it, once it has stayed with INTx, if it has a choice
+ * vfio_intx_update - deliver INTx as the guest's command register lets it, once it has stayed with INTx
  * @vp: on a bus, whose lock is held; neither MSI nor MSI-X is on in the host
  */
 void vfio_intx_update(struct vfio_pci *vp);

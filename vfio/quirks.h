@@ -15,9 +15,9 @@
 struct vfio_quirk {
 	uint16_t vendor, device;
 	uint16_t device_mask; /* the bits of the device ID that count */
-	uint32_t
-		pba_offset; /* of MSI-X's pending bits, when the capability's lies outside the BAR */
-	bool rom_hangs;	    /* reading the ROM */
+	/* Of MSI-X's pending bits, when the capability's lies outside the BAR. */
+	uint32_t pba_offset;
+	bool rom_hangs; /* when it is read */
 };
 
 /**

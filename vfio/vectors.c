@@ -40,7 +40,9 @@ static int forward(struct vfio_vectors *v, unsigned vector)
 	if (!v->trace.ring_of || entry->forward)
 		return 0;
 	if (!entry->trace) {
-		snprintf(name, sizeof(name), "%s vector %u", v->id, vector);
+		/* The number is to be seen whatever the length of the id. */
+		snprintf(name, sizeof(name), "%.24s %s vector %u", v->id,
+			 v->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI", vector);
 		entry->trace = trace_object(TRACE_VECTOR, name);
 	}
 	return vfio_forward_create(v->trace.ring_of(v->trace.opaque, vector), entry->irq.fd,
@@ -169,7 +171,7 @@ static const struct pci_msix_ops guest_ops = {
 	.switched = op_switched,
 };
 
-/* Gives VFIO the eventfds of a run of @n vectors, or of as many from its start as the host has: their number is left in @n. */
+/* Gives VFIO the eventfds of a run of @n vectors, or of as many from its start as the host has, which is left in @n. */
 static int arm_run(struct vfio_vectors *v, unsigned start, const int32_t *fds, unsigned *n)
 {
 	int r = set_irqs(v, start, fds, *n);
@@ -322,7 +324,7 @@ int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *
 void vfio_vectors_merge(const struct vfio_vectors *v, struct histogram *into)
 {
 	for (unsigned i = 0; v->vector && i < v->guest.nr_vectors; i++) {
-		if (v->vector[i].trace)
+		if (v->vector[i].trace && trace_has_place(v->vector[i].trace))
 			histogram_merge(into, &v->vector[i].trace->histogram[TRACE_VECTOR_FORWARD]);
 	}
 }

@@ -4,8 +4,8 @@
  *
  * core/pci/msix.h says which vectors the guest can receive now; those are taken in the host, given to VFIO, routed and
  * attached here, in batches; only a message that changes while its vector is in use is not put off. Every vector's VFIO
- * eventfd is its irqfd, unless a ring is to see each interrupt (forward.h). A vector is taken when the guest first unmasks it and stays until all are switched off, so that
- * masking it again costs the host nothing.
+ * eventfd is its irqfd, unless a ring is to see each interrupt (forward.h). A vector is taken when the guest first
+ * unmasks it and stays until all are switched off, so that masking it again costs the host nothing.
  *
  * Set up and destroyed by the main thread, which attaches too; the guest's changes come from vCPU threads. The lock of
  * the guest's half guards everything.

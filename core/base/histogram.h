@@ -4,7 +4,8 @@
  *
  * One writer thread per histogram, no lock and no allocation on record; readers merge a copy, which is exact
  * once the writer is idle. Values below 128 have a bucket each; above that every power of two is divided into 64
- * buckets. One that is all zero is empty, too, so that only the memory of values that occur is touched. Count, sum, minimum and maximum are exact.
+ * buckets. One that is all zero is empty, too, so that only the memory of values that occur is touched. Count, sum,
+ * minimum and maximum are exact.
  */
 #ifndef CORE_BASE_HISTOGRAM_H
 #define CORE_BASE_HISTOGRAM_H

@@ -33,6 +33,7 @@ _Static_assert(sizeof(struct trace_event) == 32, "two events have a cache line")
 _Static_assert(offsetof(struct trace_object, counter) == 56, "no padding before the counters");
 _Static_assert(offsetof(struct trace_object, histogram) == 56 + 8 * TRACE_COUNTERS,
 	       "no padding before the histograms");
+_Static_assert(VCPU_NR_EXITS <= TRACE_COUNTERS, "each reason has a counter");
 _Static_assert(offsetof(struct trace_header, lease_tsc) % 8 == 0, "the lease is read at once");
 _Static_assert(MAX_OBJECTS < NO_INDEX && MAX_THREADS < NO_INDEX, "indices have 16 bits");
 
@@ -42,6 +43,7 @@ const uint64_t *trace_lease = &no_lease;
 _Thread_local struct trace_thread *trace_self;
 
 static _Thread_local struct trace_event *self_events;
+static _Thread_local char self_name[sizeof(((struct trace_thread *)NULL)->name)];
 
 /* Counts of the tables are kept here: the file can be written by others. */
 static struct {
@@ -105,6 +107,8 @@ int trace_init(struct error *err)
 		close(fd);
 		return r;
 	}
+	/* Dumping core would fill its holes, hundreds of megabytes. */
+	madvise(header, FILE_SIZE, MADV_DONTDUMP);
 	*header = (struct trace_header){
 		.version = TRACE_VERSION,
 		.pid = (uint32_t)getpid(),
@@ -200,6 +204,11 @@ struct trace_object *trace_object(enum trace_kind kind, const char *name)
 	return object;
 }
 
+bool trace_has_place(const struct trace_object *object)
+{
+	return object != &nowhere;
+}
+
 bool trace_read(unsigned i, size_t offset, void *to, size_t size)
 {
 	off_t at = (off_t)(OBJECTS + i * sizeof(struct trace_object) + offset);
@@ -231,7 +240,8 @@ void trace_thread_begin(const char *name)
 	if (trace.header && trace.nr_threads < MAX_THREADS) {
 		index = trace.nr_threads++;
 		self = &thread_table()[index];
-		snprintf(self->name, sizeof(self->name), "%s", name);
+		snprintf(self_name, sizeof(self_name), "%s", name);
+		memcpy(self->name, self_name, sizeof(self->name));
 		self->tid = (uint32_t)gettid();
 		self->events = EVENTS + index * RING_SIZE;
 		self_events = (struct trace_event *)(void *)((char *)trace.header + self->events);
@@ -244,7 +254,7 @@ void trace_thread_begin(const char *name)
 
 const char *trace_thread_name(void)
 {
-	return trace_self ? trace_self->name : "";
+	return self_name;
 }
 
 void trace_thread_end(void)
@@ -256,7 +266,7 @@ void trace_thread_end(void)
 
 static uint16_t index_of(const struct trace_object *object)
 {
-	return object == &nowhere ? NO_INDEX : (uint16_t)(object - object_table());
+	return !trace_has_place(object) ? NO_INDEX : (uint16_t)(object - object_table());
 }
 
 void trace_write(uint64_t tsc, enum trace_type type, const struct trace_object *object, uint32_t id,

@@ -47,7 +47,8 @@ void trace_destroy(void);
  * @vm: for a title
  * @tsc_hz: how fast the TSC is; 0: not known
  *
- * Main thread. An unknown frequency is measured from trace_init() to this call, to some 200 ns in that time: make it late.
+ * Main thread. An unknown frequency is measured from trace_init() to this call, to some 200 ns in that time: make it
+ * late.
  */
 void trace_publish(const char *vm, uint64_t tsc_hz);
 
@@ -67,6 +68,14 @@ void trace_set_guest_tsc(uint64_t offset);
  * Any thread. Return: the object, all zero, until trace_destroy(); never NULL.
  */
 struct trace_object *trace_object(enum trace_kind kind, const char *name);
+
+/**
+ * trace_has_place - whether what an object counts is its own
+ * @object: from trace_object()
+ *
+ * Return: false for one for which the table had no place.
+ */
+bool trace_has_place(const struct trace_object *object);
 
 /**
  * trace_read - read part of an object

@@ -121,8 +121,8 @@ struct trace_object {
 	uint32_t pad;
 	char name[TRACE_NAME_SIZE];	  /* "vcpu0", "ring0", "disk0 queue 1" */
 	uint64_t counter[TRACE_COUNTERS]; /* atomic each; one writer */
-	struct histogram
-		histogram[TRACE_HISTOGRAMS]; /* as core/base/histogram.h has it; one writer */
+	/* As core/base/histogram.h has it; one writer. */
+	struct histogram histogram[TRACE_HISTOGRAMS];
 };
 
 struct trace_thread {

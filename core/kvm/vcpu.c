@@ -84,7 +84,6 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index,
 	      const struct cpuid_topology *topology, struct kvm_cpuid2 *cpuid, vcpu_stop_fn on_stop,
 	      void *opaque, struct error *err)
 {
-	char name[16];
 	int r;
 
 	memset(vcpu, 0, sizeof(*vcpu));
@@ -92,8 +91,8 @@ int vcpu_init(struct vcpu *vcpu, struct vm *vm, unsigned index,
 	vcpu->index = index;
 	vcpu->on_stop = on_stop;
 	vcpu->opaque = opaque;
-	snprintf(name, sizeof(name), "vcpu%u", index);
-	vcpu->trace = trace_object(TRACE_VCPU, name);
+	snprintf(vcpu->name, sizeof(vcpu->name), "vcpu%u", index);
+	vcpu->trace = trace_object(TRACE_VCPU, vcpu->name);
 	pthread_mutex_init(&vcpu->lock, NULL);
 	pthread_cond_init(&vcpu->changed, NULL);
 	vcpu->fd = kvm_create_vcpu(vm->fd, cpuid_apic_id(topology, index));
@@ -357,7 +356,7 @@ static void *vcpu_main(void *arg)
 {
 	struct vcpu *vcpu = arg;
 
-	trace_thread_begin(vcpu->trace->name);
+	trace_thread_begin(vcpu->name);
 	trace_own(vcpu->trace);
 	pthread_mutex_lock(&vcpu->lock);
 	while (!vcpu->want_quit) {
@@ -385,11 +384,8 @@ static void *vcpu_main(void *arg)
 
 int vcpu_start(struct vcpu *vcpu, struct error *err)
 {
-	char name[16];
-	int r;
+	int r = thread_start(&vcpu->thread, vcpu->name, vcpu_main, vcpu);
 
-	snprintf(name, sizeof(name), "vcpu%u", vcpu->index);
-	r = thread_start(&vcpu->thread, name, vcpu_main, vcpu);
 	if (r)
 		return error_set(err, r, "thread of vCPU %u", vcpu->index);
 	vcpu->has_thread = true;
@@ -425,12 +421,17 @@ void vcpu_wait_paused(struct vcpu *vcpu)
 	pthread_mutex_unlock(&vcpu->lock);
 }
 
-uint64_t vcpu_tsc(const struct vcpu *vcpu, uint64_t *hz)
+uint64_t vcpu_tsc_hz(const struct vcpu *vcpu)
 {
-	uint64_t offset = 0;
 	int khz = kvm_get_tsc_khz(vcpu->fd);
 
-	*hz = khz > 0 ? (uint64_t)khz * 1000 : 0;
+	return khz > 0 ? (uint64_t)khz * 1000 : 0;
+}
+
+uint64_t vcpu_tsc_offset(const struct vcpu *vcpu)
+{
+	uint64_t offset = 0;
+
 	/* A kernel that cannot say leaves them the same. */
 	kvm_get_device_attr(vcpu->fd, KVM_VCPU_TSC_CTRL, KVM_VCPU_TSC_OFFSET, &offset);
 	return offset;

@@ -44,6 +44,7 @@ struct vcpu {
 	void *opaque;
 	struct iobus_reader pio_reader, mmio_reader;
 	struct trace_object *trace; /* its own thread's */
+	char name[16];		    /* of it and of its thread */
 	uint64_t left_tsc;	    /* when KVM_RUN returned last; 0: it was paused since */
 
 	pthread_t thread;
@@ -124,13 +125,20 @@ int vcpu_set_entry(struct vcpu *vcpu, const struct vcpu_entry *entry, struct err
 int vcpu_reset(struct vcpu *vcpu, struct error *err);
 
 /**
- * vcpu_tsc - how the TSC of the guest follows from that of the host
+ * vcpu_tsc_hz - how fast its TSC is
  * @vcpu: initialised
- * @hz: receives KVM's idea of the TSC's frequency; 0: it has none
+ *
+ * Return: what KVM says; 0: nothing.
+ */
+uint64_t vcpu_tsc_hz(const struct vcpu *vcpu);
+
+/**
+ * vcpu_tsc_offset - how its TSC follows from that of the host
+ * @vcpu: initialised
  *
  * Return: added to the host's TSC it is the guest's.
  */
-uint64_t vcpu_tsc(const struct vcpu *vcpu, uint64_t *hz);
+uint64_t vcpu_tsc_offset(const struct vcpu *vcpu);
 
 /**
  * vcpu_signals_init - install the handler of the signal that interrupts KVM_RUN

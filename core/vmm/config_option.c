@@ -176,7 +176,8 @@ static int read_trace(const struct config_pairs *pairs, bool *by_ring, struct er
 	unsigned i = 0;
 	int r = config_pairs_word(pairs, DEVICE_TRACE, words, ARRAY_SIZE(words), &i, err);
 
-	*by_ring = i;
+	if (!r)
+		*by_ring = i;
 	return r;
 }
 

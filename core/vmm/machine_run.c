@@ -61,11 +61,9 @@ void machine_pause(struct machine *machine)
 
 void machine_resume(struct machine *machine)
 {
-	uint64_t hz;
-
 	machine->running = true;
 	/* The guest may set it later, and does so in a reset. */
-	trace_set_guest_tsc(vcpu_tsc(&machine->vcpu[0], &hz));
+	trace_set_guest_tsc(vcpu_tsc_offset(&machine->vcpu[0]));
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_resume(&machine->vcpu[i]);
 }
@@ -188,6 +186,8 @@ static void log_forwarding(const struct vfio_pci *vp)
 	struct histogram h = { 0 };
 	double us = 1e6 / (double)trace_tsc_hz();
 
+	if (!log_enabled(LOG_LEVEL_INFO))
+		return;
 	vfio_vectors_merge(&vp->msix.vectors, &h);
 	vfio_vectors_merge(&vp->msi.vectors, &h);
 	log_info(
@@ -225,12 +225,10 @@ static void publish_trace(const struct machine *machine)
 {
 	const struct config *config = machine->config;
 	char title[64];
-	uint64_t hz;
 
 	snprintf(title, sizeof(title), "torc: %u vCPUs, %u disks, %u network devices, %u devices",
 		 config->cpus.boot, config->nr_disks, config->nr_nets, config->nr_devices);
-	vcpu_tsc(&machine->vcpu[0], &hz);
-	trace_publish(title, hz);
+	trace_publish(title, vcpu_tsc_hz(&machine->vcpu[0]));
 }
 
 int machine_run(struct machine *machine, struct error *err)

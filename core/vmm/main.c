@@ -68,27 +68,34 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-static int run(const struct config *config)
+static int run_machine(const struct config *config, struct error *err)
 {
 	struct machine *machine = NULL;
+	int r = trace_init(err);
+
+	if (r)
+		return r;
+	trace_thread_begin("main");
+	catch_fatal_signals();
+	raise_descriptor_limit();
+	r = machine_create(config, &machine, err);
+	if (!r)
+		r = machine_run(machine, err);
+	/* First the terminal, then the message. */
+	machine_free(machine);
+	trace_destroy();
+	return r;
+}
+
+static int run(const struct config *config)
+{
 	struct error err = { 0 };
 	int r;
 
 	r = log_open(&config->log, &err);
-	if (!r)
-		r = trace_init(&err);
 	if (r)
 		return exit_status(&err);
-	trace_thread_begin("main");
-	catch_fatal_signals();
-	raise_descriptor_limit();
-	r = config->dry_run ? machine_explain(config, stdout, &err)
-			    : machine_create(config, &machine, &err);
-	if (!r && machine)
-		r = machine_run(machine, &err);
-	/* First the terminal, then the message. */
-	machine_free(machine);
-	trace_destroy();
+	r = config->dry_run ? machine_explain(config, stdout, &err) : run_machine(config, &err);
 	log_close();
 	return r ? exit_status(&err) : 0;
 }

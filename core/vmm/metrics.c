@@ -2,7 +2,7 @@
 #include "core/vmm/metrics.h"
 
 #include <stddef.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "core/base/bits.h"
 #include "core/base/trace.h"
@@ -58,18 +58,37 @@ static const struct metric metrics_table[] = {
 
 /* What an object has before its histograms. */
 struct head {
-	uint16_t kind;
+	uint16_t kind, thread;
+	uint32_t pad;
 	char name[TRACE_NAME_SIZE];
 	uint64_t counter[TRACE_COUNTERS];
 };
 
-static bool read_head(unsigned i, struct head *head)
+_Static_assert(sizeof(struct head) == offsetof(struct trace_object, histogram) &&
+		       offsetof(struct head, counter) == offsetof(struct trace_object, counter),
+	       "an object begins with its head");
+
+/* One read for each object and answer; NULL: there is no object, or no memory. */
+static struct head *read_heads(unsigned *nr)
 {
-	return trace_read(i, offsetof(struct trace_object, kind), &head->kind,
-			  sizeof(head->kind)) &&
-	       trace_read(i, offsetof(struct trace_object, name), head->name, sizeof(head->name)) &&
-	       trace_read(i, offsetof(struct trace_object, counter), head->counter,
-			  sizeof(head->counter));
+	struct head *heads = NULL;
+	unsigned room = 0;
+
+	for (*nr = 0;; ++*nr) {
+		if (*nr == room) {
+			struct head *grown = reallocarray(heads, room + 64, sizeof(*heads));
+
+			if (!grown)
+				break;
+			heads = grown;
+			room += 64;
+		}
+		if (!trace_read(*nr, 0, &heads[*nr], sizeof(*heads)))
+			break;
+		/* The file can be written by others. */
+		heads[*nr].name[TRACE_NAME_SIZE - 1] = '\0';
+	}
+	return heads;
 }
 
 /* The device's part of a name is the user's. */
@@ -140,28 +159,30 @@ static void print_histogram(FILE *out, const struct metric *metric, unsigned i, 
 		print_summary(out, metric, name, &merged);
 }
 
-static void print_metric(FILE *out, const struct metric *metric)
+static void print_metric(FILE *out, const struct metric *metric, const struct head *heads,
+			 unsigned nr)
 {
 	bool is_summary = metric->type == METRIC_CYCLES || metric->type == METRIC_NUMBERS;
 	const char *kind = trace_kind_name(metric->kind);
-	struct head head;
 
 	fprintf(out, "# HELP torc_%s_%s %s\n# TYPE torc_%s_%s %s\n", kind, metric->name,
 		metric->help, kind, metric->name, is_summary ? "summary" : "counter");
-	for (unsigned i = 0; read_head(i, &head); i++) {
-		if (head.kind != metric->kind)
+	for (unsigned i = 0; i < nr; i++) {
+		if (heads[i].kind != metric->kind)
 			continue;
-		/* The file can be written by others. */
-		head.name[sizeof(head.name) - 1] = '\0';
 		if (is_summary)
-			print_histogram(out, metric, i, head.name);
+			print_histogram(out, metric, i, heads[i].name);
 		else
-			print_counter(out, metric, head.name, head.counter);
+			print_counter(out, metric, heads[i].name, heads[i].counter);
 	}
 }
 
 void metrics_print(FILE *out)
 {
+	unsigned nr;
+	struct head *heads = read_heads(&nr);
+
 	for (unsigned i = 0; i < ARRAY_SIZE(metrics_table); i++)
-		print_metric(out, &metrics_table[i]);
+		print_metric(out, &metrics_table[i], heads, nr);
+	free(heads);
 }

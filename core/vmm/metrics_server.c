@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/vmm/metrics.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -6,7 +8,6 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
-#include "core/vmm/metrics.h"
 
 /* How long somebody may ask, and then take the answer; and how long to wait after a failure. */
 #define TIMEOUT_NS 1000000000ULL

@@ -243,6 +243,7 @@ void ring_destroy(struct ring *ring)
 	free(ring->slot_of_fd);
 	fd_close(&ring->post_fd);
 	memset(ring, 0, sizeof(*ring));
+	ring->post_fd = -1;
 }
 
 void ring_add_poller(struct ring *ring, struct ring_poller *poller)
@@ -263,7 +264,9 @@ void ring_remove_poller(struct ring *ring, struct ring_poller *poller)
 
 void ring_wait(struct ring *ring, struct ring_op *op)
 {
+	/* Within a turn: what that did and slept so far is left out. */
 	ring->turn_tsc = trace_tsc();
+	ring->idle_cycles = 0;
 	while (op->active && !ring_turn(ring))
 		;
 }

@@ -5,8 +5,8 @@
  * A ring is created, run and destroyed by one thread (SINGLE_ISSUER); only ring_post(), ring_stop() may be called by
  * others, and a ring reaches another one by ring_send(). An operation is a struct ring_op embedded in whatever waits
  * for it: its buffer, its descriptor and itself belong to the kernel until the CQE without IORING_CQE_F_MORE arrives,
- * when `active` becomes false and the callback runs for the last time. ring_run() submits everything queued and waits for completions with one
- * io_uring_enter(2) a turn.
+ * when `active` becomes false and the callback runs for the last time. ring_run() submits everything queued and waits
+ * for completions with one io_uring_enter(2) a turn.
  *
  * The ring is set up R_DISABLED, restricted to the opcodes in ring_features.c, then enabled. SQEs that do not fit are
  * submitted at once, so that queueing an operation never fails while the ring is alive.

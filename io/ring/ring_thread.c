@@ -30,7 +30,7 @@ static void *ring_thread_main(void *arg)
 	pthread_cond_broadcast(&t->changed);
 	pthread_mutex_unlock(&t->lock);
 	if (r)
-		return NULL;
+		goto end;
 	r = ring_run(&t->ring);
 	if (r)
 		log_error("io_uring_enter: %s", strerror(-r));
@@ -40,6 +40,7 @@ static void *ring_thread_main(void *arg)
 		pthread_cond_wait(&t->changed, &t->lock);
 	pthread_mutex_unlock(&t->lock);
 	ring_destroy(&t->ring);
+end:
 	trace_thread_end();
 	return NULL;
 }

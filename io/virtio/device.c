@@ -45,13 +45,15 @@ static void flush(struct ring_work *work)
 {
 	struct virtio_queue *queue = container_of(work, struct virtio_queue, flush_work);
 	bool interrupts;
+	uint64_t now;
 
 	if (!queue->started || queue->stopping)
 		return;
 	interrupts = virtqueue_publish(&queue->vq);
-	queue_trace_publish(&queue->trace, queue->vq.published, interrupts);
+	now = trace_tsc();
 	if (interrupts)
 		interrupt(queue);
+	queue_trace_publish(&queue->trace, now, queue->vq.published, interrupts);
 	process(queue);
 }
 

@@ -17,7 +17,7 @@ int queue_trace_init(struct queue_trace *t, const char *id, unsigned index, unsi
 		free(popped);
 		return -ENOMEM;
 	}
-	snprintf(name, sizeof(name), "%s queue %u", id, index);
+	snprintf(name, sizeof(name), "%.24s queue %u", id, index);
 	*t = (struct queue_trace){
 		.object = trace_object(TRACE_QUEUE, name),
 		.size = size,
@@ -92,20 +92,17 @@ void queue_trace_used(struct queue_trace *t, uint16_t head, uint32_t len)
 		t->popped[t->nr_used++] = stamp->popped;
 }
 
-void queue_trace_publish(struct queue_trace *t, uint16_t idx, bool interrupts)
+void queue_trace_publish(struct queue_trace *t, uint64_t tsc, uint16_t idx, bool interrupts)
 {
-	uint64_t now;
-
 	if (!t->nr_used)
 		return;
-	now = trace_tsc();
 	for (unsigned i = 0; i < t->nr_used; i++)
-		trace_record(t->object, TRACE_QUEUE_LATENCY, now - t->popped[i]);
+		trace_record(t->object, TRACE_QUEUE_LATENCY, tsc - t->popped[i]);
 	trace_record(t->object, TRACE_QUEUE_BATCH, t->nr_used);
 	t->nr_used = 0;
-	trace_event_at(now, TRACE_EVENT_PUBLISH, t->object, idx, 0, 0);
+	trace_event_at(tsc, TRACE_EVENT_PUBLISH, t->object, idx, 0, 0);
 	if (!interrupts)
 		return;
 	trace_count(t->object, TRACE_QUEUE_INTERRUPTS, 1);
-	trace_event_at(now, TRACE_EVENT_INTERRUPT, t->object, 0, 0, 0);
+	trace_event_at(tsc, TRACE_EVENT_INTERRUPT, t->object, 0, 0, 0);
 }

@@ -96,10 +96,11 @@ void queue_trace_used(struct queue_trace *t, uint16_t head, uint32_t len);
 /**
  * queue_trace_publish - the driver can see all that are used
  * @t: started
+ * @tsc: since when
  * @idx: the used ring's index
- * @interrupts: and is interrupted now
+ * @interrupts: and it was interrupted then
  */
-void queue_trace_publish(struct queue_trace *t, uint16_t idx, bool interrupts);
+void queue_trace_publish(struct queue_trace *t, uint64_t tsc, uint16_t idx, bool interrupts);
 
 /**
  * queue_trace_submit - an operation of a request was given to the ring

@@ -274,6 +274,25 @@ static void memory_that_is_not_there_is_refused(void **state)
 	assert_int_equal(f.registered.nr_buffers, 0);
 }
 
+static void wait_within(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	ring_timeout(&f.a, &f.timer, 100000);
+	ring_wait(&f.a, &f.timer);
+}
+
+static void waiting_within_a_turn_that_slept_is_no_long_turn(void **state)
+{
+	struct histogram *busy = &f.a.trace->histogram[TRACE_RING_BUSY];
+
+	/* Of all objects that have no place in a trace, as there is none. */
+	histogram_init(busy);
+	f.io.done = wait_within;
+	ring_timeout(&f.a, &f.io, 20 * TURN_NS);
+	ring_wait(&f.a, &f.io);
+	assert_in_range(busy->count, 2, 20);
+	assert_in_range(busy->max, 0, UINT32_MAX);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -289,6 +308,7 @@ int main(void)
 		TEST(large_memory_has_several_buffers),
 		TEST(rings_of_other_threads_share_it),
 		TEST(memory_that_is_not_there_is_refused),
+		TEST(waiting_within_a_turn_that_slept_is_no_long_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -205,6 +205,24 @@ static void device_that_decodes_nothing_takes_no_host_interrupt(void **state)
 	assert_true(line(f));
 }
 
+/* As a vCPU does while guest memory is mapped for DMA; the main thread must not wait for it. */
+static void bus_that_is_busy_is_come_back_to(void **state)
+{
+	struct fixture *f = *state;
+
+	set_command(f, PCI_COMMAND_MEMORY);
+	fake_vfio_set_intx(true);
+	fake_ring_settle(&f->ring);
+	pthread_mutex_lock(&f->bus.lock);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(fake_ring_expire(&f->ring));
+		fake_ring_settle(&f->ring);
+		assert_false(fake_vfio.intx_enabled);
+	}
+	pthread_mutex_unlock(&f->bus.lock);
+	assert_true(line(f));
+}
+
 static void device_can_go_before_the_guest_has_settled(void **state)
 {
 	struct fixture *f = *state;
@@ -326,6 +344,7 @@ int main(void)
 		CASE(msix_takes_turns_with_intx),
 		CASE(driver_that_starts_with_msix_costs_no_call_for_intx),
 		CASE(device_that_decodes_nothing_takes_no_host_interrupt),
+		CASE(bus_that_is_busy_is_come_back_to),
 		CASE(device_can_go_before_the_guest_has_settled),
 		CASE(reset_drops_the_line),
 		CASE(every_failure_leaves_a_device_that_works_later),
