@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Requests per second from virtqueue to ring to virtqueue, with a thread that plays the guest: it keeps as many requests
- * in flight as the argument says and looks for used ones all the time. "ring" is torc as it is; "epoll" serves the same
- * queue by epoll_wait() and preadv(); "ring-traced" is torc while events are recorded. Backends: "null" is /dev/null, so that all is there but the device's own time;
- * "file" is read past the page cache, 4 KiB at random places, also by torc with guest memory registered; "none" does not
- * leave the queue. One core each for guest and server: cpu_ns is the server's time per request, waits its system calls
- * for waiting and submitting. The stages are the parts of it, each alone and in batches: the queue's side, a read by the
- * ring from the page cache, and beside that the bare system call.
+ * Requests per second from virtqueue to ring to virtqueue, with a thread that plays the guest: it keeps as many
+ * requests in flight as the argument says and looks for used ones all the time. "ring" is torc as it is; "epoll" serves
+ * the same queue by epoll_wait() and preadv(); "ring-traced" is torc while events are recorded. Backends: "null" is
+ * /dev/null, so that all is there but the device's own time; "file" is read past the page cache, 4 KiB at random
+ * places, also by torc with guest memory registered; "none" does not leave the queue. One core each for guest and
+ * server: cpu_ns is the server's time per request, waits its system calls for waiting and submitting. The stages are
+ * the parts of it, each alone and in batches: the queue's side, a read by the ring from the page cache, and beside that
+ * the bare system call.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -199,6 +199,8 @@ static void begin(struct recorder *r)
 		note(r, text);
 	}
 	meet(r, true);
+	trace_source_hold(r->source, LEASE_MS);
+	fprintf(stderr, "torc-trace: recording process %d\n", r->source->pid);
 }
 
 static void finish(struct recorder *r)

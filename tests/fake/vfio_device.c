@@ -144,8 +144,10 @@ int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsig
 int vfio_device_disable_irqs(const struct vfio_device *device, unsigned index)
 {
 	fake_vfio.nr_disable++;
-	if (fails())
+	if (fails()) {
+		fake_vfio.has_stuck = true;
 		return -EIO;
+	}
 	if (index == VFIO_PCI_INTX_IRQ_INDEX) {
 		if (fake_vfio.enabled)
 			return -EINVAL;
@@ -185,7 +187,9 @@ int vfio_device_read(const struct vfio_device *device, unsigned region, uint64_t
 	memset(buf, 0xff, size);
 	if (is_bar(region))
 		return pread(fake_vfio.bar_fd, buf, size,
-			     (off_t)(device->region[region].offset + offset)) != (ssize_t)size;
+			     (off_t)(device->region[region].offset + offset)) == (ssize_t)size
+			       ? 0
+			       : -EIO;
 	if (region != VFIO_PCI_CONFIG_REGION_INDEX || !range_fits(offset, size, PCI_CONFIG_SIZE))
 		return -EIO;
 	status &= (uint16_t)~PCI_STATUS_INTERRUPT;
@@ -202,7 +206,9 @@ int vfio_device_write(const struct vfio_device *device, unsigned region, uint64_
 
 	if (is_bar(region))
 		return pwrite(fake_vfio.bar_fd, buf, size,
-			      (off_t)(device->region[region].offset + offset)) != (ssize_t)size;
+			      (off_t)(device->region[region].offset + offset)) == (ssize_t)size
+			       ? 0
+			       : -EIO;
 	if (region != VFIO_PCI_CONFIG_REGION_INDEX || !range_fits(offset, size, PCI_CONFIG_SIZE))
 		return -EIO;
 	memcpy(fake_vfio.config + offset, buf, size);

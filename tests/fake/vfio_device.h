@@ -27,6 +27,7 @@ struct fake_vfio {
 	int32_t fd[FAKE_VFIO_VECTORS];	    /* eventfd; -1: masked in the device */
 	bool pending[FAKE_VFIO_VECTORS];    /* as in its pending bit array */
 	unsigned nr_set_irqs, nr_disable;   /* calls */
+	bool has_stuck;			    /* one that disables interrupts failed */
 	unsigned nr_taken, nr_taken_at_all; /* vectors with an eventfd: now, at most so far */
 	bool intx_enabled;
 	bool intx_asserted; /* by the device */

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The options in torc --help, in torc(1) and in the bash completion are the same set.
+"""The options in --help, in the manual page and in the bash completion are the same set, of torc and of its tools.
 
 usage: options.py PATH-TO-TORC
 """
@@ -11,6 +11,8 @@ import subprocess
 import sys
 
 VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
+ROOT = VMM.parents[1]
+TOOLS = {"torc-vfio": ROOT / "vfio" / "torc-vfio.1", "torc-trace": ROOT / "core" / "trace" / "torc-trace.1"}
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
 KEYED = ("--cpus", "--memory", "--memory-zone", "--numa", "--disk", "--net", "--device", "--platform")
 
@@ -81,7 +83,21 @@ def main():
                 extra = " ".join(sorted(have - want)) or "none"
                 print(f"{name}: {what}: not as in torc --help: missing {missing}; extra {extra}")
                 failed = True
+    for tool, page in TOOLS.items():
+        failed |= not same_long_options(pathlib.Path(sys.argv[1]).parent / tool, page)
     return 1 if failed else 0
+
+
+def same_long_options(tool, page):
+    """Of the tools: --help, the manual page and the completion name the same long options."""
+    text = subprocess.run([tool, "--help"], check=True, capture_output=True, text=True).stdout
+    want = set(re.findall(r"^  (?:-\w, )?--([a-z]+)", text, re.MULTILINE)) - {"help", "version"}
+    manual = set(re.findall(r"Fl -([a-z]+)", page.read_text())) - {"help", "version"}
+    completion = set(re.findall(r"--([a-z]+)", page.with_suffix(".bash").read_text())) - {"help", "version"}
+    if want and want == manual == completion:
+        return True
+    print(f"{tool}: --help has {sorted(want)}, the manual page {sorted(manual)}, completion {sorted(completion)}")
+    return False
 
 
 if __name__ == "__main__":

@@ -86,11 +86,9 @@ for cpus in 1 4; do
 	ends "power-off before a reset, $cpus vCPUs" 0 'guest: power off'
 done
 
-# A tool finds the trace, and whoever asks the figures, while the guest runs.
-start halt --metrics "path=$tmp/metrics"
-ready
-n=$((n + 1))
-if python3 - "$tmp/metrics" >"$tmp/text" <<'PYTHON' && readlink /proc/"$pid"/fd/* | grep -q 'memfd:torc-trace' &&
+# scrape: the metrics, by HTTP.
+scrape() {
+	python3 - "$tmp/metrics" <<'PYTHON'
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
@@ -98,6 +96,13 @@ s.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
 while data := s.recv(65536):
     sys.stdout.write(data.decode())
 PYTHON
+}
+
+# A tool finds the trace, and whoever asks the figures, while the guest runs.
+start halt --metrics "path=$tmp/metrics"
+ready
+n=$((n + 1))
+if scrape >"$tmp/text" && readlink /proc/"$pid"/fd/* | grep -q 'memfd:torc-trace' &&
 	grep -Eq '^torc_ring_turns_total\{ring="main"\} [1-9]' "$tmp/text" &&
 	grep -Eq '^torc_ring_busy_seconds\{ring="main",quantile="0.5"\} [0-9.e-]+$' "$tmp/text" &&
 	grep -Eq '^torc_vcpu_exits_total\{vcpu="vcpu0",reason="hlt"\} 0$' "$tmp/text"; then
@@ -106,6 +111,35 @@ else
 	echo "not ok $n - metrics"
 	sed 's/^/#   /' "$tmp/text"
 	failed=1
+fi
+# The same by torc-trace: live, and a recording from the first report to the last. As root also KVM's events, if it has any.
+tool=${torc%/*}/torc-trace
+n=$((n + 1))
+{ sleep 0.5; scrape >/dev/null; } &
+if "$tool" live --count 1 --interval 0.1 "$pid" >"$tmp/live" && grep -q '^vcpu0:' "$tmp/live" &&
+	"$tool" record --seconds 1 -o "$tmp/trace" "$pid" 2>"$tmp/said" &&
+	grep -q '[1-9] events, 0 dropped' "$tmp/said" &&
+	"$tool" report --json "$tmp/trace" | jq -e '.whole and (.objects | map(.name) | index("main"))' >/dev/null &&
+	"$tool" report "$tmp/trace" | tail -n 1 | grep -q '</html>' &&
+	"$tool" report --perfetto "$tmp/trace" | jq -e '.traceEvents | length > 0' >/dev/null &&
+	"$tool" report --hgrm "$tmp/trace" | grep -q '^# main busy (us)' &&
+	"$tool" report --csv "$tmp/trace" | head -n 1 | grep -q '^queue,head'; then
+	echo "ok $n - torc-trace live, record, report"
+else
+	echo "not ok $n - torc-trace live, record, report"
+	sed 's/^/#   /' "$tmp/live" "$tmp/said"
+	failed=1
+fi
+wait $!
+n=$((n + 1))
+if "$tool" record "$pid" 2>"$tmp/said" || [ $? -ne 2 ] || "$tool" report --count 1 "$tmp/trace" 2>>"$tmp/said" || [ $? -ne 2 ] ||
+	"$tool" report "$0" 2>>"$tmp/said" || [ $? -ne 1 ] || "$tool" live $$ 2>>"$tmp/said" || [ $? -ne 1 ] ||
+	[ "$(grep -c '^torc-trace: ' "$tmp/said")" -ne 4 ]; then
+	echo "not ok $n - torc-trace refuses what it cannot do"
+	sed 's/^/#   /' "$tmp/said"
+	failed=1
+else
+	echo "ok $n - torc-trace refuses what it cannot do"
 fi
 kill -s TERM "$pid"
 ends "SIGTERM with metrics" 0 'signal .*: ending the VM'

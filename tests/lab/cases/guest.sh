@@ -84,6 +84,15 @@ mixed-*) mixed "${script#mixed-}" /dev/vda ;;
 rebind-*) rebind "${script#rebind-}" ;;
 # Runs lines from the serial port, each in this shell; see ask() in lib.sh.
 commands)
+	# within TRIES COMMAND...: until it succeeds; a try each 0.1 s.
+	within() {
+		tries=$1
+		shift
+		until "$@"; do
+			[ $((tries -= 1)) -gt 0 ] || return
+			sleep 0.1
+		done
+	}
 	stty -echo
 	echo TORC-GUEST-COMMANDS
 	while read -r line; do eval "$line"; done

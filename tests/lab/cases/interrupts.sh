@@ -45,11 +45,11 @@ wire_down() {
 httpd=''
 trap 'cleanup; wire_down' EXIT
 
-# guest_wire_up: the guest's end, once its interface is there.
+# guest_wire_up [INTERFACE]: the guest's end, eth0 or another, once it is there.
 guest_wire_up() {
-	ask 'n=0; until test -e /sys/class/net/eth0; do test $((n += 1)) -lt 100; sleep 0.1; done'
-	ask 'ip address add 10.9.1.2/24 dev eth0 && ip link set eth0 up'
-	ask 'n=0; until ping -q -c 1 -W 1 10.9.1.1 >/dev/null; do test $((n += 1)) -lt 20; done'
+	ask "within 100 test -e /sys/class/net/${1:-eth0}"
+	ask "ip address add 10.9.1.2/24 dev ${1:-eth0} && ip link set ${1:-eth0} up"
+	ask 'within 20 ping -q -c 1 -W 1 10.9.1.1'
 }
 
 # exchange: a file each way over the wire, compared.

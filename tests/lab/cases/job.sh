@@ -10,7 +10,7 @@ GUESTS=$TORC_GUESTS PROGRAM=/run/torc CASES=$cases
 export GUESTS PROGRAM CASES
 # Read over 9p once, rather than at each start.
 cp "$TORC_BIN" $PROGRAM
-cp "${TORC_BIN%/*}/torc-vfio" /run/
+cp "${TORC_BIN%/*}/torc-vfio" "${TORC_BIN%/*}/torc-trace" /run/
 PATH=/run:$PATH
 group=$1
 shift

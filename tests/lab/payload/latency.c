@@ -17,7 +17,7 @@
 #include <linux/virtio_ring.h>
 
 #include "tests/lab/payload/long.h"
-#include "tests/lab/payload/port.h"
+#include "tests/lab/payload/pci.h"
 
 #define MAX_SAMPLES 10000
 #define PATIENCE    5000000000ULL /* cycles, a second or two, until an interrupt counts as lost */
@@ -51,7 +51,7 @@ static volatile uint64_t arrived; /* when the last interrupt came; 0: not yet */
 static volatile uint32_t ap_id;	  /* of the second CPU, plus one */
 static uint32_t count, samples[MAX_SAMPLES];
 
-static uint32_t bdf;
+static unsigned slot;
 static volatile struct virtio_pci_common_cfg *common;
 static volatile uint16_t *doorbell;
 static struct vring_desc desc[QUEUE_SIZE] __attribute__((aligned(16)));
@@ -236,53 +236,43 @@ static uint64_t once_idle(void)
 	return used.idx == avail.idx ? arrived - begin : 0;
 }
 
-static uint32_t config_read(unsigned offset)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000000U | bdf << 8 | (offset & 0xfc));
-	return in32(PORT_PCI_DATA);
-}
-
-static void config_write(unsigned offset, uint32_t value)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000000U | bdf << 8 | (offset & 0xfc));
-	out32(PORT_PCI_DATA, value);
-}
-
 /* Where a BAR is; one beyond what is mapped is moved. */
 static uint64_t bar_address(unsigned bar)
 {
 	unsigned at = PCI_BASE_ADDRESS_0 + 4 * bar;
 
-	if ((config_read(at) & 6) == PCI_BASE_ADDRESS_MEM_TYPE_64 && config_read(at + 4)) {
-		config_write(at, FREE);
-		config_write(at + 4, 0);
+	if ((config_read(slot, at) & 6) == PCI_BASE_ADDRESS_MEM_TYPE_64 &&
+	    config_read(slot, at + 4)) {
+		config_write(slot, at, FREE);
+		config_write(slot, at + 4, 0);
 	}
-	return config_read(at) & ~15U;
+	return config_read(slot, at) & ~15U;
 }
 
 /* The capability's dwords: header with cfg_type, BAR, offset, length, and what follows those. */
 static void find_virtio(uint8_t at, uint32_t *multiplier, uint64_t *notify)
 {
-	uint64_t address = bar_address(config_read(at + 4U) & 0xff) + config_read(at + 8U);
+	uint64_t address =
+		bar_address(config_read(slot, at + 4U) & 0xff) + config_read(slot, at + 8U);
 
-	switch (config_read(at) >> 24) {
+	switch (config_read(slot, at) >> 24) {
 	case VIRTIO_PCI_CAP_COMMON_CFG:
 		common = (volatile struct virtio_pci_common_cfg *)address;
 		break;
 	case VIRTIO_PCI_CAP_NOTIFY_CFG:
 		*notify = address;
-		*multiplier = config_read(at + 16U);
+		*multiplier = config_read(slot, at + 16U);
 		break;
 	}
 }
 
 static void set_message(uint8_t at)
 {
-	uint32_t where = config_read(at + 4U);
+	uint32_t where = config_read(slot, at + 4U);
 	volatile uint32_t *entry =
 		(volatile uint32_t *)(bar_address(where & 7) + (where & ~7U)); /* the first */
 
-	config_write(at, config_read(at) | (uint32_t)PCI_MSIX_FLAGS_ENABLE << 16);
+	config_write(slot, at, config_read(slot, at) | (uint32_t)PCI_MSIX_FLAGS_ENABLE << 16);
 	entry[0] = MESSAGE;
 	entry[1] = 0;
 	entry[2] = VECTOR_DEVICE;
@@ -291,8 +281,8 @@ static void set_message(uint8_t at)
 
 static bool find_device(void)
 {
-	for (bdf = 0; bdf < 0x100; bdf += 8)
-		if (config_read(0) == RNG || config_read(0) == RNG_LEGACY)
+	for (slot = 0; slot < 32; slot++)
+		if (config_read(slot, 0) == RNG || config_read(slot, 0) == RNG_LEGACY)
 			return true;
 	return false;
 }
@@ -330,10 +320,10 @@ static void set_up_device(void)
 
 	if (!find_device())
 		return;
-	config_write(PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-	for (uint8_t at = config_read(PCI_CAPABILITY_LIST) & 0xfc; at;
-	     at = config_read(at) >> 8 & 0xfc) {
-		uint8_t id = config_read(at) & 0xff;
+	config_write(slot, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+	for (uint8_t at = config_read(slot, PCI_CAPABILITY_LIST) & 0xfc; at;
+	     at = config_read(slot, at) >> 8 & 0xfc) {
+		uint8_t id = config_read(slot, at) & 0xff;
 
 		if (id == PCI_CAP_ID_VNDR)
 			find_virtio(at, &multiplier, &notify);

@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "tests/lab/payload/port.h"
 #include "tests/lab/payload/start.h"
 
 #define MSR_APIC_BASE	 0x1b
@@ -85,19 +86,6 @@ static struct {
 	uint16_t low, selector, type, middle;
 	uint32_t high, reserved;
 } idt[256];
-
-/**
- * ticks - the TSC, once everything before has been done
- *
- * Return: its value.
- */
-static inline uint64_t ticks(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
-	return (uint64_t)high << 32 | low;
-}
 
 /**
  * read_msr - read a model-specific register

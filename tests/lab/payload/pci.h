@@ -42,6 +42,31 @@ static inline void config_write(unsigned slot, unsigned offset, uint32_t value)
 }
 
 /**
+ * config_read16 - a word of configuration space
+ * @slot: the device's
+ * @offset: aligned
+ *
+ * Return: what is read.
+ */
+static inline uint16_t config_read16(unsigned slot, unsigned offset)
+{
+	out32(PORT_PCI_ADDRESS, 0x80000000U | slot << 11 | (offset & 0xfcU));
+	return in16((uint16_t)(PORT_PCI_DATA + (offset & 2U)));
+}
+
+/**
+ * config_write16 - a word of configuration space, and nothing beside it
+ * @slot: the device's
+ * @offset: aligned
+ * @value: what to write
+ */
+static inline void config_write16(unsigned slot, unsigned offset, uint16_t value)
+{
+	out32(PORT_PCI_ADDRESS, 0x80000000U | slot << 11 | (offset & 0xfcU));
+	out16((uint16_t)(PORT_PCI_DATA + (offset & 2U)), value);
+}
+
+/**
  * config_capability - find a capability
  * @slot: the device's
  * @id: which

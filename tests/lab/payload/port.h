@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * I/O ports, and what every payload does with them: print on COM1, power off. One vCPU.
+ * I/O ports, what every payload does with them (print on COM1, power off), and the time. One vCPU.
  */
 #ifndef TESTS_LAB_PAYLOAD_PORT_H
 #define TESTS_LAB_PAYLOAD_PORT_H
@@ -121,6 +121,19 @@ static inline void power_off(void)
 	out8(PORT_SLEEP, SLEEP_S5);
 	for (;;)
 		__asm__ volatile("hlt");
+}
+
+/**
+ * ticks - the TSC, once everything before has been done
+ *
+ * Return: its value.
+ */
+static inline uint64_t ticks(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("lfence; rdtsc; lfence" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
 }
 
 #endif

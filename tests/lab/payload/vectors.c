@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "tests/lab/payload/port.h"
+#include "tests/lab/payload/pci.h"
 #include "tests/lab/payload/start.h"
 
 #define PORT_MARK   0x80
@@ -29,13 +29,9 @@
 #define ECAM	 0xe8000000U /* torc's */
 #define FREE	 0xd0000000U /* in the window for BARs of both VMMs */
 
-#define COMMAND	     0x04
 #define CLASS	     0x08
-#define BAR0	     0x10
-#define CAPABILITIES 0x34
 #define INTX_DISABLE 0x0400U
 #define NVME	     0x010802U
-#define CAP_MSIX     0x11
 #define MSIX_ENABLE  0x8000U
 #define MSIX_MASKALL 0x4000U
 #define ENTRY_MASKED 1U
@@ -61,50 +57,13 @@ __asm__(".section .start, \"ax\"\n"
 
 void vectors(const struct start_info *info);
 
-static uint32_t bdf, ecam;
-static unsigned msix, nr_vectors;
+static uint32_t ecam;
+static unsigned slot, msix, nr_vectors;
 static volatile uint32_t (*table)[4];
-
-static void config_select(uint32_t function, unsigned offset)
-{
-	out32(PORT_PCI_ADDRESS, 0x80000000U | function << 8 | (offset & 0xfc));
-}
-
-static uint32_t config_read(uint32_t function, unsigned offset)
-{
-	config_select(function, offset);
-	return in32(PORT_PCI_DATA);
-}
-
-static void config_write(unsigned offset, uint32_t value)
-{
-	config_select(bdf, offset);
-	out32(PORT_PCI_DATA, value);
-}
-
-static uint16_t config_read16(unsigned offset)
-{
-	config_select(bdf, offset);
-	return in16((uint16_t)(PORT_PCI_DATA + (offset & 2)));
-}
-
-static void config_write16(unsigned offset, uint16_t value)
-{
-	config_select(bdf, offset);
-	out16((uint16_t)(PORT_PCI_DATA + (offset & 2)), value);
-}
 
 static void mark(unsigned phase)
 {
 	out8(PORT_MARK, (uint8_t)phase);
-}
-
-static uint64_t ticks(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
 }
 
 static void settle(void)
@@ -115,30 +74,25 @@ static void settle(void)
 
 static bool find_controller(void)
 {
-	for (bdf = 0; bdf < 0x100; bdf += 8)
-		if (config_read(bdf, CLASS) >> 8 == NVME)
+	for (slot = 0; slot < 32; slot++)
+		if (config_read(slot, CLASS) >> 8 == NVME)
 			break;
-	if (bdf == 0x100)
-		return false;
-	for (msix = config_read(bdf, CAPABILITIES) & 0xfc; msix;
-	     msix = config_read(bdf, msix) >> 8 & 0xfc)
-		if ((config_read(bdf, msix) & 0xff) == CAP_MSIX)
-			break;
+	msix = slot < 32 ? config_capability(slot, PCI_CAP_MSIX) : 0;
 	return msix;
 }
 
 /* What a driver has done before it asks for vectors: pci_enable_device(), pci_set_master(). */
 static void enable_controller(void)
 {
-	uint32_t where = config_read(bdf, msix + 4), high = config_read(bdf, BAR0 + 4);
+	uint32_t where = config_read(slot, msix + 4), high = config_read(slot, PCI_BAR0 + 4);
 
 	if (high) {
-		config_write(BAR0, FREE);
-		config_write(BAR0 + 4, 0);
+		config_write(slot, PCI_BAR0, FREE);
+		config_write(slot, PCI_BAR0 + 4, 0);
 	}
-	config_write16(COMMAND, config_read16(COMMAND) | 6);
-	table = (volatile uint32_t(*)[4])((config_read(bdf, BAR0) & ~15U) + (where & ~7U));
-	nr_vectors = (config_read16(msix + 2) & 0x7ff) + 1U;
+	config_write16(slot, PCI_COMMAND, config_read16(slot, PCI_COMMAND) | 6);
+	table = (volatile uint32_t(*)[4])((config_read(slot, PCI_BAR0) & ~15U) + (where & ~7U));
+	nr_vectors = (config_read16(slot, msix + 2) & 0x7ff) + 1U;
 	ecam = ECAM;
 	if (config_read(0, 0) == Q35)
 		ecam = config_read(0, PCIEXBAR) & 0xf0000000U;
@@ -154,18 +108,18 @@ static void write_message(unsigned vector, uint32_t data)
 
 static void bring_up(unsigned nr)
 {
-	uint16_t control = config_read16(msix + 2);
+	uint16_t control = config_read16(slot, msix + 2);
 
 	mark(PHASE_BRING_UP);
-	config_write16(msix + 2, control | MSIX_ENABLE | MSIX_MASKALL);
+	config_write16(slot, msix + 2, control | MSIX_ENABLE | MSIX_MASKALL);
 	for (unsigned i = 0; i < nr; i++) {
 		(void)table[i][3];
 		write_message(i, VECTOR_PARKED);
 	}
-	config_write16(COMMAND, config_read16(COMMAND) | INTX_DISABLE);
+	config_write16(slot, PCI_COMMAND, config_read16(slot, PCI_COMMAND) | INTX_DISABLE);
 	for (unsigned i = 0; i < nr_vectors; i++)
 		table[i][3] = ENTRY_MASKED;
-	config_write16(msix + 2, control | MSIX_ENABLE);
+	config_write16(slot, msix + 2, control | MSIX_ENABLE);
 	/* request_irq() of each */
 	for (unsigned i = 0; i < nr; i++) {
 		write_message(i, VECTOR_FIRST + i);
@@ -190,17 +144,17 @@ static void mask_and_unmask(void)
 /* By the ports and by ECAM: identification; BAR 0; command and status, part of which only the device knows. */
 static void read_config(void)
 {
-	static const uint8_t offset[] = { 0, BAR0, COMMAND };
+	static const uint8_t offset[] = { 0, PCI_BAR0, PCI_COMMAND };
 	unsigned phase = PHASE_CONFIG;
 
 	for (unsigned i = 0; i < sizeof(offset); i++) {
 		mark(phase++);
 		for (unsigned n = 0; n < ROUNDS; n++)
-			config_read(bdf, offset[i]);
+			config_read(slot, offset[i]);
 		mark(PHASE_END);
 		mark(phase++);
 		for (unsigned n = 0; n < ROUNDS; n++)
-			(void)*(volatile uint32_t *)(ecam + (bdf << 12) + offset[i]);
+			(void)*(volatile uint32_t *)(ecam + (slot << 15) + offset[i]);
 		mark(PHASE_END);
 	}
 }

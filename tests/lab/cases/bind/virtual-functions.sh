@@ -42,7 +42,7 @@ ask 'echo "SUM $(md5sum </tmp/data)"'
 sum=$(sed -n 's/^SUM \([0-9a-f]*\).*/\1/p' serial)
 read='dd if=/dev/nvme0n1 bs=64k count=32 iflag=direct 2>/dev/null | md5sum'
 ask 'cd /sys/bus/pci/drivers/nvme && echo 0000:00:01.0 >unbind && test ! -e /dev/nvme0n1 && echo 0000:00:01.0 >bind'
-ask 'n=0; until test -b /dev/nvme0n1; do test $((n += 1)) -lt 100; sleep 0.1; done'
+ask 'within 100 test -b /dev/nvme0n1'
 ask "$read | grep $sum && verify 4 /dev/nvme0n1"
 ask 'dd if=/tmp/data of=/dev/nvme0n1 bs=64k oflag=direct 2>/dev/null'
 tell 'reboot -f'

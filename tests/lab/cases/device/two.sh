@@ -11,7 +11,7 @@ await serial '^TORC-GUEST-COMMANDS'
 read='dd if=/dev/nvme0n1 bs=64k skip=64 count=16 iflag=direct 2>/dev/null | md5sum'
 both() {
 	guest_wire_up
-	ask 'n=0; until test -b /dev/nvme0n1; do test $((n += 1)) -lt 100; sleep 0.1; done'
+	ask 'within 100 test -b /dev/nvme0n1'
 	tell 'verify 4 /dev/nvme0n1 >/tmp/drive 2>&1 & drive=$!'
 	exchange
 	ask 'wait $drive && grep "^VERIFIED 4" /tmp/drive'

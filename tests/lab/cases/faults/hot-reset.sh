@@ -9,8 +9,7 @@
 
 # crosses INTERFACE: a file does, over this one alone, by its interrupts.
 crosses() {
-	ask "ip address add 10.9.1.2/24 dev $1 && ip link set $1 up"
-	ask 'n=0; until ping -q -c 1 -W 1 10.9.1.1 >/dev/null; do test $((n += 1)) -lt 20; done'
+	guest_wire_up "$1"
 	ask "wget -q -O - http://10.9.1.1/small | md5sum | grep $(md5sum <www/small | cut -d ' ' -f 1)"
 	ask "grep 'IO-APIC.*fasteoi.*$1' /proc/interrupts"
 	ask "ip address flush dev $1 && ip link set $1 down"

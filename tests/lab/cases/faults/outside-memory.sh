@@ -7,7 +7,7 @@
 memory=512M
 start commands --device "$(device "$LAB_BDF_NVME_B")"
 await serial '^TORC-GUEST-COMMANDS'
-tell 'while [ ! -e /tmp/stop ]; do verify 4 /dev/nvme0n1 || break; done & verifier=$!'
+tell '(while [ ! -e /tmp/stop ]; do verify 4 /dev/nvme0n1 || exit 1; done) & verifier=$!'
 await serial '^VERIFIED' 1
 mkdir hostile
 (cd hostile && dma_guest --device "$(device "$LAB_BDF_EDU")" && expect serial '^UNTOUCHED 2048\b') || exit

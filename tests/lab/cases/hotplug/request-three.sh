@@ -11,7 +11,7 @@ start commands --memory-zone id=a,size=384M,host_numa_node=0 id=b,size=384M,host
 await serial '^TORC-GUEST-COMMANDS'
 expect log "$LAB_BDF_NVME_A.*guest 0000:01:"
 ask '[ -e /dev/nvme0n1 ] && ls /sys/bus/pci/drivers/e1000e/0*'
-ask 'n=0; until test -b /dev/mmcblk0; do test $((n += 1)) -lt 100; sleep 0.1; done; grep "IO-APIC.*mmc0" /proc/interrupts'
+ask 'within 100 test -b /dev/mmcblk0 && grep "IO-APIC.*mmc0" /proc/interrupts'
 ask 'head -c 1048576 /dev/urandom | tee /dev/mmcblk0 | md5sum >/tmp/sum && sync'
 ask 'echo 3 >/proc/sys/vm/drop_caches; head -c 1048576 /dev/mmcblk0 | md5sum | cmp - /tmp/sum'
 tell 'while dd if=/dev/mmcblk0 of=/dev/null bs=64k 2>/dev/null; do :; done &'

@@ -9,7 +9,7 @@ start commands --device "$(device "$LAB_BDF_SD")"
 prepare() {
 	await serial '^TORC-GUEST-COMMANDS' "$1"
 	tell 'd=/sys/bus/pci/drivers/sdhci-pci'
-	tell 'card() { n=0; until test -b /dev/mmcblk0; do test $((n += 1)) -lt 100 || return; sleep 0.1; done; }'
+	tell 'card() { within 100 test -b /dev/mmcblk0; }'
 	tell 'sum() { echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/mmcblk0 bs=64k count=32 2>/dev/null | md5sum; }'
 	ask card
 	ask 'grep "IO-APIC.*fasteoi.*mmc0" /proc/interrupts'

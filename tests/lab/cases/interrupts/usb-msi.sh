@@ -8,7 +8,7 @@ start commands --device "$(device "$LAB_BDF_XHCI")"
 prepare() {
 	await serial '^TORC-GUEST-COMMANDS' "$1"
 	tell 'd=/sys/bus/pci/drivers/xhci_hcd'
-	tell 'stick() { n=0; until test -b /dev/sda; do test $((n += 1)) -lt 200 || return; sleep 0.1; done; }'
+	tell 'stick() { within 200 test -b /dev/sda; }'
 	tell 'sum() { echo 3 >/proc/sys/vm/drop_caches; dd if=/dev/sda bs=64k count=64 2>/dev/null | md5sum; }'
 	ask stick
 	ask 'grep "PCI-MSI.*xhci_hcd" /proc/interrupts'
