@@ -84,7 +84,7 @@ def main():
                 print(f"{name}: {what}: not as in torc --help: missing {missing}; extra {extra}")
                 failed = True
     for tool, page in TOOLS.items():
-        failed |= not same_long_options(pathlib.Path(sys.argv[1]).parent / tool, page)
+        failed |= not same_long_options(pathlib.Path(sys.argv[1]).resolve().parent / tool, page)
     return 1 if failed else 0
 
 

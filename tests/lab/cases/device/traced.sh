@@ -23,12 +23,12 @@ kill -s INT $recorder
 wait $recorder
 cat said
 expect said ' [1-9][0-9]* events, 0 dropped'
-torc-trace report --json trace >report
+torc-trace report --json trace >report.json
 # Every request of the disk, its stages as long as all of it; as many interrupts of the drive as reads, at least.
 jq -e '.whole and .kvm_events > 0 and .requests.complete >= 50 and
 	([.objects[] | select(.kind == "vector") | .counters.interrupts] | add) >= 50 and
 	([.requests.slowest[] | select((.stages_us | add) / .total_us | . < 0.999 or . > 1.001)] | length) == 0 and
-	([.requests.slowest[] | select(.stages_us.eoi)] | length) > 0' report >verdict || { cat report; fail "the report"; }
+	([.requests.slowest[] | select(.stages_us.eoi)] | length) > 0' report.json >verdict || { cat report.json; fail "the report"; }
 ask '! dmesg | grep -iE "nvme.*(timeout|polled|abort)"'
 tell 'poweroff -f'
 finish
