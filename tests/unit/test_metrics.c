@@ -2,6 +2,7 @@
 /* Prometheus's text: what it says, and the socket that serves it, on a real ring. */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -28,7 +29,7 @@ struct server {
 	struct metrics metrics;
 	pthread_t thread;
 	int result;
-	bool is_ready; /* atomic */
+	bool is_ready, is_stopped; /* atomic */
 };
 
 static struct server server;
@@ -109,6 +110,9 @@ static void *serve(void *arg)
 	store_release(&server.is_ready, true);
 	if (!server.result)
 		ring_run(&server.ring);
+	/* ring_stop() has done with it. Pairs with stop_server(). */
+	while (!load_acquire(&server.is_stopped))
+		sched_yield();
 	ring_destroy(&server.ring);
 	metrics_destroy(&server.metrics);
 	return NULL;
@@ -127,10 +131,17 @@ static int start_server(void **state)
 	return 0;
 }
 
-static int stop_server(void **state)
+static void end_server(void)
 {
 	ring_stop(&server.ring);
+	/* Pairs with serve(). */
+	store_release(&server.is_stopped, true);
 	pthread_join(server.thread, NULL);
+}
+
+static int stop_server(void **state)
+{
+	end_server();
 	assert_int_equal(access(path, F_OK), -1);
 	return teardown(state);
 }
@@ -227,8 +238,7 @@ static void a_ring_may_end_while_somebody_is_served(void **state)
 	int fd = call();
 
 	usleep(20000);
-	ring_stop(&server.ring);
-	pthread_join(server.thread, NULL);
+	end_server();
 	close(fd);
 	assert_int_equal(access(path, F_OK), -1);
 }

@@ -88,5 +88,6 @@ for case; do
 		grep '^# ' output
 	fi
 	rm -rf "$dir"
-	mv /run/after /run/before
+	# What a case that failed left may go meanwhile.
+	if [ $status -eq 0 ]; then mv /run/after /run/before; else (snapshot) >/run/before 2>&1; fi
 done

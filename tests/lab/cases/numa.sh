@@ -29,10 +29,10 @@ restore_pools() {
 }
 
 # guest_pages NODE: KiB of guest memory there, as the kernel shows it from outside: of the mappings of 32 MiB and more that
-# can be written to.
+# can be written to, but for the trace, which is mostly holes.
 guest_pages() {
-	while read -r range mode _; do
-		case $mode in rw*) ;; *) continue ;; esac
+	while read -r range mode _ _ _ path; do
+		case "$mode $path" in *torc-trace*) continue ;; rw*) ;; *) continue ;; esac
 		[ $((0x${range#*-} - 0x${range%-*})) -lt 33554432 ] || echo "${range%-*}"
 	done <"/proc/$torc/maps" >mappings
 	awk -v node="N$1" '

@@ -4,7 +4,8 @@
 . "$CASES/lib.sh"
 . "$CASES/numa.sh"
 flags() {
-	awk '$1 == "Size:" { size = $2 } $1 == "VmFlags:" && size >= 131072' "/proc/$torc/smaps"
+	awk '/^[0-9a-f]+-/ { trace = /torc-trace/ } $1 == "Size:" { size = $2 }
+		$1 == "VmFlags:" && size >= 131072 && !trace' "/proc/$torc/smaps"
 }
 run() {
 	launch -v --kernel "$GUESTS/ready" --memory "size=256M,$1"

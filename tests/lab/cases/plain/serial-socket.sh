@@ -42,7 +42,7 @@ until python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("socket")
 	running || fail "torc ended"
 	sleep 0.2
 done
-sleep 10
+sleep 6
 connect
 until grep -q '^HERE' serial; do
 	tell 'echo HERE'
