@@ -162,7 +162,8 @@ class MemoryBench(Bench):
         for line in read(f'/proc/{pid}/maps').splitlines():
             start, end, mode = re.match(r'([0-9a-f]+)-([0-9a-f]+) (\S+)', line).groups()
             start, end = int(start, 16), int(end, 16)
-            if not mode.startswith('rw') or end - start < 256 << 20:
+            # The trace is mostly holes.
+            if not mode.startswith('rw') or end - start < 256 << 20 or 'torc-trace' in line:
                 continue
             for at in range(start, end, 4096 << 12):
                 nr = min(4096, (end - at) >> 12)
