@@ -29,7 +29,8 @@ bench_options() {
 		case " $valued " in *" $name "*) ;; *) bench_usage "unknown option $1; see --help" ;; esac
 		[ $# -gt 1 ] || bench_usage "$1 needs a value"
 		case $name:$2 in
-		rounds:0 | rounds: | rounds:*[!0-9]* | kills:0 | kills: | kills:*[!0-9]*) bench_usage "$1: not a count: $2" ;;
+		rounds:0 | rounds: | rounds:*[!0-9]* | kills:0 | kills: | kills:*[!0-9]* | \
+			seconds:0 | seconds: | seconds:*[!0-9]*) bench_usage "$1: not a count: $2" ;;
 		esac
 		eval "$name=\$2"
 		shift 2
@@ -64,29 +65,29 @@ bench_traps() {
 # if it fails.
 bench_step() {
 	step=$((step + 1))
-	title=$1 log=$logs/step-$step.log begin=$(date +%s) shown=0 said=0 seconds=0
+	title=$1 log=$logs/step-$step.log begin=$(date +%s) shown=0 said=0 elapsed=0
 	shift
 	[ -n "$columns" ] || bench_say "[$step/$steps] $title"
 	"$@" >"$log" 2>&1 </dev/null &
 	child=$!
 	while kill -0 "$child" 2>/dev/null; do
 		sleep 0.2
-		seconds=$(($(date +%s) - begin))
+		elapsed=$(($(date +%s) - begin))
 		if [ -n "$columns" ]; then
-			bench_line "[$step/$steps] $title: $seconds s  $(bench_now)"
+			bench_line "[$step/$steps] $title: $elapsed s  $(bench_now)"
 		else
 			bench_new_lines
-			[ $((seconds - said)) -lt 5 ] || bench_at "$(bench_now)"
+			[ $((elapsed - said)) -lt 5 ] || bench_at "$(bench_now)"
 		fi
 	done
 	wait "$child" && status=0 || status=$?
 	child=''
 	if [ -n "$columns" ]; then
-		bench_line "[$step/$steps] $title: $seconds s"
+		bench_line "[$step/$steps] $title: $elapsed s"
 		bench_say
 	else
 		bench_new_lines
-		bench_say "[$step/$steps] $seconds s"
+		bench_say "[$step/$steps] $elapsed s"
 	fi
 	[ "$status" -eq 0 ] && return
 	tail -n 25 "$log" >&2
@@ -111,8 +112,8 @@ bench_now() {
 
 # bench_at TEXT: a line with the time.
 bench_at() {
-	printf '%7s s  %.100s\n' "$seconds" "$1" >&2
-	said=$seconds
+	printf '%7s s  %.100s\n' "$elapsed" "$1" >&2
+	said=$elapsed
 }
 
 # Without a terminal: the lines that were not shown yet.
@@ -127,7 +128,7 @@ bench_new_lines() {
 bench_build() {
 	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" || return
 	# Without the tests: only the programs are run here.
-	ninja -C "$build" torc torc-vfio
+	ninja -C "$build" torc torc-vfio torc-trace
 }
 
 # bench_stage: all that is started in the lab, in the folder $stage: torc/ with its libraries, the guest's kernel,
@@ -140,9 +141,13 @@ bench_stage() {
 		bench_stage_torc
 }
 
+# With the tools given.
 bench_stage_torc() {
-	mkdir -p "$stage/torc" && cp "$build/torc" "$stage/torc/torc" &&
-		ldd "$stage/torc/torc" | bench_copy_libraries "$stage/torc"
+	mkdir -p "$stage/torc" || return
+	for program in torc "$@"; do
+		cp "$build/$program" "$stage/torc/" || return
+		ldd "$build/$program" | bench_copy_libraries "$stage/torc" || return
+	done
 }
 
 # bench_stage_payload NAME [CC OPTION]: a kernel of tests/lab/payload.

@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Where the time goes, from nothing to a page in the browser: a Linux guest in the lab reads from a passed-through NVMe
+# drive and from a virtio disk while torc-trace records.
+#
+#   trace.sh [--seconds N] [--build DIR]
+#
+#   --seconds  for how long fio reads from each of the two, at queue depth 1 and 8 each (4)
+#   --build    the build directory (build/ in the tree), made when it is not there
+#
+# Installs what is missing (as root or through sudo), builds torc, and fetches the lab's kernels and QEMU once. Leaves
+# report.html, trace.json for ui.perfetto.dev, requests.csv, and the recording that torc-trace report made them of.
+# About 60 s once everything is there. Exit status: 0, or 1 with the step that failed and where its logs are.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
+build=$root/build seconds=4
+. "$here/lib.sh"
+bench_options 'seconds build' '' "$@"
+bench_begin trace 6
+
+stage_all() {
+	"$root/tests/lab/mkguest.sh" "$stage/guest.cpio" --init "$here/trace-guest.sh" --with fio --module virtio_pci \
+		--module virtio_blk && cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" && bench_stage_torc torc torc-trace
+}
+
+report() {
+	trace=$build/torc-trace
+	"$trace" report "$logs/recording" >"$logs/report.html" &&
+		"$trace" report --perfetto "$logs/recording" >"$logs/trace.json" &&
+		"$trace" report --csv "$logs/recording" >"$logs/requests.csv" &&
+		"$trace" report --json "$logs/recording" >"$logs/report.json"
+}
+
+bench_step "installing what is missing" sh "$root/tests/setup.sh"
+bench_step "building torc" bench_build
+bench_step "fetching the lab's kernels and QEMU" sh "$root/tests/lab/fetch.sh"
+bench_step "preparing the guest" stage_all
+bench_step "recording the guest in the lab" sh "$root/tests/lab/run.sh" --timeout $((180 + 8 * seconds)) --devices nvme-a \
+	--out "$logs" -- sh "$here/trace-host.sh" "$stage" "$seconds"
+bench_step "making the report" report
+echo
+jq -rs -f "$here/trace.jq" "$logs/report.json" "$logs"/fio-*.json
+bench_say "
+The page:      $logs/report.html
+For Perfetto:  $logs/trace.json (open it at ui.perfetto.dev)"
