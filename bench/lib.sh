@@ -141,10 +141,9 @@ bench_stage() {
 		bench_stage_torc
 }
 
-# With the tools given.
 bench_stage_torc() {
 	mkdir -p "$stage/torc" || return
-	for program in torc "$@"; do
+	for program in torc torc-trace; do
 		cp "$build/$program" "$stage/torc/" || return
 		ldd "$build/$program" | bench_copy_libraries "$stage/torc" || return
 	done

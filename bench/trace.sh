@@ -22,7 +22,7 @@ bench_begin trace 6
 
 stage_all() {
 	"$root/tests/lab/mkguest.sh" "$stage/guest.cpio" --init "$here/trace-guest.sh" --with fio --module virtio_pci \
-		--module virtio_blk && cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" && bench_stage_torc torc torc-trace
+		--module virtio_blk && cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" && bench_stage_torc
 }
 
 report() {
