@@ -22,7 +22,7 @@ const char trace_html_style[] =
 	"td,th{padding:3px 10px;text-align:right;border-bottom:1px solid var(--line);"
 	"white-space:nowrap}th{font-weight:600}.slowest td,.slowest th{padding:3px 6px}\n"
 	"td.l,th.l{text-align:left}td.note{white-space:normal;text-align:left;"
-	"color:var(--dim)}.note b{color:var(--fg)}tr.most td{font-weight:700}\n"
+	"color:var(--dim);min-width:200px}.note b{color:var(--fg)}tr.most td{font-weight:700}\n"
 	".bar{display:flex;height:14px;min-width:150px;border-radius:3px;overflow:hidden}"
 	".card .bar{height:34px;margin:12px 0}.bar span{overflow:hidden;color:#000;"
 	"font-size:12px;line-height:34px;text-align:center;white-space:nowrap}\n"

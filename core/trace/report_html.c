@@ -165,7 +165,7 @@ static void counters(const struct trace_html *page, struct trace_object *o)
 				continue;
 			fprintf(page->out, "%s <b>", trace_counter_name(o->kind, c));
 			trace_html_number((double)o->counter[c], 0, page->out);
-			fprintf(page->out, "</b> ");
+			fprintf(page->out, "</b> &nbsp; ");
 		}
 		fprintf(page->out, "</td></tr>\n");
 	}

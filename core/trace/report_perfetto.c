@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <inttypes.h>
+#include <math.h>
+#include <string.h>
 
 #include "core/base/trace_names.h"
 #include "core/trace/kernel.h"
 #include "core/trace/report.h"
+
+#define MAX_CPUS  8192U
+#define FIRST_CPU (1U << 22) /* as a thread's number: higher than those that Linux gives */
 
 struct page {
 	const struct trace_recording *rec;
@@ -11,10 +16,13 @@ struct page {
 	double us;
 };
 
-/* Microseconds since the TSC that the conversion is of; CLOCK_MONOTONIC is monotonic_base_ns then. */
+/*
+ * Microseconds since the TSC that the conversion is of; CLOCK_MONOTONIC is monotonic_base_ns then. Whole nanoseconds, so
+ * that a slice that ends where the next one begins does so in print, too.
+ */
 static double when(const struct page *p, uint64_t tsc)
 {
-	return (double)(int64_t)(tsc - p->rec->header.tsc_base) / p->us;
+	return round((double)(int64_t)(tsc - p->rec->header.tsc_base) / p->us * 1000) / 1000;
 }
 
 /* An event, up to its name; the caller adds args. */
@@ -26,71 +34,125 @@ static void begin(const struct page *p, char phase, const char *name, uint32_t t
 	fputc('"', p->out);
 }
 
+static void name_thread(const struct page *p, uint32_t tid, const char *name)
+{
+	begin(p, 'M', "thread_name", tid, p->rec->header.tsc_base);
+	fprintf(p->out, ",\"args\":{\"name\":\"");
+	trace_report_text(name, p->out);
+	fprintf(p->out, "\"}}");
+}
+
 static void metadata(const struct page *p)
 {
-	fprintf(p->out, "{\"ph\":\"M\",\"pid\":%u,\"name\":\"process_name\",\"args\":{\"name\":\"",
-		p->rec->header.pid);
+	fprintf(p->out,
+		"{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"ts\":0,\"name\":\"process_name\","
+		"\"args\":{\"name\":\"",
+		p->rec->header.pid, p->rec->header.pid);
 	trace_report_text(p->rec->header.vm, p->out);
 	fprintf(p->out, "\"}}");
 	for (unsigned i = 0; i < p->rec->header.max_threads; i++) {
 		const struct trace_recorded_thread *t = &p->rec->thread[i];
 
-		if (!t->tid)
-			continue;
-		fprintf(p->out,
-			",\n{\"ph\":\"M\",\"pid\":%u,\"tid\":%u,\"name\":\"thread_name\","
-			"\"args\":{\"name\":\"",
-			p->rec->header.pid, t->tid);
-		trace_report_text(t->name, p->out);
-		fprintf(p->out, "\"}}");
+		if (t->tid)
+			name_thread(p, t->tid, t->name);
 	}
 }
 
-/* What lasts is drawn at its end: in the guest, in torc, asleep, polling. */
+/* A slice ends, and the next one begins: a thread is always in one. */
+static uint64_t slice(const struct page *p, uint32_t tid, const struct trace_event *from,
+		      const char *name, uint64_t since, uint64_t until)
+{
+	if (!name)
+		return until;
+	/* Of two threads' stamps one may be older than what came before it. */
+	if (until < since)
+		until = since;
+	begin(p, 'X', name, tid, since);
+	fprintf(p->out, ",\"dur\":%.3f,\"args\":{", when(p, until) - when(p, since));
+	if (from && from->type == TRACE_EVENT_EXIT) {
+		const char *why = trace_counter_name(TRACE_VCPU, from->id);
+
+		fprintf(p->out, "\"why\":\"%s\",\"address\":\"0x%" PRIx64 "\"",
+			why ? why : "unknown", from->arg[0]);
+	} else if (from && from->type == TRACE_EVENT_ENTER) {
+		fprintf(p->out, "\"guest_tsc\":\"%" PRIu64 "\"",
+			since + p->rec->header.guest_tsc_offset);
+	}
+	fprintf(p->out, "}}");
+	return until;
+}
+
+/* vCPUs are in the guest or in torc; rings are busy, asleep or polling. */
 static void thread_events(const struct page *p, const struct trace_recorded_thread *t)
 {
+	const struct trace_event *from = NULL; /* what began the slice */
+	const char *name = NULL;
 	uint64_t since = 0;
 
 	for (size_t i = 0; i < t->nr; i++) {
 		const struct trace_event *e = &t->event[i];
-		const char *name = NULL;
 
-		if (e->type == TRACE_EVENT_EXIT && since)
-			name = "guest";
-		if (e->type == TRACE_EVENT_ENTER && since)
-			name = "exit";
-		if (e->type == TRACE_EVENT_WAKE && since)
-			name = "sleep";
-		if (e->type == TRACE_EVENT_POLL) {
-			name = e->id ? "poll, hit" : "poll";
-			since = e->tsc - e->arg[0];
-		}
-		if (name && e->tsc >= since) {
-			begin(p, 'X', name, t->tid, since);
-			fprintf(p->out, ",\"dur\":%.3f}", (double)(e->tsc - since) / p->us);
-		} else if (e->type >= TRACE_EVENT_KICK) {
+		switch (e->type) {
+		case TRACE_EVENT_NONE:
+			name = NULL;
+			continue;
+		case TRACE_EVENT_POLL:
+			since = slice(p, t->tid, from, name, since, e->tsc - e->arg[0]);
+			since = slice(p, t->tid, e, e->id ? "poll, hit" : "poll", since, e->tsc);
+			name = "busy";
+			break;
+		case TRACE_EVENT_EXIT:
+		case TRACE_EVENT_ENTER:
+		case TRACE_EVENT_SLEEP:
+		case TRACE_EVENT_WAKE:
+			since = slice(p, t->tid, from, name, since, e->tsc);
+			name = e->type == TRACE_EVENT_EXIT    ? "exit"
+			       : e->type == TRACE_EVENT_ENTER ? "guest"
+			       : e->type == TRACE_EVENT_SLEEP ? "sleep"
+							      : "busy";
+			break;
+		default:
 			begin(p, 'i', trace_type_name(e->type), t->tid, e->tsc);
 			fprintf(p->out, ",\"s\":\"t\",\"args\":{\"of\":\"");
 			trace_report_text(trace_report_name(p->rec, e->object), p->out);
 			fprintf(p->out, "\",\"id\":%u}}", e->id);
+			continue;
 		}
-		/* Of a vCPU and of a ring these take turns. */
-		since = e->type == TRACE_EVENT_EXIT || e->type == TRACE_EVENT_ENTER ||
-					e->type == TRACE_EVENT_SLEEP
-				? e->tsc
-			: e->type >= TRACE_EVENT_WAKE || !e->type ? 0
-								  : since;
+		from = e;
 	}
 }
 
+static bool is_ours(const struct page *p, uint32_t tid)
+{
+	for (unsigned i = 0; i < p->rec->header.max_threads; i++) {
+		if (p->rec->thread[i].tid == tid)
+			return true;
+	}
+	return false;
+}
+
+/* Interrupts of passed-through devices hit any thread: those that are not torc's are shown by CPU. */
 static void kernel_events(const struct page *p)
 {
+	static bool is_named[MAX_CPUS];
+	char name[32];
+
+	memset(is_named, 0, sizeof(is_named));
 	for (size_t i = 0; i < p->rec->nr_kernel; i++) {
 		const struct trace_kernel_event *k = &p->rec->kernel[i];
+		uint32_t tid = k->tid, cpu = k->cpu % MAX_CPUS;
 
-		begin(p, 'i', trace_kernel_name(k->type), k->tid, k->tsc);
-		fprintf(p->out, ",\"s\":\"t\",\"args\":{\"vcpu\":%u,\"arg\":\"0x%" PRIx64 "\"}}",
-			k->vcpu, k->arg);
+		if (!is_ours(p, tid)) {
+			tid = FIRST_CPU + cpu;
+			snprintf(name, sizeof(name), "host CPU %u", cpu);
+			if (!is_named[cpu])
+				name_thread(p, tid, name);
+			is_named[cpu] = true;
+		}
+		begin(p, 'i', trace_kernel_name(k->type), tid, k->tsc);
+		fprintf(p->out,
+			",\"s\":\"t\",\"args\":{\"vcpu\":%u,\"cpu\":%u,\"arg\":\"0x%" PRIx64 "\"}}",
+			k->vcpu, k->cpu, k->arg);
 	}
 }
 
