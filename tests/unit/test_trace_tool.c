@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What torc-trace makes of a trace that a thread of this process writes meanwhile, as torc would. */
+/* What torc-trace makes of a known recording, of a damaged one, and of the lines of tracefs; test_report.py has formats. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,85 +7,24 @@
 
 #include <cmocka.h>
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cjson/cJSON.h>
-
 #include "core/base/trace.h"
 #include "core/trace/kernel.h"
-#include "core/trace/record.h"
 #include "core/trace/recording.h"
 #include "core/trace/report.h"
 #include "core/trace/source.h"
-
-#define NR_REQUESTS 1000U
+#include "trace_fixture.h"
 
 static char path[] = "/tmp/test-trace-XXXXXX";
 
-/* Request i takes i * 1,000 cycles, of which the stages have a fixed share. */
-static void request(struct trace_object *queue, uint64_t tsc, uint32_t i)
-{
-	const uint64_t took = i * 1000ULL;
-
-	trace_write(tsc, TRACE_EVENT_KICK, queue, 0, 0, 0);
-	trace_write(tsc, TRACE_EVENT_POP, queue, i, 512, 4096);
-	trace_write(tsc + took / 10, TRACE_EVENT_SUBMIT, queue, i, 0, 0);
-	trace_write(tsc + took / 2, TRACE_EVENT_COMPLETE, queue, i, (uint64_t)-5, 0);
-	trace_write(tsc + took - 1, TRACE_EVENT_USED, queue, i, 4096, 0);
-	trace_write(tsc + took, TRACE_EVENT_PUBLISH, queue, i, 0, 0);
-	trace_write(tsc + took, TRACE_EVENT_INTERRUPT, queue, 0, 0, 0);
-	histogram_record(&queue->histogram[TRACE_QUEUE_LATENCY], took);
-	trace_count(queue, TRACE_QUEUE_REQUESTS, 1);
-}
-
-static void *producer(void *arg)
-{
-	struct trace_object *queue = arg;
-
-	trace_thread_begin("ring0");
-	while (!trace_is_on())
-		usleep(1000);
-	for (uint32_t i = 1; i <= NR_REQUESTS; i++)
-		request(queue, trace_tsc() - 2000000, i);
-	/* One that does not end. */
-	trace_write(trace_tsc(), TRACE_EVENT_POP, queue, 7, 0, 0);
-	trace_thread_end();
-	return NULL;
-}
-
-/* trace_init() leaves the clock to be measured; a fixed one makes figures known. */
-static void publish(void)
-{
-	struct trace_header *h = container_of(trace_lease, struct trace_header, lease_tsc);
-
-	h->tsc_hz = 1000000000;
-	h->tsc_base = trace_tsc();
-	snprintf(h->vm, sizeof(h->vm), "<test> & \"quotes\"");
-	store_release(&h->magic, TRACE_MAGIC); /* pairs with trace_source_map() */
-}
-
 static int record_known(void **state)
 {
-	struct trace_source source;
-	struct trace_object *queue;
-	pthread_t thread;
-	int fd = mkstemp(path);
-
-	close(fd);
-	assert_int_equal(trace_init(NULL), 0);
-	queue = trace_object(TRACE_QUEUE, "disk0 queue 0");
-	publish();
-	assert_int_equal(trace_source_open(&source, getpid(), true, NULL), 0);
-	assert_int_equal(pthread_create(&thread, NULL, producer, queue), 0);
-	assert_int_equal(trace_record_file(&source, path, 0.5, NULL), 0);
-	pthread_join(thread, NULL);
-	trace_source_close(&source);
-	return 0;
+	close(mkstemp(path));
+	return trace_fixture_record(path);
 }
 
 static int remove_it(void **state)
@@ -104,7 +43,7 @@ static void spans_have_stages_that_add_up(void **state)
 	assert_int_equal(trace_recording_open(&rec, path, NULL), 0);
 	assert_true(rec.is_whole);
 	assert_int_equal(trace_spans_make(&spans, &rec, NULL), 0);
-	assert_int_equal(spans.nr, NR_REQUESTS);
+	assert_int_equal(spans.nr, TRACE_FIXTURE_REQUESTS);
 	assert_int_equal(spans.nr_incomplete, 1);
 	for (size_t i = 0; i < spans.nr; i++) {
 		const struct trace_span *s = &spans.span[i];
@@ -120,80 +59,9 @@ static void spans_have_stages_that_add_up(void **state)
 	assert_int_equal(trace_span_stage(&spans.span[99], TRACE_POINT_COMPLETE), 40000);
 	assert_int_equal(trace_spans_slowest(&spans, slowest, 3), 3);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(spans.span[slowest[i]].head, NR_REQUESTS - i);
+		assert_int_equal(spans.span[slowest[i]].head, TRACE_FIXTURE_REQUESTS - i);
 	trace_spans_free(&spans);
 	trace_recording_close(&rec);
-}
-
-static char *print(enum trace_report_format format)
-{
-	struct trace_recording rec;
-	char *text = NULL;
-	size_t size;
-	FILE *out = open_memstream(&text, &size);
-
-	assert_int_equal(trace_recording_open(&rec, path, NULL), 0);
-	assert_int_equal(trace_report(&rec, format, out, NULL), 0);
-	trace_recording_close(&rec);
-	fclose(out);
-	return text;
-}
-
-static void json_has_known_percentiles(void **state)
-{
-	char *text = print(TRACE_REPORT_JSON);
-	cJSON *root = cJSON_Parse(text), *object, *latency;
-
-	assert_non_null(root);
-	object = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "objects"), 0);
-	assert_string_equal(cJSON_GetObjectItem(object, "name")->valuestring, "disk0 queue 0");
-	latency = cJSON_GetObjectItem(cJSON_GetObjectItem(object, "histograms"), "latency");
-	/* 1 to 1,000 us. */
-	assert_float_equal(cJSON_GetObjectItem(latency, "p50")->valuedouble, 500, 5);
-	assert_float_equal(cJSON_GetObjectItem(latency, "p99")->valuedouble, 990, 9.9);
-	assert_float_equal(cJSON_GetObjectItem(latency, "p99.9")->valuedouble, 999, 10);
-	assert_float_equal(cJSON_GetObjectItem(latency, "max")->valuedouble, 1000, 0);
-	assert_float_equal(cJSON_GetObjectItem(latency, "count")->valuedouble, 1000, 0);
-	cJSON_Delete(root);
-	free(text);
-}
-
-static void perfetto_is_json_with_every_request(void **state)
-{
-	char *text = print(TRACE_REPORT_PERFETTO);
-	cJSON *root = cJSON_Parse(text), *event;
-	unsigned flows = 0, names = 0;
-
-	assert_non_null(root);
-	cJSON_ArrayForEach(event, cJSON_GetObjectItem(root, "traceEvents"))
-	{
-		flows += cJSON_GetObjectItem(event, "ph")->valuestring[0] == 'f';
-		names += cJSON_GetObjectItem(event, "ph")->valuestring[0] == 'M';
-	}
-	assert_int_equal(flows, NR_REQUESTS);
-	assert_int_equal(names, 2);
-	cJSON_Delete(root);
-	free(text);
-}
-
-static void other_formats_have_every_request(void **state)
-{
-	char *csv = print(TRACE_REPORT_CSV), *hgrm = print(TRACE_REPORT_HGRM);
-	char *html = print(TRACE_REPORT_HTML);
-	unsigned lines = 0;
-
-	for (const char *at = csv; *at; at++)
-		lines += *at == '\n';
-	assert_int_equal(lines, NR_REQUESTS + 1);
-	assert_non_null(strstr(hgrm, "    1000.000 1.000000000000       1000\n"));
-	assert_non_null(strstr(hgrm, "#[Mean    =      500.500, StdDeviation   =      288."));
-	assert_non_null(strstr(html, "class=\"plot\""));
-	assert_non_null(strstr(html, "class=\"map\""));
-	assert_null(strstr(html, "<test>"));
-	assert_null(strstr(html, "http"));
-	free(csv);
-	free(hgrm);
-	free(html);
 }
 
 static void overwritten_events_are_counted(void **state)
@@ -287,9 +155,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spans_have_stages_that_add_up),
-		cmocka_unit_test(json_has_known_percentiles),
-		cmocka_unit_test(perfetto_is_json_with_every_request),
-		cmocka_unit_test(other_formats_have_every_request),
 		cmocka_unit_test(overwritten_events_are_counted),
 		cmocka_unit_test(damaged_files_are_refused_or_read_safely),
 		cmocka_unit_test(lines_of_the_kernel_are_understood),
