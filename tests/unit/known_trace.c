@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "core/base/trace.h"
-#include "trace_fixture.h"
+#include "tests/unit/trace_fixture.h"
 
 int main(int argc, char **argv)
 {

@@ -154,6 +154,7 @@ class Perfetto(Report):
                 self.assertIsInstance(each['id'], int)
         self.assertEqual(len({each['pid'] for each in self.events}), 1)
         self.assertLessEqual({'vcpu0', 'ring0', 'host CPU 3'}, set(self.names.values()))
+        self.assertGreaterEqual(self.tids['host CPU 3'], 1 << 22)
 
     def slices(self, thread):
         """(name, begin, end, args) in nanoseconds."""
@@ -193,16 +194,19 @@ class Perfetto(Report):
             self.assertEqual(int(each['args']['guest_tsc']), zero + round(each['ts'] * 1000))
 
     def test_requests_nest_their_stages(self):
-        stacks, whole = collections.defaultdict(list), 0
+        stacks, last, whole = collections.defaultdict(list), {}, 0
         for each in self.of('b') + self.of('e'):
             self.assertEqual(each['cat'], 'request')
         for each in self.events:
             stack = stacks[each.get('id')]
             if each['ph'] == 'b':
                 self.assertEqual(bool(stack), each['name'] in STAGES)
+                self.assertEqual(each['ts'], last.get(each['id'], each['ts']))
                 stack.append(each)
+                last[each['id']] = each['ts']
             elif each['ph'] == 'e':
                 begun = stack.pop()
+                last[each['id']] = each['ts']
                 self.assertEqual(begun['name'], each['name'])
                 self.assertGreaterEqual(each['ts'], begun['ts'])
                 if not stack:

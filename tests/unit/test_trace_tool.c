@@ -17,7 +17,7 @@
 #include "core/trace/recording.h"
 #include "core/trace/report.h"
 #include "core/trace/source.h"
-#include "trace_fixture.h"
+#include "tests/unit/trace_fixture.h"
 
 static char path[] = "/tmp/test-trace-XXXXXX";
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "trace_fixture.h"
+#include "tests/unit/trace_fixture.h"
 
 #include <errno.h>
 #include <fcntl.h>
