@@ -99,13 +99,20 @@ class Browser:
             raise RuntimeError(answer['exceptionDetails']['exception']['description'])
         return answer['result'].get('value')
 
-    def picture(self):
-        """The whole page as a PNG."""
-        return base64.b64decode(self.call('Page.captureScreenshot', captureBeyondViewport=True)['data'])
+    def boxes(self, selector):
+        """[(x, y, width, height)] of what a CSS selector finds."""
+        return [tuple(box) for box in self.evaluate(
+            f'[...document.querySelectorAll({json.dumps(selector)})].map(e => e.getBoundingClientRect())'
+            '.map(b => [b.x + scrollX, b.y + scrollY, b.width, b.height])')]
+
+    def picture(self, box, scale):
+        """What is drawn there, as a PNG."""
+        clip = dict(zip(('x', 'y', 'width', 'height'), box), scale=scale)
+        return base64.b64decode(self.call('Page.captureScreenshot', clip=clip, captureBeyondViewport=True)['data'])
 
 
 def pixels(png):
-    """(width, rows of (red, green, blue) bytes) of an 8-bit RGB or RGBA PNG, as the PNG specification, 9.2, filters them."""
+    """Rows of (red, green, blue) of an 8-bit RGB or RGBA PNG; the PNG specification, 9.2, has its filters."""
     at, data, width, step = 8, b'', 0, 0
     while at < len(png):
         size, kind = struct.unpack_from('>I4s', png, at)
@@ -122,9 +129,9 @@ def pixels(png):
     for start in range(0, len(data), length + 1):
         row = bytearray(data[start + 1:start + 1 + length])
         unfilter(data[start], row, above, step)
-        rows.append(row)
+        rows.append(list(zip(row[::step], row[1::step], row[2::step])))
         above = row
-    return width, step, rows
+    return rows
 
 
 def unfilter(kind, row, above, step):
