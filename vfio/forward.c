@@ -11,6 +11,7 @@
 struct vfio_forward {
 	struct ring *ring;
 	int from, to; /* eventfds */
+	unsigned vector;
 	struct trace_object *trace;
 	struct ring_op op;
 	struct ring_work start_work, stop_work;
@@ -28,13 +29,15 @@ static void destroy(struct vfio_forward *forward)
 /* Written at once, not with the ring's next submission: this is to add as little as it can, and to know how much. */
 static void pass_on(struct vfio_forward *forward)
 {
-	uint64_t now;
+	uint64_t came = forward->ring->wake_tsc, now = trace_tsc(), took;
 
 	fd_eventfd_signal(forward->to);
-	now = trace_tsc();
+	took = trace_tsc() - now;
 	trace_count(forward->trace, TRACE_VECTOR_INTERRUPTS, 1);
-	trace_record(forward->trace, TRACE_VECTOR_FORWARD, now - forward->ring->wake_tsc);
-	trace_event_at(now, TRACE_EVENT_INTERRUPT, forward->trace, 0, 0, 0);
+	trace_record(forward->trace, TRACE_VECTOR_FORWARD, now - came + took);
+	/* Of the time before: what KVM does with the signal comes after it. */
+	trace_event_at(now, TRACE_EVENT_INTERRUPT, forward->trace, forward->vector, now - came,
+		       took);
 }
 
 static void signalled(struct ring_op *op, int32_t res, uint32_t flags)
@@ -69,7 +72,7 @@ static void stop(struct ring_work *work)
 	ring_cancel(forward->ring, &forward->op);
 }
 
-int vfio_forward_create(struct ring *ring, int to, struct trace_object *trace,
+int vfio_forward_create(struct ring *ring, unsigned vector, int to, struct trace_object *trace,
 			struct vfio_forward **out)
 {
 	struct vfio_forward *forward = calloc(1, sizeof(*forward));
@@ -79,6 +82,7 @@ int vfio_forward_create(struct ring *ring, int to, struct trace_object *trace,
 		return -ENOMEM;
 	*forward = (struct vfio_forward){
 		.ring = ring,
+		.vector = vector,
 		.trace = trace,
 		.op.done = signalled,
 		.start_work.run = start,

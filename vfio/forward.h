@@ -17,13 +17,14 @@ struct vfio_forward;
 /**
  * vfio_forward_create - begin to pass signals on
  * @ring: runs, or is being stopped
+ * @vector: its number, for the trace
  * @to: eventfd, which may be closed meanwhile
  * @trace: of the vector; the ring's thread writes to it
  * @out: receives it; untouched on failure
  *
  * Any thread. Return: 0; -ENOMEM; -errno of eventfd(2) and fcntl(2).
  */
-int vfio_forward_create(struct ring *ring, int to, struct trace_object *trace,
+int vfio_forward_create(struct ring *ring, unsigned vector, int to, struct trace_object *trace,
 			struct vfio_forward **out);
 
 /**

@@ -9,6 +9,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/base/trace_names.h"
 
 static int set_irqs(struct vfio_vectors *v, unsigned start, const int32_t *fds, unsigned nr)
 {
@@ -44,8 +45,9 @@ static int forward(struct vfio_vectors *v, unsigned vector)
 		snprintf(name, sizeof(name), "%.24s %s vector %u", v->id,
 			 v->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI", vector);
 		entry->trace = trace_object(TRACE_VECTOR, name);
+		WRITE_ONCE(entry->trace->device, trace_device_number(v->device->host.bdf));
 	}
-	return vfio_forward_create(v->trace.ring_of(v->trace.opaque, vector), entry->irq.fd,
+	return vfio_forward_create(v->trace.ring_of(v->trace.opaque, vector), vector, entry->irq.fd,
 				   entry->trace, &entry->forward);
 }
 

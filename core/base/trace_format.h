@@ -21,7 +21,7 @@
 #include "core/base/histogram.h"
 
 #define TRACE_MAGIC	 0x31656361727463ffULL
-#define TRACE_VERSION	 1
+#define TRACE_VERSION	 2
 #define TRACE_NAME_SIZE	 48
 #define TRACE_COUNTERS	 16
 #define TRACE_HISTOGRAMS 4
@@ -102,8 +102,9 @@ enum trace_type {
 	TRACE_EVENT_SUBMIT, /* queue: its operation is given to the ring; id: head; arg: operation's own */
 	TRACE_EVENT_COMPLETE, /* queue: the operation is done; id: head; arg: result */
 	TRACE_EVENT_USED, /* queue: it is in the used ring, not shown yet; id: head; arg: bytes written */
-	TRACE_EVENT_PUBLISH,   /* queue: the guest can see what is used so far; id: used index */
-	TRACE_EVENT_INTERRUPT, /* queue or vector: its eventfd is signalled */
+	TRACE_EVENT_PUBLISH, /* queue: the guest can see what is used so far; id: used index */
+	/* Queue: its eventfd is signalled. Vector: is about to be; id: vector; arg: cycles since it came, cycles it took. */
+	TRACE_EVENT_INTERRUPT,
 	TRACE_NR_TYPES,
 };
 
@@ -118,7 +119,8 @@ struct trace_event {
 struct trace_object {
 	uint16_t kind;
 	uint16_t thread; /* atomic: index in the table of who writes; UINT16_MAX: none yet */
-	uint32_t pad;
+	uint32_t
+		device; /* of a vector: whose on the host, as trace_device_number() has it; 0: not known */
 	char name[TRACE_NAME_SIZE];	  /* "vcpu0", "ring0", "disk0 queue 1" */
 	uint64_t counter[TRACE_COUNTERS]; /* atomic each; one writer */
 	/* As core/base/histogram.h has it; one writer. */

@@ -2,6 +2,7 @@
 #include "core/base/trace_names.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #include "core/base/bits.h"
 
@@ -64,6 +65,16 @@ struct trace_measure trace_histogram_measure(unsigned kind, unsigned histogram)
 	if (kind < TRACE_NR_KINDS && histogram < TRACE_HISTOGRAMS)
 		return measures[kind][histogram];
 	return (struct trace_measure){ NULL, false };
+}
+
+uint32_t trace_device_number(const char *bdf)
+{
+	unsigned segment, bus, device, function;
+
+	if (sscanf(bdf, "%x:%x:%x.%x", &segment, &bus, &device, &function) != 4 ||
+	    segment > UINT16_MAX || bus > UINT8_MAX || device > 31 || function > 7)
+		return 0;
+	return segment << 16 | bus << 8 | device << 3 | function;
 }
 
 const char *trace_type_name(unsigned type)

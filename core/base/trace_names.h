@@ -41,6 +41,14 @@ const char *trace_counter_name(unsigned kind, unsigned counter);
 struct trace_measure trace_histogram_measure(unsigned kind, unsigned histogram);
 
 /**
+ * trace_device_number - a PCI function's address as a number
+ * @bdf: such as 0000:41:00.0
+ *
+ * Return: segment, bus, device and function, from the highest bits on; 0: no address, or one that has no place in 32 bits.
+ */
+uint32_t trace_device_number(const char *bdf);
+
+/**
  * trace_type_name - what an event says
  * @type: any
  *

@@ -11,8 +11,9 @@ static const char *const meaning[TRACE_NR_POINTS] = {
 	[TRACE_POINT_USED] = "it is in the used ring",
 	[TRACE_POINT_PUBLISH] = "the guest can see that",
 	[TRACE_POINT_INTERRUPT] = "the queue's interrupt is asked for",
-	[TRACE_POINT_INJECT] = "the local APIC has the interrupt",
-	[TRACE_POINT_EOI] = "the guest has handled it",
+	[TRACE_POINT_ACCEPT] = "the local APIC has the interrupt",
+	[TRACE_POINT_INJECT] = "the vCPU runs with it",
+	[TRACE_POINT_EOI] = "the guest has acknowledged it",
 };
 
 /* Cycles in each stage, of one request or of many. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/trace/kernel.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,16 +14,6 @@
 #include "core/base/fd.h"
 
 #define TRACEFS "/sys/kernel/tracing"
-
-static const char *const names[TRACE_KERNEL_NR_TYPES] = {
-	NULL,	   "kvm_exit",		 "kvm_entry",	  "kvm_msi_set_irq", "kvm_apic_accept_irq",
-	"kvm_eoi", "kvm_pi_irte_update", "kvm_fast_mmio",
-};
-
-const char *trace_kernel_name(unsigned type)
-{
-	return type && type < TRACE_KERNEL_NR_TYPES ? names[type] : "unknown";
-}
 
 static int put(const struct trace_kernel *kernel, const char *file, const char *text,
 	       struct error *err)
@@ -46,12 +37,22 @@ static int enable(const struct trace_kernel *kernel, struct error *err)
 	int r = 0;
 
 	for (unsigned i = 1; i < TRACE_KERNEL_NR_TYPES; i++) {
-		snprintf(file, sizeof(file), "events/kvm/%s/enable", names[i]);
+		if (i == TRACE_KERNEL_HOST || i == TRACE_KERNEL_MMIO_EXIT)
+			continue;
+		snprintf(file, sizeof(file), "events/kvm/%s/enable", trace_kernel_name(i));
 		r = put(kernel, file, "1", err);
 		enabled += !r;
 	}
 	/* Older kernels lack some. */
 	return enabled ? 0 : r;
+}
+
+/* Only those of VFIO: others cost no more than the filter. */
+static int enable_host(const struct trace_kernel *kernel, struct error *err)
+{
+	int r = put(kernel, "events/irq/irq_handler_entry/filter", "name ~ \"vfio-msi*\"", err);
+
+	return r ? r : put(kernel, "events/irq/irq_handler_entry/enable", "1", err);
 }
 
 int trace_kernel_open(struct trace_kernel *kernel, int pid, struct error *err)
@@ -73,6 +74,8 @@ int trace_kernel_open(struct trace_kernel *kernel, int pid, struct error *err)
 	r = put(kernel, "trace_clock", "x86-tsc", err);
 	if (!r)
 		r = enable(kernel, err);
+	if (!r)
+		kernel->lacks_host = enable_host(kernel, NULL);
 	if (r)
 		return r;
 	snprintf(path, sizeof(path), "%s/trace_pipe", kernel->path);
@@ -89,91 +92,67 @@ void trace_kernel_close(struct trace_kernel *kernel)
 	kernel->path[0] = '\0';
 }
 
-/* What each tracepoint prints; linux/arch/x86/kvm/trace.h, and include/trace/events/kvm.h. */
-static bool parse_fields(const char *text, struct trace_kernel_event *event)
+/* Whether the process has the file of its group open. */
+static bool has_group(int pid, const char *group)
 {
-	unsigned long long gpa, apic;
-	unsigned vcpu = 0, vector = 0;
-	char reason[9] = "";
-	bool ok = false;
+	char path[64], link[64];
+	struct dirent *entry;
+	bool found = false;
+	ssize_t length;
+	DIR *dir;
 
-	switch (event->type) {
-	case TRACE_KERNEL_EXIT:
-		ok = sscanf(text, "vcpu %u reason %8s", &vcpu, reason) == 2;
-		memcpy(&event->arg, reason, sizeof(event->arg));
-		break;
-	case TRACE_KERNEL_ENTRY:
-		ok = sscanf(text, "vcpu %u", &vcpu) == 1;
-		break;
-	case TRACE_KERNEL_MSI:
-		ok = sscanf(text, "dst %llx vec %u", &apic, &vector) == 2;
-		vcpu = ok ? (unsigned)apic : 0;
-		break;
-	case TRACE_KERNEL_ACCEPT:
-		ok = sscanf(text, "apicid %x vec %u", &vcpu, &vector) == 2;
-		break;
-	case TRACE_KERNEL_EOI:
-		ok = sscanf(text, "apicid %x vector %u", &vcpu, &vector) == 2;
-		break;
-	case TRACE_KERNEL_PI_UPDATE:
-		text = strstr(text, "for irq ");
-		ok = text && sscanf(text, "for irq %u, vcpu %u", &vector, &vcpu) == 2;
-		break;
-	case TRACE_KERNEL_FAST_MMIO:
-		ok = sscanf(text, "fast mmio at gpa %llx", &gpa) == 1;
-		event->arg = ok ? gpa : 0;
-		break;
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	while (dir && !found && (entry = readdir(dir))) {
+		length = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
+		link[length > 0 ? length : 0] = '\0';
+		found = !strncmp(link, "/dev/vfio/", 10) && !strcmp(link + 10, group);
 	}
-	event->vcpu = vcpu;
-	if (event->type >= TRACE_KERNEL_MSI && event->type <= TRACE_KERNEL_PI_UPDATE)
-		event->arg = vector;
-	return ok;
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
-bool trace_kernel_parse(const char *line, struct trace_kernel_event *out, bool *is_interrupt)
+static bool has_device(const struct trace_kernel *kernel, uint32_t device)
 {
-	struct trace_kernel_event event = { 0 };
-	unsigned long long tsc;
-	const char *at, *tid;
-	char flags[16], name[32];
-	int end = 0;
+	char path[96], link[256];
+	const char *group;
+	ssize_t length;
 
-	/* "COMM-TID [CPU] FLAGS TSC: NAME: FIELDS"; COMM may hold anything. */
-	at = strstr(line, " [");
-	while (at && (at[2] < '0' || at[2] > '9'))
-		at = strstr(at + 1, " [");
-	if (!at)
-		return false;
-	tid = at;
-	while (tid > line && tid[-1] == ' ')
-		tid--;
-	while (tid > line && tid[-1] >= '0' && tid[-1] <= '9')
-		tid--;
-	event.tid = (uint32_t)strtoul(tid, NULL, 10);
-	if (sscanf(at, " [%u] %15s %llu: %31[a-z_]: %n", &event.cpu, flags, &tsc, name, &end) !=
-		    4 ||
-	    !end)
-		return false;
-	event.tsc = tsc;
-	for (unsigned i = 1; i < TRACE_KERNEL_NR_TYPES; i++) {
-		if (!strcmp(name, names[i]))
-			event.type = i;
-	}
-	if (!parse_fields(at + end, &event))
-		return false;
-	/* Third of the flags: hard and soft interrupts, and an NMI. */
-	*is_interrupt = strlen(flags) > 2 && strchr("hHsZz", flags[2]);
-	*out = event;
-	return true;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%04x:%02x:%02x.%x/iommu_group",
+		 device >> 16, device >> 8 & 0xff, device >> 3 & 0x1f, device & 7);
+	length = readlink(path, link, sizeof(link) - 1);
+	link[length > 0 ? length : 0] = '\0';
+	group = strrchr(link, '/');
+	return group && has_group(kernel->pid, group + 1);
 }
 
-static bool is_ours(const struct trace_kernel *kernel, const struct trace_kernel_event *event,
-		    bool is_interrupt)
+/* Asked of each device once. */
+static bool is_our_device(struct trace_kernel *kernel, uint32_t device)
 {
+	for (unsigned i = 0; i < kernel->nr_devices; i++) {
+		if (kernel->device[i].number == device)
+			return kernel->device[i].is_ours;
+	}
+	if (kernel->nr_devices == ARRAY_SIZE(kernel->device))
+		kernel->nr_devices = 0;
+	kernel->device[kernel->nr_devices].number = device;
+	kernel->device[kernel->nr_devices].is_ours = has_device(kernel, device);
+	return kernel->device[kernel->nr_devices++].is_ours;
+}
+
+/* Other VMs' devices interrupt, too; what their interrupts lead to on that CPU is not ours either. */
+static bool is_ours(struct trace_kernel *kernel, const struct trace_kernel_event *event)
+{
+	bool *is_foreign = &kernel->is_foreign[event->cpu % ARRAY_SIZE(kernel->is_foreign)];
 	char path[64];
 
-	if (is_interrupt)
-		return true;
+	if (event->type == TRACE_KERNEL_HOST) {
+		*is_foreign = !is_our_device(kernel, (uint32_t)(event->arg >> 32));
+		return !*is_foreign;
+	}
+	if (event->is_interrupt)
+		return event->type != TRACE_KERNEL_MSI || !*is_foreign;
 	snprintf(path, sizeof(path), "/proc/%d/task/%u", kernel->pid, event->tid);
 	return !access(path, F_OK);
 }
@@ -190,14 +169,12 @@ size_t trace_kernel_read(struct trace_kernel *kernel, struct trace_kernel_event 
 	if (r > 0)
 		kernel->nr += (size_t)r;
 	while (n < max && (end = memchr(kernel->text + at, '\n', kernel->nr - at))) {
-		bool is_interrupt;
 		unsigned long long lost;
 
 		*end = '\0';
 		if (sscanf(kernel->text + at, "CPU:%*u [LOST %llu EVENTS]", &lost) == 1)
 			kernel->nr_lost += lost;
-		else if (trace_kernel_parse(kernel->text + at, &out[n], &is_interrupt) &&
-			 is_ours(kernel, &out[n], is_interrupt))
+		else if (trace_kernel_parse(kernel->text + at, &out[n]) && is_ours(kernel, &out[n]))
 			n++;
 		at = (size_t)(end - kernel->text) + 1;
 	}

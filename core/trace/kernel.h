@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Kernel: KVM's tracepoints, in an instance of tracefs of our own, on the TSC's clock. One thread.
+ * Kernel: KVM's tracepoints and VFIO's interrupts on the host, in an instance of tracefs of our own, on the TSC's clock.
+ * One thread.
  *
  * An instance leaves other users of tracefs alone; it is removed on every way out but a SIGKILL, and by the next
  * recording then. Vectors of passed-through devices arrive in whatever process an interrupt hits, so events are not
@@ -19,8 +20,15 @@ struct trace_kernel {
 	char path[128]; /* of the instance; empty: none */
 	int pid;
 	int pipe;
-	size_t nr;	  /* bytes in text: a line begun */
-	uint64_t nr_lost; /* events that the kernel's buffer lost */
+	bool lacks_host; /* irq_handler_entry */
+	struct {
+		uint32_t number; /* as trace_device_number() has it */
+		bool is_ours;
+	} device[64]; /* that have interrupted */
+	unsigned nr_devices;
+	bool is_foreign[1024]; /* of each CPU: its last device was another process's */
+	size_t nr;	       /* bytes in text: a line begun */
+	uint64_t nr_lost;      /* events that the kernel's buffer lost */
 	char text[65536];
 };
 
@@ -54,11 +62,10 @@ size_t trace_kernel_read(struct trace_kernel *kernel, struct trace_kernel_event 
  * trace_kernel_parse - an event from its line in trace_pipe
  * @line: without its newline
  * @out: receives it
- * @is_interrupt: receives whether the thread is only who was interrupted
  *
  * Return: whether it is one that we know.
  */
-bool trace_kernel_parse(const char *line, struct trace_kernel_event *out, bool *is_interrupt);
+bool trace_kernel_parse(const char *line, struct trace_kernel_event *out);
 
 /**
  * trace_kernel_name - of an event

@@ -90,6 +90,7 @@ static void write_object(struct recorder *r, enum trace_block_type type, unsigne
 	trace_source_object(r->source, index, &r->snapshot);
 	head.kind = o->kind;
 	head.thread = o->thread;
+	head.device = o->device;
 	head.tsc = r->snapshot.tsc;
 	memcpy(head.name, o->name, sizeof(head.name));
 	memcpy(head.counter, o->counter, sizeof(head.counter));
@@ -197,6 +198,9 @@ static void begin(struct recorder *r)
 		snprintf(text, sizeof(text), "without KVM's tracepoints: %.500s: %.500s",
 			 why.object, why.reason);
 		note(r, text);
+	} else if (r->kernel.lacks_host) {
+		note(r,
+		     "without the host's interrupts of passed-through devices: no irq_handler_entry");
 	}
 	meet(r, true);
 	trace_source_hold(r->source, LEASE_MS);

@@ -12,7 +12,7 @@
 #include "core/base/trace_format.h"
 
 #define TRACE_RECORD_MAGIC   0x3164636572637274ULL /* "trcrecd1" */
-#define TRACE_RECORD_VERSION 1
+#define TRACE_RECORD_VERSION 2
 
 struct trace_record_header {
 	uint64_t magic;
@@ -49,6 +49,8 @@ struct trace_record_object {
 	uint16_t kind;
 	uint16_t thread;
 	uint16_t pad;
+	uint32_t device;
+	uint32_t pad2;
 	uint64_t tsc;
 	char name[TRACE_NAME_SIZE];
 	uint64_t counter[TRACE_COUNTERS];
@@ -75,12 +77,21 @@ enum trace_kernel_type {
 	TRACE_KERNEL_EOI,	/* vcpu: APIC id; arg: vector */
 	TRACE_KERNEL_PI_UPDATE, /* vcpu; arg: host's interrupt */
 	TRACE_KERNEL_FAST_MMIO, /* arg: guest physical address */
+	TRACE_KERNEL_INJECT,	/* arg: vector; the vCPU is the thread's */
+	TRACE_KERNEL_PV_EOI, /* vcpu: APIC id; arg: vector: that EOI was in the guest's memory, who knows how long */
+	TRACE_KERNEL_MMIO_EXIT, /* vcpu; arg: guest physical address that was written to */
+	TRACE_KERNEL_HOST, /* vcpu: host's interrupt; arg: TRACE_KERNEL_VECTOR() of a passed-through device */
 	TRACE_KERNEL_NR_TYPES,
 };
 
+/* A device as trace_device_number() has it. */
+#define TRACE_KERNEL_VECTOR(device, is_msix, vector) \
+	((uint64_t)(device) << 32 | (uint64_t)(is_msix) << 31 | (vector))
+
 struct trace_kernel_event {
 	uint64_t tsc;
-	uint32_t type;
+	uint16_t type;
+	uint16_t is_interrupt; /* the thread is only who was interrupted */
 	uint32_t tid;
 	uint64_t arg;
 	uint32_t vcpu;

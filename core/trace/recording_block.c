@@ -94,6 +94,7 @@ static int read_object(struct trace_recording *rec, bool is_final, const char *d
 	*slot = o;
 	o->kind = head.kind;
 	o->thread = head.thread;
+	o->device = head.device;
 	memcpy(o->name, head.name, sizeof(o->name));
 	trace_clean_text(o->name, sizeof(o->name));
 	memcpy(o->counter, head.counter, sizeof(o->counter));

@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/trace/span_kernel.h"
 
 #define NR_HEADS 32768U /* of the largest virtqueue */
-/* Events of KVM between a signal and what follows from it. */
-#define NEARBY 4096U
 
 /* A queue while its events are gone through. */
 struct queue {
@@ -31,48 +30,11 @@ struct maker {
 const char *trace_point_name(enum trace_point point)
 {
 	static const char *const names[TRACE_NR_POINTS] = {
-		"doorbell", "kick",    "pop",	    "submit", "complete",
-		"used",	    "publish", "interrupt", "inject", "eoi",
+		"doorbell", "kick",	 "pop",	   "submit", "complete", "used",
+		"publish",  "interrupt", "accept", "inject", "eoi",
 	};
 
 	return names[point];
-}
-
-uint64_t trace_span_first(const struct trace_span *span)
-{
-	for (unsigned i = 0; i < TRACE_NR_POINTS; i++) {
-		if (span->at[i])
-			return span->at[i];
-	}
-	return 0;
-}
-
-uint64_t trace_span_last(const struct trace_span *span)
-{
-	for (unsigned i = TRACE_NR_POINTS; i-- > 0;) {
-		if (span->at[i])
-			return span->at[i];
-	}
-	return 0;
-}
-
-uint64_t trace_span_stage(const struct trace_span *span, enum trace_point point)
-{
-	for (unsigned i = point; span->at[point] && i-- > 0;) {
-		if (span->at[i])
-			return span->at[point] - span->at[i];
-	}
-	return 0;
-}
-
-/* A stamp of a wake-up may be older than that of what it woke for. */
-static void set(struct trace_span *span, enum trace_point point, uint64_t tsc)
-{
-	uint64_t last = 0;
-
-	for (unsigned i = 0; i < point; i++)
-		last = span->at[i] ? span->at[i] : last;
-	span->at[point] = tsc > last ? tsc : last;
 }
 
 static struct trace_span *open_span(struct maker *m, struct queue *q, const struct trace_event *e)
@@ -104,7 +66,7 @@ static struct trace_span *open_span(struct maker *m, struct queue *q, const stru
 static void show_used(struct maker *m, struct queue *q, uint64_t tsc)
 {
 	for (unsigned i = 0; i < q->nr_used; i++)
-		set(&m->spans->span[q->used[i]], TRACE_POINT_PUBLISH, tsc);
+		trace_points_set(m->spans->span[q->used[i]].at, TRACE_POINT_PUBLISH, tsc);
 	q->nr_shown = q->nr_used;
 	q->nr_used = 0;
 }
@@ -115,7 +77,8 @@ static int queue_event(struct maker *m, struct queue *q, const struct trace_even
 
 	if (e->type == TRACE_EVENT_INTERRUPT) {
 		for (unsigned i = 0; i < q->nr_shown; i++)
-			set(&m->spans->span[q->used[i]], TRACE_POINT_INTERRUPT, e->tsc);
+			trace_points_set(m->spans->span[q->used[i]].at, TRACE_POINT_INTERRUPT,
+					 e->tsc);
 	}
 	q->nr_shown = 0;
 	if (e->type == TRACE_EVENT_KICK) {
@@ -132,20 +95,20 @@ static int queue_event(struct maker *m, struct queue *q, const struct trace_even
 			return -ENOMEM;
 		/* The ring took others without being asked to. */
 		span->at[TRACE_POINT_KICK] = q->wake == m->wake ? q->kick : 0;
-		set(span, TRACE_POINT_POP, e->tsc);
+		trace_points_set(span->at, TRACE_POINT_POP, e->tsc);
 		return 0;
 	}
 	if (!q->open[e->id])
 		return 0;
 	span = &m->spans->span[q->open[e->id] - 1];
 	if (e->type == TRACE_EVENT_SUBMIT && !span->at[TRACE_POINT_SUBMIT])
-		set(span, TRACE_POINT_SUBMIT, e->tsc);
+		trace_points_set(span->at, TRACE_POINT_SUBMIT, e->tsc);
 	if (e->type == TRACE_EVENT_COMPLETE) {
-		set(span, TRACE_POINT_COMPLETE, e->tsc);
+		trace_points_set(span->at, TRACE_POINT_COMPLETE, e->tsc);
 		span->result = (int32_t)e->arg[0];
 	}
 	if (e->type == TRACE_EVENT_USED) {
-		set(span, TRACE_POINT_USED, e->tsc);
+		trace_points_set(span->at, TRACE_POINT_USED, e->tsc);
 		if (q->nr_used < NR_HEADS)
 			q->used[q->nr_used++] = q->open[e->id] - 1;
 		q->open[e->id] = 0;
@@ -184,72 +147,13 @@ static int thread_events(struct maker *m, const struct trace_recorded_thread *t)
 	return r;
 }
 
-static size_t kernel_from(const struct trace_recording *rec, uint64_t tsc)
-{
-	size_t low = 0, high = rec->nr_kernel;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (rec->kernel[middle].tsc < tsc)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* The ring's thread signals; what follows is of the same vector and APIC. */
-static void add_kernel(struct trace_span *span, const struct trace_recording *rec)
-{
-	const struct trace_kernel_event *msi = NULL, *k;
-	size_t from;
-
-	if (!span->at[TRACE_POINT_INTERRUPT])
-		return;
-	from = kernel_from(rec, span->at[TRACE_POINT_INTERRUPT]);
-	for (size_t i = from; i < rec->nr_kernel && i - from < NEARBY; i++) {
-		k = &rec->kernel[i];
-		if (!msi && k->type == TRACE_KERNEL_MSI && k->tid == rec->thread[span->thread].tid)
-			msi = k;
-		if (!msi || k->vcpu != msi->vcpu || k->arg != msi->arg)
-			continue;
-		if (k->type == TRACE_KERNEL_ACCEPT && !span->at[TRACE_POINT_INJECT])
-			set(span, TRACE_POINT_INJECT, k->tsc);
-		if (k->type == TRACE_KERNEL_EOI && span->at[TRACE_POINT_INJECT]) {
-			set(span, TRACE_POINT_EOI, k->tsc);
-			return;
-		}
-	}
-}
-
-static void add_doorbell(struct trace_span *span, const struct trace_recording *rec)
-{
-	uint64_t kick = span->at[TRACE_POINT_KICK];
-	size_t i;
-
-	if (!kick)
-		return;
-	i = kernel_from(rec, kick);
-	/* Rings wake within that time, or the write was another one's. */
-	for (; i > 0 && kick - rec->kernel[i - 1].tsc < rec->header.tsc_hz / 1000; i--) {
-		if (rec->kernel[i - 1].type == TRACE_KERNEL_FAST_MMIO) {
-			span->at[TRACE_POINT_DOORBELL] = rec->kernel[i - 1].tsc;
-			return;
-		}
-	}
-}
-
-static void keep_complete(struct trace_spans *s, const struct trace_recording *rec)
+static void keep_complete(struct trace_spans *s)
 {
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->nr; i++) {
-		if (!s->span[i].at[TRACE_POINT_PUBLISH])
-			continue;
-		s->span[kept] = s->span[i];
-		add_doorbell(&s->span[kept], rec);
-		add_kernel(&s->span[kept++], rec);
+		if (s->span[i].at[TRACE_POINT_PUBLISH])
+			s->span[kept++] = s->span[i];
 	}
 	s->nr_incomplete = s->nr - kept;
 	s->nr = kept;
@@ -276,11 +180,14 @@ int trace_spans_make(struct trace_spans *spans, const struct trace_recording *re
 	for (unsigned i = 0; m.queue && i < recording->header.max_objects; i++)
 		free(m.queue[i]);
 	free(m.queue);
+	if (!r) {
+		keep_complete(&made);
+		r = trace_spans_join(&made, recording);
+	}
 	if (r) {
 		free(made.span);
 		return error_set(err, r, "requests");
 	}
-	keep_complete(&made, recording);
 	*spans = made;
 	return 0;
 }
@@ -288,6 +195,7 @@ int trace_spans_make(struct trace_spans *spans, const struct trace_recording *re
 void trace_spans_free(struct trace_spans *spans)
 {
 	free(spans->span);
+	trace_interrupts_free(&spans->interrupts);
 }
 
 size_t trace_spans_slowest(const struct trace_spans *spans, size_t *out, size_t max)

@@ -2,12 +2,13 @@
 /**
  * Span: one request of a virtqueue, put together from the events of its way.
  *
- * Its points are in the order of enum trace_point; a stage lasts from the last point that is known to the next one, and
- * has the next one's name. So the stages always add up to the whole.
+ * points.h says what its stages are, interrupt.h what is put together for vectors of passed-through devices.
  */
 #ifndef CORE_TRACE_SPAN_H
 #define CORE_TRACE_SPAN_H
 
+#include "core/trace/interrupt.h"
+#include "core/trace/points.h"
 #include "core/trace/recording.h"
 
 enum trace_point {
@@ -19,8 +20,9 @@ enum trace_point {
 	TRACE_POINT_USED,
 	TRACE_POINT_PUBLISH,
 	TRACE_POINT_INTERRUPT,
-	TRACE_POINT_INJECT, /* KVM: the local APIC has it */
-	TRACE_POINT_EOI,    /* KVM: the guest is done with it */
+	TRACE_POINT_ACCEPT, /* KVM: the local APIC has it */
+	TRACE_POINT_INJECT, /* KVM: the vCPU runs with it */
+	TRACE_POINT_EOI,    /* KVM: the guest has acknowledged it */
 	TRACE_NR_POINTS,
 };
 
@@ -35,8 +37,9 @@ struct trace_span {
 struct trace_spans {
 	struct trace_span *span; /* of each thread in the order in which they ended */
 	size_t nr, room;
-	uint64_t
-		nr_incomplete; /* begun before or ended after the recording, or events are missing */
+	/* Begun before or ended after the recording, or events are missing. */
+	uint64_t nr_incomplete;
+	struct trace_interrupts interrupts;
 };
 
 /**
@@ -62,7 +65,10 @@ void trace_spans_free(struct trace_spans *spans);
  *
  * Return: the first point that is known.
  */
-uint64_t trace_span_first(const struct trace_span *span);
+static inline uint64_t trace_span_first(const struct trace_span *span)
+{
+	return trace_points_first(span->at, TRACE_NR_POINTS);
+}
 
 /**
  * trace_span_last - when it ended
@@ -70,16 +76,22 @@ uint64_t trace_span_first(const struct trace_span *span);
  *
  * Return: the last point that is known.
  */
-uint64_t trace_span_last(const struct trace_span *span);
+static inline uint64_t trace_span_last(const struct trace_span *span)
+{
+	return trace_points_last(span->at, TRACE_NR_POINTS);
+}
 
 /**
  * trace_span_stage - how long a stage took
  * @span: any
  * @point: the one that ends it
  *
- * Return: cycles since the point before; 0 for the first one, and for one that is not known.
+ * Return: as trace_points_stage().
  */
-uint64_t trace_span_stage(const struct trace_span *span, enum trace_point point);
+static inline uint64_t trace_span_stage(const struct trace_span *span, enum trace_point point)
+{
+	return trace_points_stage(span->at, point);
+}
 
 /**
  * trace_spans_slowest - the spans that took longest

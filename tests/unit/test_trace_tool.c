@@ -130,25 +130,23 @@ static void damaged_files_are_refused_or_read_safely(void **state)
 static void lines_of_the_kernel_are_understood(void **state)
 {
 	struct trace_kernel_event e;
-	bool is_interrupt;
 
 	assert_true(trace_kernel_parse("  a [b] c-12-4711  [003] d.h2. 118659189704643: "
 				       "kvm_msi_set_irq: dst 1 vec 37 (Fixed|physical|edge)",
-				       &e, &is_interrupt));
-	assert_true(is_interrupt);
+				       &e));
+	assert_true(e.is_interrupt);
 	assert_int_equal(e.type, TRACE_KERNEL_MSI);
 	assert_int_equal(e.tid, 4711);
 	assert_int_equal(e.cpu, 3);
 	assert_int_equal(e.tsc, 118659189704643);
 	assert_int_equal(e.vcpu, 1);
 	assert_int_equal(e.arg, 37);
-	assert_true(trace_kernel_parse(" vcpu0-9 [000] ..... 5: kvm_eoi: apicid a vector 236", &e,
-				       &is_interrupt));
-	assert_false(is_interrupt);
+	assert_true(trace_kernel_parse(" vcpu0-9 [000] ..... 5: kvm_eoi: apicid a vector 236", &e));
+	assert_false(e.is_interrupt);
 	assert_int_equal(e.vcpu, 10);
-	assert_false(trace_kernel_parse(" vcpu0-9 [000] ..... 5: kvm_pio: x", &e, &is_interrupt));
-	assert_false(trace_kernel_parse(" vcpu0-9 [000] ..... 5: kvm_eoi: x", &e, &is_interrupt));
-	assert_false(trace_kernel_parse("", &e, &is_interrupt));
+	assert_false(trace_kernel_parse(" vcpu0-9 [000] ..... 5: kvm_pio: x", &e));
+	assert_false(trace_kernel_parse(" vcpu0-9 [000] ..... 5: kvm_eoi: x", &e));
+	assert_false(trace_kernel_parse("", &e));
 }
 
 int main(void)

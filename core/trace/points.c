@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/trace/points.h"
+
+uint64_t trace_points_first(const uint64_t *at, unsigned nr)
+{
+	for (unsigned i = 0; i < nr; i++) {
+		if (at[i])
+			return at[i];
+	}
+	return 0;
+}
+
+uint64_t trace_points_last(const uint64_t *at, unsigned nr)
+{
+	while (nr-- > 0) {
+		if (at[nr])
+			return at[nr];
+	}
+	return 0;
+}
+
+void trace_points_set(uint64_t *at, unsigned point, uint64_t tsc)
+{
+	uint64_t last = trace_points_last(at, point);
+
+	at[point] = tsc > last ? tsc : last;
+}
+
+uint64_t trace_points_stage(const uint64_t *at, unsigned point)
+{
+	uint64_t last = trace_points_last(at, point);
+
+	return at[point] && last ? at[point] - last : 0;
+}
