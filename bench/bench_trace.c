@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tracing costs where it is: one counter, one value of a histogram, one event, off and on; the TSC alone. */
+/*
+ * What tracing costs where it is: one counter, one value of a histogram, one event, off and on; the TSC alone; all that is
+ * done for a request of a queue, off and on, of so many in a turn.
+ */
 #include <stdlib.h>
 
 #include "bench/bench.h"
 #include "core/base/bits.h"
 #include "core/base/trace.h"
+#include "io/virtio/queue_trace.h"
 
 #define BATCH 1000 /* an iteration, so that the library's clock does not count */
 
@@ -92,11 +96,60 @@ static void event_on(struct bench_state *state, int64_t arg)
 	events(state, true);
 }
 
+/* Two turns of a ring: one takes and submits, the other completes and publishes. */
+static void two_turns(struct queue_trace *t, unsigned n)
+{
+	struct virtqueue_chain chain = { .out_len = 16, .in_len = 4097 };
+	uint64_t now = trace_tsc();
+
+	queue_trace_kick(t, now);
+	for (unsigned i = 0; i < n; i++) {
+		chain.head = (uint16_t)i;
+		queue_trace_pop(t, now, &chain);
+		queue_trace_submit(t, chain.head, 0, 4096);
+	}
+	now = trace_tsc();
+	for (unsigned i = 0; i < n; i++) {
+		queue_trace_complete(t, now, (uint16_t)i, 4096);
+		queue_trace_used(t, (uint16_t)i, 4097);
+	}
+	queue_trace_publish(t, trace_tsc(), 0, true);
+}
+
+static void requests(struct bench_state *state, unsigned n, bool lease)
+{
+	struct queue_trace t;
+	int64_t done = 0;
+
+	begin(lease);
+	if (queue_trace_init(&t, "bench", 0, BATCH))
+		abort();
+	while (bench_next(state)) {
+		for (unsigned i = 0; i < BATCH; i += n)
+			two_turns(&t, n);
+		done += BATCH;
+	}
+	queue_trace_destroy(&t);
+	end(state, done);
+}
+
+static void request_off(struct bench_state *state, int64_t n)
+{
+	requests(state, (unsigned)n, false);
+}
+
+static void request_on(struct bench_state *state, int64_t n)
+{
+	requests(state, (unsigned)n, true);
+}
+
 const struct bench bench_table[] = {
 	{ "trace/tsc", tsc, { 1 } },
 	{ "trace/counter", counter, { 1 } },
 	{ "trace/histogram", histogram, { 1 } },
 	{ "trace/event-off", event_off, { 1 } },
 	{ "trace/event-on", event_on, { 1 } },
+	{ "trace/request-off", request_off, { 1, 25 } },
+	{ "trace/request-on", request_on, { 1, 25 } },
 	{ 0 },
 };

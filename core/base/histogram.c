@@ -48,18 +48,29 @@ void histogram_init(struct histogram *h)
 	h->min = UINT64_MAX;
 }
 
-void histogram_record(struct histogram *h, uint64_t value)
+static inline void add(struct histogram *h, uint64_t value, uint64_t n)
 {
 	uint64_t *bucket = &h->bucket[bucket_of(value)];
 
-	WRITE_ONCE(h->sum, h->sum + value);
+	WRITE_ONCE(h->sum, h->sum + value * n);
 	if (value < h->min || !h->count)
 		WRITE_ONCE(h->min, value);
 	if (value > h->max)
 		WRITE_ONCE(h->max, value);
 	/* Last, so that whoever counts the value knows its limits; pairs with histogram_merge(). */
-	store_release(bucket, *bucket + 1);
-	WRITE_ONCE(h->count, h->count + 1);
+	store_release(bucket, *bucket + n);
+	WRITE_ONCE(h->count, h->count + n);
+}
+
+void histogram_record(struct histogram *h, uint64_t value)
+{
+	add(h, value, 1);
+}
+
+void histogram_record_many(struct histogram *h, uint64_t value, uint64_t n)
+{
+	if (n)
+		add(h, value, n);
 }
 
 void histogram_merge(struct histogram *into, const struct histogram *from)

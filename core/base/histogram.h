@@ -38,6 +38,14 @@ void histogram_init(struct histogram *h);
 void histogram_record(struct histogram *h, uint64_t value);
 
 /**
+ * histogram_record_many - count a value several times
+ * @h: owned by the calling thread
+ * @value: any
+ * @n: how often
+ */
+void histogram_record_many(struct histogram *h, uint64_t value, uint64_t n);
+
+/**
  * histogram_merge - add the counts of one histogram to another
  * @into: owned by the calling thread
  * @from: may be written by its own thread meanwhile; then the last few values may be missing

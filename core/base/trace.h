@@ -153,6 +153,21 @@ static inline bool trace_is_on(void)
 }
 
 /**
+ * trace_probe - where only a USDT probe is
+ * @type: what
+ * @object: of which object
+ * @id: see enum trace_type
+ * @a: likewise
+ * @b: likewise
+ */
+static inline TRACE_ALWAYS_INLINE void trace_probe(enum trace_type type,
+						   const struct trace_object *object, uint32_t id,
+						   uint64_t a, uint64_t b)
+{
+	DTRACE_PROBE5(torc, event, type, object, id, a, b);
+}
+
+/**
  * trace_event - record an event of the calling thread, if somebody wants it
  * @type: what
  * @object: of which object
@@ -164,7 +179,7 @@ static inline TRACE_ALWAYS_INLINE void trace_event(enum trace_type type,
 						   const struct trace_object *object, uint32_t id,
 						   uint64_t a, uint64_t b)
 {
-	DTRACE_PROBE5(torc, event, type, object, id, a, b);
+	trace_probe(type, object, id, a, b);
 	if (__builtin_expect(trace_is_on(), false))
 		trace_write(trace_tsc(), type, object, id, a, b);
 }
@@ -182,7 +197,7 @@ static inline TRACE_ALWAYS_INLINE void trace_event_at(uint64_t tsc, enum trace_t
 						      const struct trace_object *object,
 						      uint32_t id, uint64_t a, uint64_t b)
 {
-	DTRACE_PROBE5(torc, event, type, object, id, a, b);
+	trace_probe(type, object, id, a, b);
 	if (__builtin_expect(trace_is_on(), false))
 		trace_write(tsc, type, object, id, a, b);
 }
@@ -196,6 +211,19 @@ static inline TRACE_ALWAYS_INLINE void trace_event_at(uint64_t tsc, enum trace_t
 static inline void trace_record(struct trace_object *object, unsigned histogram, uint64_t value)
 {
 	histogram_record(&object->histogram[histogram], value);
+}
+
+/**
+ * trace_record_many - add a value to a histogram several times
+ * @object: the calling thread is its writer
+ * @histogram: which
+ * @value: any
+ * @n: how often
+ */
+static inline void trace_record_many(struct trace_object *object, unsigned histogram,
+				     uint64_t value, uint64_t n)
+{
+	histogram_record_many(&object->histogram[histogram], value, n);
 }
 
 /**

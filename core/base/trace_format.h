@@ -89,21 +89,29 @@ enum trace_vector_histogram {
 	TRACE_VECTOR_FORWARD, /* cycles from the completion that brought it to its signal onwards */
 };
 
-/* What an event's @id and @arg are. */
+/* What an event's @id and @arg are. Some are probes only and never in a ring: what they tell is in another one. */
 enum trace_type {
 	TRACE_EVENT_NONE,
 	TRACE_EVENT_EXIT, /* vCPU: KVM_RUN returned; id: enum vcpu_exit; arg: port or address, size */
-	TRACE_EVENT_ENTER, /* vCPU: KVM_RUN is called */
-	TRACE_EVENT_SLEEP, /* ring: about to wait; arg: operations submitted with it */
-	TRACE_EVENT_WAKE,  /* ring: back; arg: completions that are there */
+	TRACE_EVENT_ENTER,  /* vCPU: KVM_RUN is called */
+	TRACE_EVENT_SUBMIT, /* ring: operations go to the kernel; arg: how many */
+	TRACE_EVENT_SLEEP,  /* ring: likewise, and it is about to wait */
+	TRACE_EVENT_WAKE,   /* ring: back; arg: completions that are there */
 	TRACE_EVENT_POLL, /* ring: looked instead of waiting, until now; id: whether something came; arg: cycles */
 	TRACE_EVENT_KICK, /* queue: its doorbell's completion is handled */
-	TRACE_EVENT_POP,  /* queue: a request was taken; id: head; arg: bytes out, bytes in */
-	TRACE_EVENT_SUBMIT, /* queue: its operation is given to the ring; id: head; arg: operation's own */
-	TRACE_EVENT_COMPLETE, /* queue: the operation is done; id: head; arg: result */
-	TRACE_EVENT_USED, /* queue: it is in the used ring, not shown yet; id: head; arg: bytes written */
-	TRACE_EVENT_PUBLISH, /* queue: the guest can see what is used so far; id: used index */
-	/* Queue: its eventfd is signalled. Vector: is about to be; id: vector; arg: cycles since it came, cycles it took. */
+	/* Queue, probe only: a request was taken; id: head; arg: bytes out, bytes in. */
+	TRACE_EVENT_POP,
+	/* Queue, probe only: its operation is given to the ring; id: head; arg: offset on the disk or 0, bytes. */
+	TRACE_EVENT_QUEUE,
+	/* Queue, probe only: the operation is done; id: head; arg: result. */
+	TRACE_EVENT_COMPLETE,
+	/*
+	 * Queue: a request is in the used ring, not shown yet. Its time is when it was taken; id: TRACE_USED_*; arg: bytes
+	 * read and written, TSC of its last operation's end (0: it had none).
+	 */
+	TRACE_EVENT_USED,
+	TRACE_EVENT_PUBLISH, /* queue: the guest can see what is used so far; id: used index; arg: interrupts */
+	/* Vector: its eventfd is about to be signalled; id: vector; arg: cycles since it came, cycles it took. Queue: probe only. */
 	TRACE_EVENT_INTERRUPT,
 	TRACE_NR_TYPES,
 };
@@ -115,6 +123,11 @@ struct trace_event {
 	uint32_t id;
 	uint64_t arg[2];
 };
+
+/* The @id of a TRACE_EVENT_USED. It is one event a request, as several cost a tenth of the fastest ones. */
+#define TRACE_USED_HEAD(id)  ((id)&0xffff)
+#define TRACE_USED_ERROR(id) ((id) >> 16 & 0x7fff) /* errno of its last operation; 0: none */
+#define TRACE_USED_KICKED    (1U << 31)		   /* it was found as the doorbell rang */
 
 struct trace_object {
 	uint16_t kind;

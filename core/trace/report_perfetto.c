@@ -111,6 +111,8 @@ static void thread_events(const struct page *p, const struct trace_recorded_thre
 			       : e->type == TRACE_EVENT_SLEEP ? "sleep"
 							      : "busy";
 			break;
+		case TRACE_EVENT_USED: /* its time is when it was taken: see span() */
+			continue;
 		default:
 			begin(p, 'i', trace_type_name(e->type), t->tid, e->tsc);
 			fprintf(p->out, ",\"s\":\"t\",\"args\":{\"of\":\"");

@@ -12,139 +12,151 @@
 
 /* A queue while its events are gone through. */
 struct queue {
-	uint64_t kick;		    /* its last one */
-	uint64_t wake;		    /* in which that was */
-	uint32_t open[NR_HEADS];    /* 1 and up: place in spans */
-	size_t used[NR_HEADS];	    /* places of those not shown yet */
-	unsigned nr_used, nr_shown; /* shown ones stay until the next event but an interrupt */
+	size_t used[NR_HEADS]; /* places in spans of those not shown yet */
+	unsigned nr_used;
 };
 
+/* A thread's events, as they are gone through. */
 struct maker {
 	struct trace_spans *spans;
 	const struct trace_recording *rec;
 	struct queue **queue; /* of each object; NULL: no event of it yet */
 	uint16_t thread;
-	uint64_t wake; /* how often the ring has slept */
+	uint64_t *
+		submit; /* when the ring gave operations to the kernel, since events were last missing */
+	size_t nr_submits, room;
+	uint64_t since; /* the first event after that; 0: not there yet */
 };
 
 const char *trace_point_name(enum trace_point point)
 {
 	static const char *const names[TRACE_NR_POINTS] = {
-		"doorbell", "kick",	 "pop",	   "submit", "complete", "used",
+		"doorbell", "kick",	 "pop",	   "submit", "complete",
 		"publish",  "interrupt", "accept", "inject", "eoi",
 	};
 
 	return names[point];
 }
 
-static struct trace_span *open_span(struct maker *m, struct queue *q, const struct trace_event *e)
+static struct trace_span *new_span(struct trace_spans *s)
 {
-	struct trace_spans *s = m->spans;
-	struct trace_span *span;
-
 	if (s->nr == s->room) {
 		size_t room = s->room ? s->room * 2 : 1024;
+		struct trace_span *span = reallocarray(s->span, room, sizeof(*span));
 
-		span = room < UINT32_MAX ? reallocarray(s->span, room, sizeof(*span)) : NULL;
 		if (!span)
 			return NULL;
 		s->span = span;
 		s->room = room;
 	}
-	span = &s->span[s->nr++];
-	*span = (struct trace_span){
-		.object = e->object,
-		.thread = m->thread,
-		.head = e->id,
-		.bytes = e->arg[0] + e->arg[1],
-	};
-	q->open[e->id] = (uint32_t)s->nr;
-	return span;
+	return &s->span[s->nr++];
 }
 
-/* The guest can see them; they are complete whatever comes. */
-static void show_used(struct maker *m, struct queue *q, uint64_t tsc)
+/* The first time after @tsc that the ring gave operations to the kernel; 0: not known. */
+static uint64_t submitted(const struct maker *m, uint64_t tsc)
 {
-	for (unsigned i = 0; i < q->nr_used; i++)
-		trace_points_set(m->spans->span[q->used[i]].at, TRACE_POINT_PUBLISH, tsc);
-	q->nr_shown = q->nr_used;
-	q->nr_used = 0;
-}
+	size_t low = 0, high = m->nr_submits;
 
-static int queue_event(struct maker *m, struct queue *q, const struct trace_event *e)
-{
-	struct trace_span *span = NULL;
-
-	if (e->type == TRACE_EVENT_INTERRUPT) {
-		for (unsigned i = 0; i < q->nr_shown; i++)
-			trace_points_set(m->spans->span[q->used[i]].at, TRACE_POINT_INTERRUPT,
-					 e->tsc);
-	}
-	q->nr_shown = 0;
-	if (e->type == TRACE_EVENT_KICK) {
-		q->kick = e->tsc;
-		q->wake = m->wake;
-	}
-	if (e->type == TRACE_EVENT_PUBLISH)
-		show_used(m, q, e->tsc);
-	if (e->type < TRACE_EVENT_POP || e->type > TRACE_EVENT_USED || e->id >= NR_HEADS)
+	if (!m->since || tsc < m->since)
 		return 0;
-	if (e->type == TRACE_EVENT_POP) {
-		span = open_span(m, q, e);
-		if (!span)
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (m->submit[middle] < tsc)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < m->nr_submits ? m->submit[low] : 0;
+}
+
+static int add_submit(struct maker *m, uint64_t tsc)
+{
+	if (m->nr_submits == m->room) {
+		size_t room = m->room ? m->room * 2 : 1024;
+		uint64_t *grown = reallocarray(m->submit, room, sizeof(*grown));
+
+		if (!grown)
 			return -ENOMEM;
-		/* The ring took others without being asked to. */
-		span->at[TRACE_POINT_KICK] = q->wake == m->wake ? q->kick : 0;
-		trace_points_set(span->at, TRACE_POINT_POP, e->tsc);
-		return 0;
+		m->submit = grown;
+		m->room = room;
 	}
-	if (!q->open[e->id])
-		return 0;
-	span = &m->spans->span[q->open[e->id] - 1];
-	if (e->type == TRACE_EVENT_SUBMIT && !span->at[TRACE_POINT_SUBMIT])
-		trace_points_set(span->at, TRACE_POINT_SUBMIT, e->tsc);
-	if (e->type == TRACE_EVENT_COMPLETE) {
-		trace_points_set(span->at, TRACE_POINT_COMPLETE, e->tsc);
-		span->result = (int32_t)e->arg[0];
-	}
-	if (e->type == TRACE_EVENT_USED) {
-		trace_points_set(span->at, TRACE_POINT_USED, e->tsc);
-		if (q->nr_used < NR_HEADS)
-			q->used[q->nr_used++] = q->open[e->id] - 1;
-		q->open[e->id] = 0;
-	}
+	m->submit[m->nr_submits++] = tsc;
 	return 0;
 }
 
-/* Events are missing: requests that are open may never have ended. */
+static int used(struct maker *m, struct queue *q, const struct trace_event *e)
+{
+	struct trace_span *span = new_span(m->spans);
+	uint64_t completed = e->arg[1];
+
+	if (!span)
+		return -ENOMEM;
+	*span = (struct trace_span){
+		.object = e->object,
+		.thread = m->thread,
+		.head = TRACE_USED_HEAD(e->id),
+		.bytes = e->arg[0],
+		.result = -(int32_t)TRACE_USED_ERROR(e->id),
+	};
+	/* The ring finds others without being told of them. */
+	span->at[TRACE_POINT_KICK] = e->id & TRACE_USED_KICKED ? e->tsc : 0;
+	trace_points_set(span->at, TRACE_POINT_POP, e->tsc);
+	if (completed && submitted(m, e->tsc))
+		trace_points_set(span->at, TRACE_POINT_SUBMIT, submitted(m, e->tsc));
+	if (completed)
+		trace_points_set(span->at, TRACE_POINT_COMPLETE, completed);
+	if (q->nr_used < NR_HEADS)
+		q->used[q->nr_used++] = m->spans->nr - 1;
+	return 0;
+}
+
+/* The guest can see them; they are complete whatever comes. */
+static void publish(struct maker *m, struct queue *q, const struct trace_event *e)
+{
+	for (unsigned i = 0; i < q->nr_used; i++) {
+		struct trace_span *span = &m->spans->span[q->used[i]];
+
+		trace_points_set(span->at, TRACE_POINT_PUBLISH, e->tsc);
+		if (e->arg[0])
+			trace_points_set(span->at, TRACE_POINT_INTERRUPT, e->tsc);
+	}
+	q->nr_used = 0;
+}
+
+/* Events are missing: how requests that are open went on cannot be told. */
 static void forget(struct maker *m)
 {
 	for (unsigned i = 0; i < m->rec->header.max_objects; i++) {
 		if (m->queue[i])
-			memset(m->queue[i], 0, sizeof(*m->queue[i]));
+			m->queue[i]->nr_used = 0;
 	}
+	m->nr_submits = 0;
+	m->since = 0;
 }
 
-static int thread_events(struct maker *m, const struct trace_recorded_thread *t)
+static int thread_event(struct maker *m, const struct trace_event *e)
 {
-	int r = 0;
+	const struct trace_object *o = NULL;
+	struct queue **q = &m->queue[e->object < m->rec->header.max_objects ? e->object : 0];
 
-	for (size_t i = 0; i < t->nr && !r; i++) {
-		const struct trace_event *e = &t->event[i];
-		const struct trace_object *o = NULL;
-
-		if (e->object < m->rec->header.max_objects)
-			o = m->rec->object[e->object].begin;
-		if (e->type == TRACE_EVENT_NONE)
-			forget(m);
-		m->wake += e->type == TRACE_EVENT_SLEEP;
-		if (!o || o->kind != TRACE_QUEUE)
-			continue;
-		if (!m->queue[e->object])
-			m->queue[e->object] = calloc(1, sizeof(**m->queue));
-		r = m->queue[e->object] ? queue_event(m, m->queue[e->object], e) : -ENOMEM;
-	}
-	return r;
+	if (e->type == TRACE_EVENT_NONE)
+		forget(m);
+	else if (e->type != TRACE_EVENT_USED && !m->since)
+		m->since = e->tsc;
+	if (e->type == TRACE_EVENT_SUBMIT || e->type == TRACE_EVENT_SLEEP)
+		return add_submit(m, e->tsc);
+	if (e->object < m->rec->header.max_objects)
+		o = m->rec->object[e->object].begin;
+	if (!o || o->kind != TRACE_QUEUE)
+		return 0;
+	if (!*q)
+		*q = calloc(1, sizeof(**q));
+	if (!*q)
+		return -ENOMEM;
+	if (e->type == TRACE_EVENT_PUBLISH)
+		publish(m, *q, e);
+	return e->type == TRACE_EVENT_USED ? used(m, *q, e) : 0;
 }
 
 static void keep_complete(struct trace_spans *s)
@@ -173,13 +185,15 @@ int trace_spans_make(struct trace_spans *spans, const struct trace_recording *re
 		if (!recording->thread[i].nr)
 			continue;
 		m.thread = (uint16_t)i;
-		r = thread_events(&m, &recording->thread[i]);
+		for (size_t at = 0; !r && at < recording->thread[i].nr; at++)
+			r = thread_event(&m, &recording->thread[i].event[at]);
 		/* A queue has one thread; another one's events of it are no part of a span. */
 		forget(&m);
 	}
 	for (unsigned i = 0; m.queue && i < recording->header.max_objects; i++)
 		free(m.queue[i]);
 	free(m.queue);
+	free(m.submit);
 	if (!r) {
 		keep_complete(&made);
 		r = trace_spans_join(&made, recording);

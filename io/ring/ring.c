@@ -103,7 +103,7 @@ static unsigned ring_reap(struct ring *ring)
 
 		io_uring_cq_advance(&ring->uring, 1);
 		if (!ring->wake_tsc)
-			ring->wake_tsc = trace_tsc();
+			ring->wake_tsc = ring->now_tsc = trace_tsc();
 		n++;
 		if (!op) /* a cancellation's own completion, a signal that failed */
 			continue;
@@ -131,12 +131,15 @@ bool ring_has_events(const struct ring *ring)
 
 int ring_submit(struct ring *ring, enum ring_submit how)
 {
+	unsigned nr = io_uring_sq_ready(&ring->uring);
 	uint64_t begin;
 	int r;
 
 	trace_count(ring->trace, TRACE_RING_CALLS, 1);
 	ring->nr_io_queued = 0;
 	ring->signal_queued = false;
+	if (how != RING_SUBMIT_AND_WAIT)
+		trace_event_at(ring->now_tsc, TRACE_EVENT_SUBMIT, ring->trace, 0, nr, 0);
 	if (how == RING_SUBMIT_ONLY)
 		return io_uring_submit(&ring->uring);
 	if (how == RING_SUBMIT_AND_GET_EVENTS) {
@@ -145,10 +148,9 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 	}
 	begin = trace_tsc();
 	trace_count(ring->trace, TRACE_RING_WAITS, 1);
-	trace_event_at(begin, TRACE_EVENT_SLEEP, ring->trace, 0, io_uring_sq_ready(&ring->uring),
-		       0);
+	trace_event_at(begin, TRACE_EVENT_SLEEP, ring->trace, 0, nr, 0);
 	r = io_uring_submit_and_wait(&ring->uring, 1);
-	ring->wake_tsc = trace_tsc();
+	ring->wake_tsc = ring->now_tsc = trace_tsc();
 	ring->idle_cycles += ring->wake_tsc - begin;
 	ring_slept(ring, ring->wake_tsc - begin);
 	trace_event_at(ring->wake_tsc, TRACE_EVENT_WAKE, ring->trace, 0,
@@ -176,7 +178,7 @@ static void count_turn(struct ring *ring, unsigned nr_completions)
 	if (nr_completions)
 		trace_record(ring->trace, TRACE_RING_BATCH, nr_completions);
 	trace_record(ring->trace, TRACE_RING_BUSY, now - ring->turn_tsc - ring->idle_cycles);
-	ring->turn_tsc = now;
+	ring->turn_tsc = ring->now_tsc = now;
 	ring->idle_cycles = 0;
 }
 
@@ -197,7 +199,7 @@ int ring_run(struct ring *ring)
 {
 	int r = 0;
 
-	ring->turn_tsc = trace_tsc();
+	ring->turn_tsc = ring->now_tsc = trace_tsc();
 	/* Pairs with the store in ring_stop(). */
 	while (!r && !load_acquire(&ring->stopping))
 		r = ring_turn(ring);
@@ -228,7 +230,7 @@ void ring_destroy(struct ring *ring)
 	if (!ring->uring.sq.ring_sz)
 		return;
 	ring_drain_posted(ring);
-	ring->turn_tsc = trace_tsc();
+	ring->turn_tsc = ring->now_tsc = trace_tsc();
 	while (ring->nr_active) {
 		struct io_uring_sqe *sqe = ring_sqe(ring);
 
@@ -265,7 +267,7 @@ void ring_remove_poller(struct ring *ring, struct ring_poller *poller)
 void ring_wait(struct ring *ring, struct ring_op *op)
 {
 	/* Within a turn: what that did and slept so far is left out. */
-	ring->turn_tsc = trace_tsc();
+	ring->turn_tsc = ring->now_tsc = trace_tsc();
 	ring->idle_cycles = 0;
 	while (op->active && !ring_turn(ring))
 		;

@@ -155,11 +155,12 @@ static bool may_linger(const struct ring *ring)
 static void linger(struct ring *ring)
 {
 	unsigned target = ring->linger_skip ? ring->depth : LINGER_MAX;
-	uint64_t begin = __builtin_ia32_rdtsc(), last = begin, now = begin;
-	uint64_t gap = longest_gap(ring);
+	uint64_t gap = longest_gap(ring), begin, last, now;
 
 	if (!may_linger(ring))
 		return;
+	/* After what was found has been taken. */
+	begin = last = now = ring->now_tsc = __builtin_ia32_rdtsc();
 	while (ring->nr_io_queued < target && now - last < gap && now - begin < LINGER_ALL(ring)) {
 		unsigned before = ring->nr_io_queued;
 		uint64_t looked = now;
@@ -174,7 +175,7 @@ static void linger(struct ring *ring)
 			last = now;
 		}
 		__builtin_ia32_pause();
-		now = __builtin_ia32_rdtsc();
+		now = ring->now_tsc = __builtin_ia32_rdtsc();
 		if (ring->nr_io_queued == before)
 			ring->idle_cycles += now - looked;
 	}
@@ -214,7 +215,7 @@ static enum find look_for_a_while(struct ring *ring, uint64_t *now)
 			return FOUND_WORK;
 		__builtin_ia32_pause();
 		before = *now;
-		*now = __builtin_ia32_rdtsc();
+		*now = ring->now_tsc = __builtin_ia32_rdtsc();
 		if (*now - before > PAUSE_CALLS * ring->call_cycles && was_preempted(ring, *now)) {
 			ring->poll_cycles = 0;
 			return FOUND_NOTHING;

@@ -50,7 +50,7 @@ static void flush(struct ring_work *work)
 	if (!queue->started || queue->stopping)
 		return;
 	interrupts = virtqueue_publish(&queue->vq);
-	now = trace_tsc();
+	now = queue->ring->now_tsc = trace_tsc();
 	if (interrupts)
 		interrupt(queue);
 	queue_trace_publish(&queue->trace, now, queue->vq.published, interrupts);
@@ -324,7 +324,7 @@ bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain
 						    : r == -E2BIG ? "a chain has too many buffers"
 								  : "a chain is malformed");
 	if (r > 0)
-		queue_trace_pop(&queue->trace, chain);
+		queue_trace_pop(&queue->trace, queue->ring->now_tsc, chain);
 	return r > 0;
 }
 

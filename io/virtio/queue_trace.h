@@ -3,7 +3,8 @@
  * Queue trace: what is counted, timed and recorded of a queue's requests, each on its way from the available ring to the
  * used one.
  *
- * Each stamp is taken where its event is, but completions have that of the ring's wake-up, when all of them were there.
+ * What a turn of the ring does together has one stamp: requests that are taken at a time the time when the queue was looked
+ * at, so that waiting for those before counts; completions that of the ring's wake-up, when all of them were there.
  * The thread of the queue's ring calls everything but queue_trace_init() and queue_trace_destroy(). A driver that breaks
  * the specification gets what it deserves in the figures; memory is safe as long as heads are those of popped chains.
  */
@@ -20,14 +21,25 @@
 struct queue_stamp {
 	uint64_t popped;
 	uint64_t completed; /* its last operation; 0: it had none */
+	uint64_t bytes;	    /* read and written */
+	uint16_t error;	    /* errno of that operation; 0: none */
+	bool is_kicked;	    /* taken as the doorbell rang */
+};
+
+/** Requests in a row that took as long. */
+struct queue_run {
+	uint64_t popped, completed;
+	unsigned nr;
 };
 
 struct queue_trace {
 	struct trace_object *object;
 	unsigned size;
 	struct queue_stamp *stamp; /* of each head */
-	uint64_t *popped;	   /* of each request that is used but not published */
-	unsigned nr_used;
+	unsigned nr_used;	   /* but not published: */
+	struct queue_run *run;	   /* those */
+	unsigned nr_runs;
+	uint64_t kick_tsc; /* of the last doorbell */
 };
 
 /**
@@ -63,9 +75,10 @@ void queue_trace_kick(struct queue_trace *t, uint64_t tsc);
 /**
  * queue_trace_pop - a request was taken
  * @t: started
+ * @tsc: when the queue was looked at
  * @chain: as popped
  */
-void queue_trace_pop(struct queue_trace *t, const struct virtqueue_chain *chain);
+void queue_trace_pop(struct queue_trace *t, uint64_t tsc, const struct virtqueue_chain *chain);
 
 /**
  * queue_trace_complete - an operation of a request is done
@@ -112,7 +125,7 @@ void queue_trace_publish(struct queue_trace *t, uint64_t tsc, uint16_t idx, bool
 static inline void queue_trace_submit(const struct queue_trace *t, uint16_t head, uint64_t a,
 				      uint64_t b)
 {
-	trace_event(TRACE_EVENT_SUBMIT, t->object, head, a, b);
+	trace_probe(TRACE_EVENT_QUEUE, t->object, head, a, b);
 }
 
 /**

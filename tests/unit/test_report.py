@@ -18,7 +18,7 @@ TOOL, KNOWN = sys.argv[1:3]
 del sys.argv[1:3]
 REQUESTS = 1000
 KVM_NS = 400
-STAGES = ['kick', 'pop', 'submit', 'complete', 'used', 'publish', 'interrupt', 'inject', 'eoi']
+STAGES = ['kick', 'pop', 'submit', 'complete', 'publish', 'interrupt', 'accept', 'inject', 'eoi']
 
 
 def make_reports():
@@ -58,7 +58,7 @@ class Json(Report):
         self.assertEqual(self.objects['vfio0 MSI-X vector 1']['counters']['interrupts'], REQUESTS)
         self.assertEqual(self.objects['vfio0 MSI-X vector 1']['histograms']['forward']['max'], 0.5)
         self.assertEqual({each['name']: (each['events'], each['dropped']) for each in self.root['threads']},
-                         {'ring0': (11 * REQUESTS + 1, 0), 'vcpu0': (2 * REQUESTS, 0)})
+                         {'ring0': (8 * REQUESTS + 1, 0), 'vcpu0': (2 * REQUESTS, 0)})
         self.assertEqual((self.root['vm'], self.root['whole']), ('<test> & "quotes"', True))
 
     def test_slowest_requests_and_their_stages(self):
@@ -173,7 +173,7 @@ class Perfetto(Report):
         guest = [each for each in self.slices('vcpu0') if each[0] == 'guest']
         busy = [each for each in self.slices('ring0') if each[0] == 'busy'][::2]  # the other half is after polling
         doorbells = self.of('i', 'kvm_fast_mmio')
-        signals = [each for each in self.of('i', 'interrupt') if each['args']['of'] == 'disk0 queue 0']
+        signals = [each for each in self.of('i', 'publish') if each['args']['of'] == 'disk0 queue 0']
         ends = [each for each in self.of('i', 'kvm_eoi') if each['tid'] == self.tids['vcpu0']]
         self.assertEqual([len(each) for each in (exits, guest, busy, doorbells, signals, ends)],
                          [REQUESTS, REQUESTS - 1] + 4 * [REQUESTS])

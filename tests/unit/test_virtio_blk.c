@@ -514,26 +514,19 @@ static const struct trace_event *next_event(struct fixture *f, const struct trac
 static void events_of_a_request_add_up_to_its_latency(void **state)
 {
 	struct fixture *f = *state;
-	const struct trace_event *pop, *submit, *complete, *used, *publish;
+	const struct trace_event *used, *publish;
 
 	trace_hold_lease();
 	driver_start(&f->driver, FLUSH, 1);
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 3, 4096), VIRTIO_BLK_S_OK);
 	driver_reset(&f->driver);
-	pop = next_event(f, NULL, TRACE_EVENT_POP, UINT32_MAX);
-	submit = next_event(f, pop, TRACE_EVENT_SUBMIT, pop->id);
-	complete = next_event(f, submit, TRACE_EVENT_COMPLETE, pop->id);
-	used = next_event(f, complete, TRACE_EVENT_USED, pop->id);
+	used = next_event(f, NULL, TRACE_EVENT_USED, UINT32_MAX);
 	publish = next_event(f, used, TRACE_EVENT_PUBLISH, 1);
-	next_event(f, publish, TRACE_EVENT_INTERRUPT, UINT32_MAX);
-	assert_int_equal(pop->arg[0], 16);
-	assert_int_equal(pop->arg[1], 4097);
-	assert_int_equal(submit->arg[0], 3 * 512);
-	assert_int_equal(submit->arg[1], 4096);
-	assert_int_equal(complete->arg[0], 4096);
-	assert_int_equal(used->arg[0], 4097);
-	assert_int_equal(publish->tsc - pop->tsc, trace_of(f)->histogram[TRACE_QUEUE_LATENCY].sum);
-	assert_int_equal(complete->tsc - pop->tsc, trace_of(f)->histogram[TRACE_QUEUE_DEVICE].sum);
+	assert_int_equal(TRACE_USED_ERROR(used->id), 0);
+	assert_int_equal(used->arg[0], 16 + 4097);
+	assert_int_equal(publish->arg[0], 1);
+	assert_int_equal(publish->tsc - used->tsc, trace_of(f)->histogram[TRACE_QUEUE_LATENCY].sum);
+	assert_int_equal(used->arg[1] - used->tsc, trace_of(f)->histogram[TRACE_QUEUE_DEVICE].sum);
 }
 
 static void features_are_negotiated(void **state)

@@ -39,12 +39,10 @@ static void request(uint32_t i)
 	trace_write(tsc - 1000, TRACE_EVENT_WAKE, ring, 0, 1, 0);
 	trace_write(tsc - 500, TRACE_EVENT_INTERRUPT, vector, 0, 0, 0);
 	trace_write(tsc, TRACE_EVENT_KICK, queue, 0, 0, 0);
-	trace_write(tsc, TRACE_EVENT_POP, queue, i, 512, 4096);
-	trace_write(tsc + took / 10, TRACE_EVENT_SUBMIT, queue, i, 0, 0);
-	trace_write(tsc + took / 2, TRACE_EVENT_COMPLETE, queue, i, (uint64_t)-5, 0);
-	trace_write(tsc + took - 1, TRACE_EVENT_USED, queue, i, 4096, 0);
-	trace_write(tsc + took, TRACE_EVENT_PUBLISH, queue, i, 0, 0);
-	trace_write(tsc + took, TRACE_EVENT_INTERRUPT, queue, 0, 0, 0);
+	trace_write(tsc + took / 10, TRACE_EVENT_SUBMIT, ring, 0, 1, 0);
+	trace_write(tsc, TRACE_EVENT_USED, queue, i | EIO << 16 | TRACE_USED_KICKED, 4608,
+		    tsc + took / 2);
+	trace_write(tsc + took, TRACE_EVENT_PUBLISH, queue, i, 1, 0);
 	trace_write(tsc + took + 1000, TRACE_EVENT_POLL, ring, 0, 500, 0);
 	trace_write(tsc + took + 2000, TRACE_EVENT_SLEEP, ring, 0, 0, 0);
 	trace_record(queue, TRACE_QUEUE_LATENCY, took);
@@ -63,7 +61,7 @@ static void *ring_thread(void *arg)
 	for (uint32_t i = 1; i <= TRACE_FIXTURE_REQUESTS; i++)
 		request(i);
 	/* One that does not end. */
-	trace_write(begin_of(TRACE_FIXTURE_REQUESTS + 1), TRACE_EVENT_POP, queue, 7, 0, 0);
+	trace_write(begin_of(TRACE_FIXTURE_REQUESTS + 1), TRACE_EVENT_USED, queue, 7, 0, 0);
 	trace_thread_end();
 	return NULL;
 }
@@ -128,11 +126,13 @@ static void kernel_events(uint32_t i, struct trace_kernel_event *out)
 {
 	const uint64_t begin = begin_of(i), end = begin + i * 1000ULL;
 	const struct trace_kernel_event all[] = {
-		{ begin - 100, TRACE_KERNEL_FAST_MMIO, vcpu_tid, 0xd0000000, 0, 1 },
-		{ end + 100, TRACE_KERNEL_MSI, ring_tid, 37, 0, 2 },
-		{ end + 200, TRACE_KERNEL_ACCEPT, ring_tid, 37, 0, 2 },
-		{ end + 300, TRACE_KERNEL_EOI, vcpu_tid, 37, 0, 1 },
-		{ end + 400, TRACE_KERNEL_MSI, 1, 99, 0, 3 },
+		{ begin - 100, TRACE_KERNEL_FAST_MMIO, 0, vcpu_tid, 0xd0000000, 0, 1 },
+		{ begin - 90, TRACE_KERNEL_ENTRY, 0, vcpu_tid, 0, 0, 1 },
+		{ end + 100, TRACE_KERNEL_MSI, 0, ring_tid, 37, 0, 2 },
+		{ end + 200, TRACE_KERNEL_ACCEPT, 0, ring_tid, 37, 0, 2 },
+		{ end + 250, TRACE_KERNEL_INJECT, 0, vcpu_tid, 37, 0, 1 },
+		{ end + 300, TRACE_KERNEL_EOI, 0, vcpu_tid, 37, 0, 1 },
+		{ end + 400, TRACE_KERNEL_MSI, 0, 1, 99, 0, 3 },
 	};
 
 	memcpy(out, all, sizeof(all));
@@ -140,7 +140,7 @@ static void kernel_events(uint32_t i, struct trace_kernel_event *out)
 
 int trace_fixture_add_kernel(const char *path)
 {
-	static struct trace_kernel_event events[TRACE_FIXTURE_REQUESTS][5];
+	static struct trace_kernel_event events[TRACE_FIXTURE_REQUESTS][7];
 	const struct trace_block kernel = { .type = TRACE_BLOCK_KERNEL, .size = sizeof(events) };
 	const struct trace_block end = { .type = TRACE_BLOCK_END };
 	int r, fd = open(path, O_WRONLY | O_CLOEXEC);
