@@ -70,4 +70,11 @@ void trace_html_slowest(const struct trace_html *page);
  */
 void trace_html_requests(const struct trace_html *page);
 
+/**
+ * trace_html_vectors - interrupts of passed-through devices: their stages, and what trace=ring costs
+ * @page: any
+ * @o: for copies
+ */
+void trace_html_vectors(const struct trace_html *page, struct trace_object *o);
+
 #endif

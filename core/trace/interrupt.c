@@ -226,7 +226,7 @@ static int follow_host(struct maker *m, struct trace_vector *v)
 		if (!d->host || d->host->arg >> 32 != v->device ||
 		    (d->host->arg & 0xffff) != v->number)
 			continue;
-		s = add(m, v, d->host->tid);
+		s = add(m, v, m->rec->header.pid);
 		if (!s)
 			return -ENOMEM;
 		s->at[TRACE_INTERRUPT_HOST] = d->host->tsc;
@@ -271,14 +271,8 @@ void trace_interrupts_measure(const struct trace_interrupts *interrupts, size_t 
 	memset(out, 0, sizeof(*out));
 	for (size_t i = 0; i < interrupts->nr; i++) {
 		const struct trace_interrupt *s = &interrupts->interrupt[i];
-		uint64_t first = trace_points_first(s->at, TRACE_INTERRUPT_NR_POINTS);
-		uint64_t last = trace_points_last(s->at, TRACE_INTERRUPT_NR_POINTS);
 
-		if (s->vector != vector)
-			continue;
-		if (point == TRACE_INTERRUPT_NR_POINTS)
-			histogram_record(out, last - first);
-		else if (s->at[point] && trace_points_last(s->at, point))
-			histogram_record(out, trace_points_stage(s->at, point));
+		if (s->vector == vector)
+			trace_points_measure(s->at, TRACE_INTERRUPT_NR_POINTS, point, out);
 	}
 }

@@ -29,7 +29,7 @@ enum trace_interrupt_point {
 struct trace_interrupt {
 	uint64_t at[TRACE_INTERRUPT_NR_POINTS];
 	uint32_t vector; /* place among them */
-	uint32_t tid;	 /* whose it is in a picture: the ring's, the interrupted one's */
+	uint32_t tid;	 /* of the ring; the process: no thread of it had a part */
 };
 
 struct trace_vector {

@@ -32,3 +32,11 @@ uint64_t trace_points_stage(const uint64_t *at, unsigned point)
 
 	return at[point] && last ? at[point] - last : 0;
 }
+
+void trace_points_measure(const uint64_t *at, unsigned nr, unsigned point, struct histogram *h)
+{
+	if (point == nr)
+		histogram_record(h, trace_points_last(at, nr) - trace_points_first(at, nr));
+	else if (at[point] && trace_points_last(at, point))
+		histogram_record(h, trace_points_stage(at, point));
+}

@@ -10,6 +10,8 @@
 
 #include <stdint.h>
 
+#include "core/base/histogram.h"
+
 /**
  * trace_points_set - say when it was at a point
  * @at: the points before are set
@@ -44,5 +46,14 @@ uint64_t trace_points_last(const uint64_t *at, unsigned nr);
  * Return: cycles since the point before; 0 for the first one, and for one that is not known.
  */
 uint64_t trace_points_stage(const uint64_t *at, unsigned point);
+
+/**
+ * trace_points_measure - add a stage to a distribution
+ * @at: points
+ * @nr: how many
+ * @point: that ends the stage, which is not added if it is not known; @nr: the whole
+ * @h: of cycles
+ */
+void trace_points_measure(const uint64_t *at, unsigned nr, unsigned point, struct histogram *h);
 
 #endif

@@ -25,6 +25,34 @@ void trace_report_text(const char *text, FILE *out)
 		fputc(strchr("\"\\<>&", *text) ? '?' : *text, out);
 }
 
+/* Empty: not known, or where it began. */
+static void csv_stages(const uint64_t *at, unsigned nr, double ns, FILE *out)
+{
+	uint64_t first = trace_points_first(at, nr);
+
+	for (unsigned p = 1; p < nr; p++) {
+		fputc(',', out);
+		if (at[p] && at[p] != first)
+			fprintf(out, "%.1f", (double)trace_points_stage(at, p) / ns);
+	}
+}
+
+static void csv_time(const struct trace_recording *rec, const uint64_t *at, unsigned nr, FILE *out)
+{
+	const double ns = (double)rec->header.tsc_hz / 1e9;
+	uint64_t first = trace_points_first(at, nr);
+
+	fprintf(out, ",%.0f,%.1f", (double)(int64_t)(first - rec->header.tsc_base) / ns,
+		(double)(trace_points_last(at, nr) - first) / ns);
+}
+
+static void csv_commas(unsigned nr, FILE *out)
+{
+	while (nr-- > 0)
+		fputc(',', out);
+}
+
+/* A line has either a queue and its stages or a vector and those. */
 void trace_report_csv(const struct trace_recording *rec, const struct trace_spans *spans, FILE *out)
 {
 	const double ns = (double)rec->header.tsc_hz / 1e9;
@@ -32,22 +60,31 @@ void trace_report_csv(const struct trace_recording *rec, const struct trace_span
 	fprintf(out, "queue,head,bytes,result,begin_ns,total_ns");
 	for (unsigned p = 1; p < TRACE_NR_POINTS; p++)
 		fprintf(out, ",%s_ns", trace_point_name(p));
+	fprintf(out, ",vector");
+	for (unsigned p = 1; p < TRACE_INTERRUPT_NR_POINTS; p++)
+		fprintf(out, ",vector_%s_ns", trace_interrupt_point_name(p));
 	fputc('\n', out);
 	for (size_t i = 0; i < spans->nr; i++) {
 		const struct trace_span *s = &spans->span[i];
-		uint64_t first = trace_span_first(s);
 
 		fputc('"', out);
 		trace_report_text(trace_report_name(rec, s->object), out);
-		fprintf(out, "\",%u,%llu,%d,%.0f,%.1f", s->head, (unsigned long long)s->bytes,
-			s->result, (double)(int64_t)(first - rec->header.tsc_base) / ns,
-			(double)(trace_span_last(s) - first) / ns);
-		/* Empty: not known, or where it began. */
-		for (unsigned p = 1; p < TRACE_NR_POINTS; p++) {
-			fputc(',', out);
-			if (s->at[p] && s->at[p] != first)
-				fprintf(out, "%.1f", (double)trace_span_stage(s, p) / ns);
-		}
+		fprintf(out, "\",%u,%llu,%d", s->head, (unsigned long long)s->bytes, s->result);
+		csv_time(rec, s->at, TRACE_NR_POINTS, out);
+		csv_stages(s->at, TRACE_NR_POINTS, ns, out);
+		csv_commas(TRACE_INTERRUPT_NR_POINTS, out);
+		fputc('\n', out);
+	}
+	for (size_t i = 0; i < spans->interrupts.nr; i++) {
+		const struct trace_interrupt *s = &spans->interrupts.interrupt[i];
+
+		csv_commas(3, out);
+		csv_time(rec, s->at, TRACE_INTERRUPT_NR_POINTS, out);
+		csv_commas(TRACE_NR_POINTS, out);
+		fputc('"', out);
+		trace_report_text(spans->interrupts.vector[s->vector].name, out);
+		fputc('"', out);
+		csv_stages(s->at, TRACE_INTERRUPT_NR_POINTS, ns, out);
 		fputc('\n', out);
 	}
 }
@@ -87,7 +124,20 @@ static void hgrm(const struct histogram *h, double unit, FILE *out)
 		1 << HISTOGRAM_SUB_BITS);
 }
 
-int trace_report_hgrm(const struct trace_recording *rec, FILE *out, struct error *err)
+static void hgrm_vectors(const struct trace_recording *rec, const struct trace_interrupts *all,
+			 struct histogram *h, FILE *out)
+{
+	for (size_t i = 0; i < all->nr_vectors; i++) {
+		trace_interrupts_measure(all, i, TRACE_INTERRUPT_NR_POINTS, h);
+		if (!h->count)
+			continue;
+		fprintf(out, "# %s total (us)\n", all->vector[i].name);
+		hgrm(h, trace_report_unit(rec, true), out);
+	}
+}
+
+int trace_report_hgrm(const struct trace_recording *rec, const struct trace_spans *spans, FILE *out,
+		      struct error *err)
 {
 	struct trace_object *o = malloc(sizeof(*o));
 
@@ -105,6 +155,7 @@ int trace_report_hgrm(const struct trace_recording *rec, FILE *out, struct error
 			hgrm(&o->histogram[h], trace_report_unit(rec, m.is_time), out);
 		}
 	}
+	hgrm_vectors(rec, &spans->interrupts, &o->histogram[0], out);
 	free(o);
 	return 0;
 }
@@ -115,12 +166,12 @@ int trace_report(const struct trace_recording *recording, enum trace_report_form
 	struct trace_spans spans;
 	int r;
 
-	if (format == TRACE_REPORT_HGRM)
-		return trace_report_hgrm(recording, out, err);
 	r = trace_spans_make(&spans, recording, err);
 	if (r)
 		return r;
-	if (format == TRACE_REPORT_JSON)
+	if (format == TRACE_REPORT_HGRM)
+		r = trace_report_hgrm(recording, &spans, out, err);
+	else if (format == TRACE_REPORT_JSON)
 		r = trace_report_json(recording, &spans, out, err);
 	else if (format == TRACE_REPORT_HTML)
 		r = trace_report_html(recording, &spans, out, err);

@@ -45,7 +45,7 @@ int trace_report_html(const struct trace_recording *rec, const struct trace_span
 		      struct error *err);
 
 /**
- * trace_report_json - objects, threads and the slowest requests
+ * trace_report_json - objects, threads, requests and the slowest of them, vectors
  * @rec: opened
  * @spans: of it
  * @out: where to
@@ -57,7 +57,7 @@ int trace_report_json(const struct trace_recording *rec, const struct trace_span
 		      struct error *err);
 
 /**
- * trace_report_csv - a line for each request, its stages in nanoseconds
+ * trace_report_csv - a line for each request and each interrupt, its stages in nanoseconds
  * @rec: opened
  * @spans: of it
  * @out: where to
@@ -68,12 +68,14 @@ void trace_report_csv(const struct trace_recording *rec, const struct trace_span
 /**
  * trace_report_hgrm - HdrHistogram's percentile text, for each distribution
  * @rec: opened
+ * @spans: of it
  * @out: where to
  * @err: filled on failure
  *
  * Return: 0; -ENOMEM.
  */
-int trace_report_hgrm(const struct trace_recording *rec, FILE *out, struct error *err);
+int trace_report_hgrm(const struct trace_recording *rec, const struct trace_spans *spans, FILE *out,
+		      struct error *err);
 
 /**
  * trace_report_perfetto - every event as Chrome trace JSON

@@ -210,6 +210,7 @@ int trace_report_html(const struct trace_recording *rec, const struct trace_span
 			TRACE_NR_SLOWEST);
 		trace_html_requests(&page);
 	}
+	trace_html_vectors(&page, o);
 	distributions(&page, o);
 	counters(&page, o);
 	threads(&page);

@@ -189,6 +189,30 @@ static void span(const struct page *p, const struct trace_span *s, size_t id)
 	fprintf(p->out, ",\"cat\":\"flow\",\"bp\":\"e\",\"id\":%zu}", id);
 }
 
+/* Likewise, below its vector. */
+static void interrupt(const struct page *p, const struct trace_interrupts *all, size_t i)
+{
+	const struct trace_interrupt *s = &all->interrupt[i];
+	const char *vector = all->vector[s->vector].name;
+	uint64_t from = trace_points_first(s->at, TRACE_INTERRUPT_NR_POINTS);
+
+	begin(p, 'b', vector, s->tid, from);
+	fprintf(p->out,
+		",\"cat\":\"interrupt\",\"id\":%zu,\"args\":{\"guest_tsc\":\"%" PRIu64 "\"}}", i,
+		from + p->rec->header.guest_tsc_offset);
+	for (unsigned point = 1; point < TRACE_INTERRUPT_NR_POINTS; point++) {
+		if (!s->at[point] || s->at[point] == from)
+			continue;
+		begin(p, 'b', trace_interrupt_point_name(point), s->tid, from);
+		fprintf(p->out, ",\"cat\":\"interrupt\",\"id\":%zu}", i);
+		begin(p, 'e', trace_interrupt_point_name(point), s->tid, s->at[point]);
+		fprintf(p->out, ",\"cat\":\"interrupt\",\"id\":%zu}", i);
+		from = s->at[point];
+	}
+	begin(p, 'e', vector, s->tid, from);
+	fprintf(p->out, ",\"cat\":\"interrupt\",\"id\":%zu}", i);
+}
+
 void trace_report_perfetto(const struct trace_recording *rec, const struct trace_spans *spans,
 			   FILE *out)
 {
@@ -201,6 +225,8 @@ void trace_report_perfetto(const struct trace_recording *rec, const struct trace
 	kernel_events(&p);
 	for (size_t i = 0; i < spans->nr; i++)
 		span(&p, &spans->span[i], i);
+	for (size_t i = 0; i < spans->interrupts.nr; i++)
+		interrupt(&p, &spans->interrupts, i);
 	fprintf(out,
 		"\n],\"otherData\":{\"tsc_base\":\"%" PRIu64 "\",\"monotonic_base_ns\":\"%" PRIu64
 		"\",\"guest_tsc_offset\":\"%" PRIu64 "\"}}\n",

@@ -212,6 +212,13 @@ void trace_spans_free(struct trace_spans *spans)
 	trace_interrupts_free(&spans->interrupts);
 }
 
+void trace_spans_measure(const struct trace_spans *spans, unsigned point, struct histogram *out)
+{
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < spans->nr; i++)
+		trace_points_measure(spans->span[i].at, TRACE_NR_POINTS, point, out);
+}
+
 size_t trace_spans_slowest(const struct trace_spans *spans, size_t *out, size_t max)
 {
 	size_t nr = 0;

@@ -93,6 +93,14 @@ static inline uint64_t trace_span_stage(const struct trace_span *span, enum trac
 }
 
 /**
+ * trace_spans_measure - how long a stage takes
+ * @spans: made
+ * @point: that ends the stage; TRACE_NR_POINTS: the whole
+ * @out: receives the distribution, in cycles; empty: not known
+ */
+void trace_spans_measure(const struct trace_spans *spans, unsigned point, struct histogram *out);
+
+/**
  * trace_spans_slowest - the spans that took longest
  * @spans: made
  * @out: receives their indices, the slowest first
