@@ -43,5 +43,6 @@ bench_step "making the report" report
 echo
 jq -rs -f "$here/trace.jq" "$logs/report.json" "$logs"/fio-*.json
 bench_say "
+The lab is emulated: shares of the time mean something, times do not.
 The page:      $logs/report.html
 For Perfetto:  $logs/trace.json (open it at ui.perfetto.dev)"
