@@ -263,7 +263,7 @@ void config_destroy(struct config *config)
 	free(config->initramfs);
 	free(config->cmdline);
 	free(config->rng);
-	free(config->metrics);
+	free(config->metrics.path);
 	free(config->cpus.affinity);
 	free(config->ring_affinity);
 	free((void *)(uintptr_t)config->serial.path);

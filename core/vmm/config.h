@@ -129,6 +129,12 @@ struct config_net {
 	bool vhost;
 };
 
+/** --metrics. */
+struct config_metrics {
+	char *path;	     /* NULL: none */
+	unsigned interval_s; /* at which the file there is written; 0: it is a socket */
+};
+
 enum config_action {
 	CONFIG_RUN,
 	CONFIG_HELP,	/* print the usage, exit 0 */
@@ -160,7 +166,7 @@ struct config {
 	struct config_disk disk[CONFIG_MAX_DEVICES];
 	unsigned nr_nets;
 	struct config_net net[CONFIG_MAX_DEVICES];
-	char *metrics;	       /* path of the socket; NULL: none */
+	struct config_metrics metrics;
 	char *rng;	       /* path of the entropy source; NULL: no such device */
 	unsigned ring_poll_us; /* CONFIG_RING_POLL_AUTO: as the ring finds best */
 	struct log_config log;

@@ -258,34 +258,6 @@ static int set_rng(struct config *config, const char *value, struct error *err)
 	return r;
 }
 
-enum {
-	METRICS_PATH
-};
-
-static const struct config_key_set metrics_keys = {
-	.key = {
-		[METRICS_PATH] = { "path", false },
-	},
-};
-
-static int set_metrics(struct config *config, const char *value, struct error *err)
-{
-	struct config_pairs pairs;
-	int r = config_pairs_parse(&pairs, value, &metrics_keys, err);
-
-	if (r)
-		return r;
-	if (!pairs.value[METRICS_PATH]) {
-		r = error_set(err, -EINVAL, "key path");
-		error_reason(err, "missing");
-		error_remedy(err, "name the socket: path=/run/torc-metrics");
-	}
-	if (!r)
-		r = config_copy_string(&config->metrics, pairs.value[METRICS_PATH], err);
-	config_pairs_destroy(&pairs);
-	return r;
-}
-
 static int set_log_file(struct config *config, const char *value, struct error *err)
 {
 	char *copy = NULL;
@@ -326,7 +298,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "serial", "tty", .set = config_set_serial },
 	{ "console", "off", .set = config_set_console },
 	{ "platform", "ring_poll_us=50", .late = true, .set = config_set_platform },
-	{ "metrics", "path=/run/torc-metrics", .set = set_metrics },
+	{ "metrics", "path=/run/torc-metrics", .set = config_set_metrics },
 	{ "log-file", "/var/log/torc.log", .set = set_log_file },
 	{ "log-format", "json", .set = set_log_format },
 };

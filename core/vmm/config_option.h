@@ -141,6 +141,16 @@ int config_set_numa(struct config *config, const char *value, struct error *err)
 int config_set_platform(struct config *config, const char *value, struct error *err);
 
 /**
+ * config_set_metrics - the value of --metrics
+ * @config: gets where the metrics are to be had
+ * @value: as typed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_set_metrics(struct config *config, const char *value, struct error *err);
+
+/**
  * config_set_disk - a value of --disk
  * @config: gets one disk more
  * @value: as typed

@@ -255,6 +255,18 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	return r ? r : machine_enter(machine, err);
 }
 
+static int start_metrics(struct machine *machine, struct error *err)
+{
+	const struct config_metrics *metrics = &machine->config->metrics;
+
+	if (!metrics->path)
+		return 0;
+	return metrics->interval_s
+		       ? metrics_file_start(&machine->metrics_file, &machine->ring, metrics->path,
+					    metrics->interval_s, err)
+		       : metrics_start(&machine->metrics, &machine->ring, metrics->path, err);
+}
+
 int machine_create(const struct config *config, struct machine **out, struct error *err)
 {
 	struct machine *machine = calloc(1, sizeof(*machine));
@@ -286,8 +298,7 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	if (!r) {
 		irq_batch_init(&machine->batch, &machine->ring, &machine->vm.irq);
 		log_debug("start-up: VM and main ring created");
-		if (config->metrics)
-			r = metrics_start(&machine->metrics, &machine->ring, config->metrics, err);
+		r = start_metrics(machine, err);
 		if (!r)
 			r = build(machine, cpuid, err);
 		if (!r)
@@ -349,6 +360,7 @@ void machine_free(struct machine *machine)
 	vfio_ioas_destroy(&machine->ioas);
 	ring_destroy(&machine->ring);
 	metrics_destroy(&machine->metrics);
+	metrics_file_finish(&machine->metrics_file);
 	vm_destroy(&machine->vm);
 	machine_unbind_devices(machine);
 	free(machine->host);

@@ -22,6 +22,7 @@
 #include "core/vmm/hotplug.h"
 #include "core/vmm/machine.h"
 #include "core/vmm/metrics.h"
+#include "core/vmm/metrics_file.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 #include "io/ring/ring_memory.h"
@@ -134,6 +135,7 @@ struct machine {
 	int signal_fd;
 	struct ring_op signal_op;
 	struct metrics metrics;
+	struct metrics_file metrics_file;
 
 	bool running; /* vCPUs may be in the guest */
 	int request;  /* enum machine_request; atomic */

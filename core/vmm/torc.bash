@@ -62,7 +62,7 @@ _torc_pairs()
 		return
 		;;
 	path=*)
-		if [[ $option == --disk ]]; then
+		if [[ $option == --disk || $option == --metrics ]]; then
 			_torc_files "${done}path=" "${last#*=}"
 			return
 		fi
@@ -125,11 +125,7 @@ _torc_value()
 		fi
 		;;
 	--metrics)
-		if [[ $2 == path=* ]]; then
-			_torc_files path= "${2#path=}"
-		else
-			_torc_match '' "$2" path=
-		fi
+		_torc_pairs "$2" path= interval=
 		;;
 	--device)
 		_torc_pairs "$2" path= bind= id= trace= x_exclude_mmap_bars=

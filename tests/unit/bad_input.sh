@@ -268,6 +268,18 @@ line() {
 line 'serial file in no folder' 'No such file' '' --serial "file=$tmp/no/file"
 line 'serial socket in no folder' 'No such file' '' --serial "socket=$tmp/no/socket"
 line 'serial socket is a file' 'is no socket' 'name another path' --serial "socket=$tmp/image"
+# metrics NAME REASON REMEDY PATH
+metrics() {
+	refused "$1" 1 "option --metrics: path=$4" "$2" "$3" "$torc" --kernel "$bz" --memory 64M --metrics "path=$4"
+}
+mkdir "$tmp/folder.prom"
+metrics 'metrics file in no folder' 'No such file' 'a folder that exists' "$tmp/no/torc.prom"
+metrics 'metrics file below a file' 'Not a directory' 'a folder that exists' "$tmp/image/torc.prom"
+metrics 'metrics file is a folder' 'is no regular file' 'name another path' "$tmp/folder.prom"
+metrics 'metrics file where none can be made' '' 'make and replace files' /proc/torc.prom
+metrics 'metrics socket is a file' 'is no socket' 'name another path' "$tmp/image"
+usage 'interval of a metrics socket' 'option --metrics: key interval' "a socket's" "path=$tmp/m.prom" \
+	--kernel "$bz" --metrics "path=$tmp/m,interval=5"
 python3 -c 'import socket, sys, time
 s = socket.socket(socket.AF_UNIX)
 s.bind(sys.argv[1])

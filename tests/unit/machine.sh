@@ -146,7 +146,7 @@ ends "SIGTERM with metrics" 0 'signal .*: ending the VM'
 truncate -s 1M "$tmp/image"
 start eject --cpus 2 --disk "path=$tmp/image"
 ends "a guest that ejects everything" 0 'userspace exits: pio 17[0-9][0-9]$' '(warning|error):'
-start halt --cpus 2 --disk "path=$tmp/image,queue_affinity=[1@[0],0@[1]]"
+start halt --cpus 2 --metrics "path=$tmp/last.prom,interval=3600" --disk "path=$tmp/image,queue_affinity=[1@[0],0@[1]]"
 ready
 allowed=$(for task in /proc/"$pid"/task/*; do
 	sed -n 's/^Name:[[:blank:]]*\(ring.\)$/\1/p; s/^Cpus_allowed_list:[[:blank:]]*//p' "$task/status" | paste -s -d ' '
@@ -161,5 +161,16 @@ else
 	failed=1
 fi
 ends "SIGTERM with a disk" 0 'signal .*: ending the VM'
+# At the start there was no vCPU, and the main ring has only heard of the signal since.
+n=$((n + 1))
+if grep -Eq '^torc_vcpu_exits_total\{vcpu="vcpu1",reason="signal"\} [1-9]' "$tmp/last.prom" &&
+	grep -Eq '^torc_ring_completions_total\{ring="main"\} [1-9]' "$tmp/last.prom" &&
+	[ "$(echo "$tmp"/last.prom*)" = "$tmp/last.prom" ]; then
+	echo "ok $n - the last metrics are in their file"
+else
+	echo "not ok $n - the last metrics are in their file"
+	grep -E '_exits_|_completions_' "$tmp"/last.prom* | sed 's/^/#   /'
+	failed=1
+fi
 echo "1..$n"
 exit $failed

@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -520,20 +521,45 @@ static const struct bad_line bad_platforms[] = {
 	{ "--platform uuid=1", "key uuid", "not supported yet", "" },
 };
 
-static void metrics_have_a_socket(void **state)
+static void metrics_have_a_socket_or_a_file(void **state)
 {
-	struct config c = line_good("--kernel k --metrics path=/tmp/m");
+	static const struct {
+		const char *line, *path;
+		unsigned interval_s;
+	} good[] = {
+		{ "--metrics path=/tmp/m", "/tmp/m", 0 },
+		{ "--metrics path=/m.prom/s", "/m.prom/s", 0 },
+		{ "--metrics path=prom", "prom", 0 },
+		{ "--metrics path=/tmp/m.prom", "/tmp/m.prom", 15 },
+		{ "--metrics interval=1,path=m.prom", "m.prom", 1 },
+		{ "--metrics path=m.prom,interval=3600", "m.prom", 3600 },
+	};
+	struct config c;
 
-	assert_string_equal(c.metrics, "/tmp/m");
-	config_destroy(&c);
+	for (unsigned i = 0; i < ARRAY_SIZE(good); i++) {
+		char line[128];
+
+		snprintf(line, sizeof(line), "--kernel k %s", good[i].line);
+		c = line_good(line);
+		assert_string_equal(c.metrics.path, good[i].path);
+		assert_int_equal(c.metrics.interval_s, good[i].interval_s);
+		config_destroy(&c);
+	}
 	c = line_good("--kernel k");
-	assert_null(c.metrics);
+	assert_null(c.metrics.path);
 	config_destroy(&c);
 }
 
 static const struct bad_line bad_metrics[] = {
 	{ "--metrics /tmp/m", "key /tmp/m", "unknown", "it takes path=" },
 	{ "--metrics path=", "key path", "has no value", "path=VALUE" },
+	{ "--metrics interval=5", "key path", "missing", "a file, path=torc.prom" },
+	{ "--metrics path=/a,interval=5", "key interval", "/a is a socket's", "path=/a.prom" },
+	{ "--metrics path=.prom,interval=5", "key interval", "is a socket's", "leave interval=" },
+	{ "--metrics path=a.prom,interval=0", "key interval", "too small", "from 1 to 3600" },
+	{ "--metrics path=a.prom,interval=3601", "key interval", "too large", "from 1 to 3600" },
+	{ "--metrics path=a.prom,interval=5s", "key interval", "not a whole number", "" },
+	{ "--metrics path=a.prom,intervall=5", "key intervall", "unknown", "mean interval?" },
 	{ "--metrics path=/a path=/b", "option --metrics", "takes one value", "" },
 };
 
@@ -722,7 +748,7 @@ int main(void)
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
 		cmocka_unit_test(bars_can_be_kept_from_the_guest_and_from_peers),
 		cmocka_unit_test(interrupts_can_go_through_rings),
-		cmocka_unit_test(metrics_have_a_socket),
+		cmocka_unit_test(metrics_have_a_socket_or_a_file),
 		cmocka_unit_test(
 			console_takes_the_terminal_from_a_serial_port_that_was_not_asked_for),
 		cmocka_unit_test(v_counts),
