@@ -11,7 +11,7 @@ packages='
 	liburing-dev libnuma-dev libjemalloc-dev libcjson-dev zlib1g-dev systemtap-sdt-dev
 	libbenchmark-dev libcmocka-dev
 	clang clang-format libclang-rt-14-dev shellcheck
-	acpica-tools fio strace jq python3 chromium-headless-shell
+	acpica-tools fio strace jq python3 chromium-headless-shell binutils bpftrace
 	pciutils iproute2 procps kmod iperf3 iputils-ping
 	busybox-static cpio lz4 xz-utils zstd
 	mmdebstrap uidmap fakeroot fdisk e2fsprogs

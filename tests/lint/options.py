@@ -14,7 +14,7 @@ VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
 ROOT = VMM.parents[1]
 TOOLS = {"torc-vfio": ROOT / "vfio" / "torc-vfio.1", "torc-trace": ROOT / "core" / "trace" / "torc-trace.1"}
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
-KEYED = ("--cpus", "--memory", "--memory-zone", "--numa", "--disk", "--net", "--device", "--platform")
+KEYED = ("--cpus", "--memory", "--memory-zone", "--numa", "--disk", "--net", "--device", "--platform", "--metrics")
 
 
 def from_help(torc):
