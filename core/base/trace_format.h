@@ -93,10 +93,9 @@ enum trace_vector_histogram {
 enum trace_type {
 	TRACE_EVENT_NONE,
 	TRACE_EVENT_EXIT, /* vCPU: KVM_RUN returned; id: enum vcpu_exit; arg: port or address, size */
-	TRACE_EVENT_ENTER,  /* vCPU: KVM_RUN is called */
-	TRACE_EVENT_SUBMIT, /* ring: operations go to the kernel; arg: how many */
-	TRACE_EVENT_SLEEP,  /* ring: likewise, and it is about to wait */
-	TRACE_EVENT_WAKE,   /* ring: back; arg: completions that are there */
+	TRACE_EVENT_ENTER, /* vCPU: KVM_RUN is called */
+	TRACE_EVENT_SLEEP, /* ring: about to wait; arg: operations that go to the kernel with it */
+	TRACE_EVENT_WAKE,  /* ring: back; arg: completions that are there */
 	TRACE_EVENT_POLL, /* ring: looked instead of waiting, until now; id: whether something came; arg: cycles */
 	TRACE_EVENT_KICK, /* queue: its doorbell's completion is handled */
 	/* Queue, probe only: a request was taken; id: head; arg: bytes out, bytes in. */
@@ -113,6 +112,7 @@ enum trace_type {
 	TRACE_EVENT_PUBLISH, /* queue: the guest can see what is used so far; id: used index; arg: interrupts */
 	/* Vector: its eventfd is about to be signalled; id: vector; arg: cycles since it came, cycles it took. Queue: probe only. */
 	TRACE_EVENT_INTERRUPT,
+	TRACE_EVENT_SUBMIT, /* ring: operations go to the kernel, without waiting; arg: how many */
 	TRACE_NR_TYPES,
 };
 

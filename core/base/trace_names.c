@@ -46,8 +46,8 @@ static const struct trace_measure measures[TRACE_NR_KINDS][TRACE_HISTOGRAMS] = {
 };
 
 static const char *const types[TRACE_NR_TYPES] = {
-	"none", "exit", "enter", "submit",   "sleep", "wake",	 "poll",
-	"kick", "pop",	"queue", "complete", "used",  "publish", "interrupt",
+	"none", "exit",	 "enter",    "sleep", "wake",	 "poll",      "kick",
+	"pop",	"queue", "complete", "used",  "publish", "interrupt", "submit",
 };
 
 const char *trace_kind_name(unsigned kind)

@@ -61,7 +61,7 @@ awk '
 			any = 1
 	}
 	END {
-		for (type = 1; type <= 12; type++)
+		for (type = 1; type <= 13; type++)
 			if (!any && !seen[type])
 				print "no place for type " type
 	}' "$tmp/notes" >"$tmp/wrong"
