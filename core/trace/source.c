@@ -203,6 +203,7 @@ void trace_source_object(const struct trace_source *source, unsigned index,
 	out->index = index;
 	out->object.kind = from->kind;
 	out->object.thread = READ_ONCE(from->thread);
+	out->object.device = READ_ONCE(from->device);
 	memcpy(out->object.name, from->name, TRACE_NAME_SIZE);
 	trace_clean_text(out->object.name, TRACE_NAME_SIZE);
 	for (unsigned i = 0; i < TRACE_COUNTERS; i++)

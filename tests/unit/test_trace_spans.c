@@ -127,16 +127,12 @@ static void eoi(struct made *m, uint64_t tsc, uint32_t vcpu, uint64_t vector)
 	kernel(m, tsc, TRACE_KERNEL_EOI, VCPU_TID + vcpu, vcpu, vector);
 }
 
-/* A request of that head, from its kick at @tsc to its publication 50 later, with an interrupt then. */
+/* A request of that head, taken at @tsc as the doorbell rang, and shown 50 later, with an interrupt. */
 static void request(struct made *m, uint64_t tsc, uint16_t queue, uint32_t head)
 {
-	event(m, tsc, TRACE_EVENT_KICK, queue, 0, 0, 0);
-	event(m, tsc + 10, TRACE_EVENT_POP, queue, head, 0, 512);
-	event(m, tsc + 20, TRACE_EVENT_SUBMIT, queue, head, 0, 0);
-	event(m, tsc + 30, TRACE_EVENT_COMPLETE, queue, head, 512, 0);
-	event(m, tsc + 40, TRACE_EVENT_USED, queue, head, 512, 0);
-	event(m, tsc + 50, TRACE_EVENT_PUBLISH, queue, head, 0, 0);
-	event(m, tsc + 50, TRACE_EVENT_INTERRUPT, queue, 0, 0, 0);
+	event(m, tsc + 20, TRACE_EVENT_SUBMIT, queue, 0, 1, 0);
+	event(m, tsc, TRACE_EVENT_USED, queue, head | TRACE_USED_KICKED, 512, tsc + 30);
+	event(m, tsc + 50, TRACE_EVENT_PUBLISH, queue, head, 1, 0);
 }
 
 static const struct trace_interrupts *make(struct made *m)
@@ -291,12 +287,10 @@ static void queues_of_a_ring_have_their_own_interrupts(void **state)
 	const struct trace_span *s;
 
 	enter(m, 900, 0);
-	/* Queue 1 is popped first, and interrupts last; the ring signals both afterwards. */
-	event(m, 1000, TRACE_EVENT_POP, QUEUE1, 1, 0, 512);
+	/* Queue 1 is shown last, but put together first; the ring signals both afterwards. */
+	event(m, 1070, TRACE_EVENT_USED, QUEUE1, 1, 512, 1075);
 	request(m, 1010, QUEUE0, 9);
-	event(m, 1070, TRACE_EVENT_USED, QUEUE1, 1, 512, 0);
-	event(m, 1080, TRACE_EVENT_PUBLISH, QUEUE1, 1, 0, 0);
-	event(m, 1080, TRACE_EVENT_INTERRUPT, QUEUE1, 0, 0, 0);
+	event(m, 1080, TRACE_EVENT_PUBLISH, QUEUE1, 1, 1, 0);
 	message(m, 1100, RING_TID, 0, 50);
 	message(m, 1120, RING_TID, 0, 51);
 	inject(m, 1200, 0, 51);
@@ -397,7 +391,7 @@ static void reports_have_each_stage(void **state)
 	assert_null(cJSON_GetObjectItem(vector, "ring_cost"));
 	cJSON_Delete(root);
 	assert_non_null(strstr(text[TRACE_REPORT_CSV],
-			       ",,,,1000,300.0,,,,,,,,,,,\"_vfio0 MSI-X vector 2\","
+			       ",,,,1000,300.0,,,,,,,,,,\"_vfio0 MSI-X vector 2\","
 			       "100.0,50.0,10.0,10.0,30.0,5.0,95.0\n"));
 	assert_non_null(
 		strstr(text[TRACE_REPORT_HGRM], "# 0000:41:00.0 MSI-X vector 5 total (us)"));

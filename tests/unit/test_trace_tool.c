@@ -64,6 +64,20 @@ static void spans_have_stages_that_add_up(void **state)
 	trace_recording_close(&rec);
 }
 
+static void a_vector_says_which_device_it_is_of(void **state)
+{
+	struct trace_object *vector = trace_object(TRACE_VECTOR, "_vfio1 MSI-X vector 0");
+	struct trace_snapshot *seen = calloc(1, sizeof(*seen));
+	struct trace_source source;
+
+	vector->device = 0x4100;
+	assert_int_equal(trace_source_open(&source, getpid(), false, NULL), 0);
+	trace_source_object(&source, trace_source_objects(&source) - 1, seen);
+	assert_int_equal(seen->object.device, 0x4100);
+	trace_source_close(&source);
+	free(seen);
+}
+
 static void overwritten_events_are_counted(void **state)
 {
 	struct trace_object *queue = trace_object(TRACE_QUEUE, "disk1 queue 0");
@@ -153,6 +167,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spans_have_stages_that_add_up),
+		cmocka_unit_test(a_vector_says_which_device_it_is_of),
 		cmocka_unit_test(overwritten_events_are_counted),
 		cmocka_unit_test(damaged_files_are_refused_or_read_safely),
 		cmocka_unit_test(lines_of_the_kernel_are_understood),
