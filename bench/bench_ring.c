@@ -4,14 +4,13 @@
  * an interrupt. Served by a ring that blocks, by one that polls, and by loops over epoll_wait() that do the same. The
  * thread that measures looks for the answer all the time, whoever serves: only the server's side differs. One core each.
  */
-#include <errno.h>
 #include <pthread.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
 #include "bench/bench.h"
+#include "bench/pin.h"
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "io/ring/ring_thread.h"
@@ -29,25 +28,6 @@ struct trip {
 	int timeout_ms; /* of epoll_wait(): 0 polls */
 	bool stop;	/* atomic */
 };
-
-/* Left to the scheduler, both may share a core, and one that looks all the time keeps it from the other. */
-static int pin(pthread_t thread, unsigned index)
-{
-	static cpu_set_t all; /* before the first call; pinning is inherited */
-	cpu_set_t one;
-	unsigned cpu = 0;
-
-	if (!CPU_COUNT(&all) && sched_getaffinity(0, sizeof(all), &all))
-		return -errno;
-	for (; cpu < CPU_SETSIZE; cpu++)
-		if (CPU_ISSET(cpu, &all) && index-- == 0)
-			break;
-	if (cpu == CPU_SETSIZE)
-		return -ENODEV;
-	CPU_ZERO(&one);
-	CPU_SET(cpu, &one);
-	return -pthread_setaffinity_np(thread, sizeof(one), &one);
-}
 
 static void trip_open(struct trip *trip)
 {
@@ -67,7 +47,7 @@ static void go_round(struct bench_state *state, struct trip *trip, pthread_t ser
 {
 	uint64_t value;
 
-	if (pin(pthread_self(), 0) || pin(server, 1)) {
+	if (bench_pin(pthread_self(), 0) || bench_pin(server, 1)) {
 		bench_skip(state, "there is only one CPU");
 		return;
 	}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A doorbell's way: from the write until the ring's callback for it has begun. "eventfd" writes the ring's eventfd, as KVM
+ * does for an ioeventfd; "iobus" comes by the I/O bus, as a doorbell does that no ioeventfd takes, and the device writes it.
+ * "guest" is a real one on this machine's /dev/kvm that stores to a register and looks for what the callback sets:
+ * by an ioeventfd of KVM's, or by an exit to the vCPU's thread and the I/O bus; an iteration is as many as the argument says,
+ * after which who measures is woken. One core for who rings, one for the ring.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "bench/pin.h"
+#include "core/base/bits.h"
+#include "core/base/fd.h"
+#include "core/kvm/kvm_ioctl.h"
+#include "core/kvm/vcpu.h"
+#include "io/ring/ring_thread.h"
+#include "tests/fake/memory.h"
+
+#define POLL_US	  1000000 /* longer than any doorbell takes */
+#define REGISTERS 0xd0000000ULL
+#define CODE	  0x2000ULL
+#define ANSWER	  0x4000ULL
+#define GUEST_BATCH \
+	100 /* doorbells of a guest in an iteration: who measures is woken after that many */
+
+struct doorbell {
+	struct ring_thread server;
+	struct ring_op heard;
+	struct ring_work start;
+	struct ring_poller poller;
+	int bell;	  /* eventfd */
+	uint32_t *answer; /* atomic: 1 once it has been heard; who rings clears it */
+	/* Of a guest's; atomic. */
+	uint64_t nr_heard, stop_at;
+	int stopped; /* eventfd */
+};
+
+struct guest {
+	struct vm vm;
+	struct guest_mem mem;
+	struct kvm_cpuid2 *cpuid;
+	struct vcpu vcpu;
+};
+
+static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	struct doorbell *d = container_of(op, struct doorbell, heard);
+
+	if (res <= 0)
+		return;
+	/* Pairs with run_guest(). */
+	if (++d->nr_heard == load_acquire(&d->stop_at))
+		fd_eventfd_signal(d->stopped);
+	else
+		store_release(d->answer, 1); /* pairs with ring_it(), or is the guest's */
+}
+
+/* It has no queue to look at; a ring polls for completions only where there is a poller. */
+static bool nothing_there(struct ring_poller *poller)
+{
+	return false;
+}
+
+static void start_server(struct ring_work *work)
+{
+	struct doorbell *d = container_of(work, struct doorbell, start);
+
+	d->poller.poll = d->poller.rest = nothing_there;
+	ring_add_poller(&d->server.ring, &d->poller);
+	ring_poll(&d->server.ring, &d->heard, d->bell);
+}
+
+/* Return: whether there are two CPUs. */
+static bool open_doorbell(struct bench_state *state, struct doorbell *d, pthread_t ringer,
+			  bool polls)
+{
+	d->heard.done = on_heard;
+	d->start.run = start_server;
+	d->bell = fd_eventfd();
+	d->stopped = eventfd(0, EFD_CLOEXEC);
+	if (d->bell < 0 || d->stopped < 0 ||
+	    ring_thread_start(&d->server, 0, polls ? POLL_US : 0, NULL) ||
+	    ring_thread_wait(&d->server, NULL))
+		abort();
+	ring_post(&d->server.ring, &d->start);
+	if (!bench_pin(ringer, 0) && !bench_pin(d->server.thread, 1))
+		return true;
+	bench_skip(state, "there is only one CPU");
+	return false;
+}
+
+static void close_doorbell(struct doorbell *d)
+{
+	ring_thread_stop(&d->server);
+	fd_close(&d->bell);
+	fd_close(&d->stopped);
+}
+
+static void device_write(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+	struct doorbell *d = opaque;
+
+	fd_eventfd_signal(d->bell);
+}
+
+static const struct iobus_ops device_ops = { .write = device_write };
+
+static void add_device(struct iobus *bus, struct doorbell *d)
+{
+	const struct iobus_region region = { REGISTERS, 0x1000, &device_ops, d, "doorbell" };
+
+	if (iobus_add(bus, &region))
+		abort();
+}
+
+/* Until it has been heard. */
+static void ring_it(struct doorbell *d, struct iobus *bus, struct iobus_reader *reader)
+{
+	store_release(d->answer, 0);
+	if (bus)
+		iobus_write(bus, reader, REGISTERS, 2, 0);
+	else
+		fd_eventfd_signal(d->bell);
+	/* Pairs with on_heard(). */
+	while (!load_acquire(d->answer))
+		__builtin_ia32_pause();
+}
+
+static void run_thread(struct bench_state *state, bool by_bus, bool polls)
+{
+	uint32_t answer = 0;
+	struct doorbell d = { .answer = &answer };
+	struct iobus_reader reader = { 0 };
+	struct iobus bus;
+
+	if (iobus_init(&bus, "mmio"))
+		abort();
+	iobus_register_reader(&bus, &reader);
+	add_device(&bus, &d);
+	if (open_doorbell(state, &d, pthread_self(), polls)) {
+		while (bench_next(state))
+			ring_it(&d, by_bus ? &bus : NULL, &reader);
+	}
+	close_doorbell(&d);
+	iobus_destroy(&bus);
+}
+
+static void eventfd_blocking(struct bench_state *state, int64_t arg)
+{
+	run_thread(state, false, false);
+}
+
+static void eventfd_polling(struct bench_state *state, int64_t arg)
+{
+	run_thread(state, false, true);
+}
+
+static void iobus_blocking(struct bench_state *state, int64_t arg)
+{
+	run_thread(state, true, false);
+}
+
+static void iobus_polling(struct bench_state *state, int64_t arg)
+{
+	run_thread(state, true, true);
+}
+
+/* again: mov [0xd0000000],ax; wait: pause; cmp dword [0x4000],0; je wait; mov dword [0x4000],0; jmp again */
+static const uint8_t code[] = { 0x66, 0xa3, 0x00, 0x00, 0x00, 0xd0, 0xf3, 0x90, 0x83, 0x3d,
+				0x00, 0x40, 0x00, 0x00, 0x00, 0x74, 0xf5, 0xc7, 0x05, 0x00,
+				0x40, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0xeb, 0xe3 };
+
+static void on_stop(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
+{
+	abort();
+}
+
+static void open_guest(struct guest *g)
+{
+	static const struct cpuid_topology topology = { 1, 1, 1, 1, NULL };
+	const struct vcpu_entry entry = { .mode = VCPU_ENTRY_PROTECTED, .rip = CODE };
+	struct guest_mem_config config = ONE_ZONE(16 * MIB);
+
+	memset(g, 0, sizeof(*g));
+	vcpu_signals_init();
+	if (guest_mem_init(&g->mem, &config, NULL) || vm_init(&g->vm, NULL) ||
+	    vm_add_ram(&g->vm, &g->mem, NULL) || cpuid_supported(g->vm.kvm_fd, &g->cpuid, NULL) ||
+	    vcpu_init(&g->vcpu, &g->vm, 0, &topology, g->cpuid, on_stop, NULL, NULL) ||
+	    vcpu_start(&g->vcpu, NULL) || vcpu_set_entry(&g->vcpu, &entry, NULL))
+		abort();
+	memcpy(guest_mem_ptr(&g->mem, (gpa_t){ CODE }, sizeof(code)), code, sizeof(code));
+}
+
+static void close_guest(struct guest *g)
+{
+	vcpu_destroy(&g->vcpu);
+	vm_destroy(&g->vm);
+	guest_mem_destroy(&g->mem);
+	free(g->cpuid);
+}
+
+/* It has rung and waits for an answer at the end of each iteration, and so before the first. */
+static void measure_guest(struct bench_state *state, struct doorbell *d, int64_t batch)
+{
+	int64_t done = 0;
+	uint64_t value;
+
+	while (read(d->stopped, &value, sizeof(value)) != sizeof(value))
+		;
+	while (bench_next(state)) {
+		/* Pairs with on_heard(). */
+		store_release(&d->stop_at, d->stop_at + (uint64_t)batch);
+		store_release(d->answer, 1);
+		while (read(d->stopped, &value, sizeof(value)) != sizeof(value))
+			;
+		done += batch;
+	}
+	bench_items(state, done);
+}
+
+static void run_guest(struct bench_state *state, int64_t batch, bool by_exit, bool polls)
+{
+	static struct guest g;
+	struct doorbell d = { .stop_at = 1 };
+	struct kvm_ioeventfd bell = { .addr = REGISTERS };
+
+	if (access("/dev/kvm", R_OK | W_OK)) {
+		bench_skip(state, "/dev/kvm cannot be opened");
+		return;
+	}
+	open_guest(&g);
+	d.answer = guest_mem_ptr(&g.mem, (gpa_t){ ANSWER }, sizeof(*d.answer));
+	if (open_doorbell(state, &d, g.vcpu.thread, polls)) {
+		bell.fd = d.bell;
+		if (by_exit)
+			add_device(&g.vm.mmio, &d);
+		else if (kvm_ioeventfd(g.vm.fd, &bell))
+			abort();
+		vcpu_resume(&g.vcpu);
+		measure_guest(state, &d, batch);
+	}
+	close_guest(&g);
+	close_doorbell(&d);
+}
+
+static void guest_ioeventfd_blocking(struct bench_state *state, int64_t batch)
+{
+	run_guest(state, batch, false, false);
+}
+
+static void guest_ioeventfd_polling(struct bench_state *state, int64_t batch)
+{
+	run_guest(state, batch, false, true);
+}
+
+static void guest_exit_blocking(struct bench_state *state, int64_t batch)
+{
+	run_guest(state, batch, true, false);
+}
+
+static void guest_exit_polling(struct bench_state *state, int64_t batch)
+{
+	run_guest(state, batch, true, true);
+}
+
+const struct bench bench_table[] = {
+	{ "doorbell/eventfd-blocking", eventfd_blocking, { 1 } },
+	{ "doorbell/eventfd-polling", eventfd_polling, { 1 } },
+	{ "doorbell/iobus-blocking", iobus_blocking, { 1 } },
+	{ "doorbell/iobus-polling", iobus_polling, { 1 } },
+	{ "doorbell/guest-ioeventfd-blocking", guest_ioeventfd_blocking, { 100 } },
+	{ "doorbell/guest-ioeventfd-polling", guest_ioeventfd_polling, { 100 } },
+	{ "doorbell/guest-exit-blocking", guest_exit_blocking, { 100 } },
+	{ "doorbell/guest-exit-polling", guest_exit_polling, { 100 } },
+	{ 0 },
+};
