@@ -105,7 +105,7 @@ class Page(unittest.TestCase):
 
     def check_distribution(self, bars, ground):
         """Every value from 1 to 1,000 once: with a logarithmic axis the most are to the right."""
-        titles = self.browser.evaluate('[...document.querySelectorAll("figure h3")].map(e => e.innerText)')
+        titles = self.browser.evaluate('[...document.querySelectorAll("figure")].map(e => e.innerText.split("\\n")[0])')
         boxes = self.browser.boxes('figure svg')
         self.assertEqual(len(titles), len(boxes))
         rows = pixels(self.browser.picture(boxes[titles.index('disk0 queue 0: latency')], 1))

@@ -14,8 +14,12 @@
 #include "core/trace/record_format.h"
 #include "core/trace/source.h"
 
-#define PERIOD	     2000000ULL /* cycles from one request to the next */
-#define GUEST_OFFSET 123456789012ULL
+#define PERIOD 2000000ULL /* cycles from one request to the next */
+#define VECTOR_AFTER \
+	1200000ULL /* cycles from a request to the interrupt of a device between it and the next one */
+#define DEVICE	      0x4100U /* 0000:41:00.0 */
+#define KERNEL_EVENTS 12U     /* of a request, and of the interrupt after it */
+#define GUEST_OFFSET  123456789012ULL
 
 static struct trace_object *vcpu, *ring, *queue, *vector;
 static uint32_t vcpu_tid, ring_tid;
@@ -31,13 +35,12 @@ static uint64_t begin_of(uint64_t i)
 	return header()->tsc_base + i * PERIOD;
 }
 
-/* Its stages have a fixed share. The ring wakes for it, and for an interrupt of the device before it. */
+/* Its stages have a fixed share. The ring wakes for it, and for the interrupt of the device. */
 static void request(uint32_t i)
 {
 	const uint64_t tsc = begin_of(i), took = i * 1000ULL;
 
 	trace_write(tsc - 1000, TRACE_EVENT_WAKE, ring, 0, 1, 0);
-	trace_write(tsc - 500, TRACE_EVENT_INTERRUPT, vector, 0, 0, 0);
 	trace_write(tsc, TRACE_EVENT_KICK, queue, 0, 0, 0);
 	trace_write(tsc + took / 10, TRACE_EVENT_SUBMIT, ring, 0, 1, 0);
 	trace_write(tsc, TRACE_EVENT_USED, queue, i | EIO << 16 | TRACE_USED_KICKED, 4608,
@@ -45,9 +48,12 @@ static void request(uint32_t i)
 	trace_write(tsc + took, TRACE_EVENT_PUBLISH, queue, i, 1, 0);
 	trace_write(tsc + took + 1000, TRACE_EVENT_POLL, ring, 0, 500, 0);
 	trace_write(tsc + took + 2000, TRACE_EVENT_SLEEP, ring, 0, 0, 0);
+	trace_write(tsc + VECTOR_AFTER + 1000, TRACE_EVENT_WAKE, ring, 0, 1, 0);
+	trace_write(tsc + VECTOR_AFTER + 1500, TRACE_EVENT_INTERRUPT, vector, 1, 500, 200);
+	trace_write(tsc + VECTOR_AFTER + 3000, TRACE_EVENT_SLEEP, ring, 0, 0, 0);
 	trace_record(queue, TRACE_QUEUE_LATENCY, took);
 	trace_record(queue, TRACE_QUEUE_BATCH, 1);
-	trace_record(vector, TRACE_VECTOR_FORWARD, 500);
+	trace_record(vector, TRACE_VECTOR_FORWARD, 700);
 	trace_count(queue, TRACE_QUEUE_REQUESTS, 1);
 	trace_count(vector, TRACE_VECTOR_INTERRUPTS, 1);
 }
@@ -108,6 +114,7 @@ int trace_fixture_record(const char *path)
 	ring = trace_object(TRACE_RING, "ring0");
 	queue = trace_object(TRACE_QUEUE, "disk0 queue 0");
 	vector = trace_object(TRACE_VECTOR, "vfio0 MSI-X vector 1");
+	vector->device = DEVICE;
 	publish();
 	r = trace_source_open(&source, getpid(), true, NULL);
 	if (r)
@@ -121,10 +128,10 @@ int trace_fixture_record(const char *path)
 	return r;
 }
 
-/* The last one is of an interrupt that hit a thread of another process, on CPU 3. */
+/* The host's handler hit a thread of another process, on CPU 3. */
 static void kernel_events(uint32_t i, struct trace_kernel_event *out)
 {
-	const uint64_t begin = begin_of(i), end = begin + i * 1000ULL;
+	const uint64_t begin = begin_of(i), end = begin + i * 1000ULL, host = begin + VECTOR_AFTER;
 	const struct trace_kernel_event all[] = {
 		{ begin - 100, TRACE_KERNEL_FAST_MMIO, 0, vcpu_tid, 0xd0000000, 0, 1 },
 		{ begin - 90, TRACE_KERNEL_ENTRY, 0, vcpu_tid, 0, 0, 1 },
@@ -132,15 +139,22 @@ static void kernel_events(uint32_t i, struct trace_kernel_event *out)
 		{ end + 200, TRACE_KERNEL_ACCEPT, 0, ring_tid, 37, 0, 2 },
 		{ end + 250, TRACE_KERNEL_INJECT, 0, vcpu_tid, 37, 0, 1 },
 		{ end + 300, TRACE_KERNEL_EOI, 0, vcpu_tid, 37, 0, 1 },
-		{ end + 400, TRACE_KERNEL_MSI, 0, 1, 99, 0, 3 },
+		{ host, TRACE_KERNEL_HOST, 1, 1, TRACE_KERNEL_VECTOR(DEVICE, true, 1), 41, 3 },
+		{ host + 1600, TRACE_KERNEL_MSI, 0, ring_tid, 38, 0, 2 },
+		{ host + 1650, TRACE_KERNEL_ACCEPT, 0, ring_tid, 38, 0, 2 },
+		{ host + 1800, TRACE_KERNEL_INJECT, 0, vcpu_tid, 38, 0, 1 },
+		{ host + 1850, TRACE_KERNEL_ENTRY, 0, vcpu_tid, 0, 0, 1 },
+		{ host + 2000 + i * 100, TRACE_KERNEL_EOI, 0, vcpu_tid, 38, 0, 1 },
 	};
 
+	_Static_assert(sizeof(all) == KERNEL_EVENTS * sizeof(*all),
+		       "as many as trace_fixture_add_kernel() has room for");
 	memcpy(out, all, sizeof(all));
 }
 
 int trace_fixture_add_kernel(const char *path)
 {
-	static struct trace_kernel_event events[TRACE_FIXTURE_REQUESTS][7];
+	static struct trace_kernel_event events[TRACE_FIXTURE_REQUESTS][KERNEL_EVENTS];
 	const struct trace_block kernel = { .type = TRACE_BLOCK_KERNEL, .size = sizeof(events) };
 	const struct trace_block end = { .type = TRACE_BLOCK_END };
 	int r, fd = open(path, O_WRONLY | O_CLOEXEC);
