@@ -53,24 +53,6 @@ void trace_html_time(double us, FILE *out);
 void trace_html_plot(const struct histogram *h, double unit, bool is_time, FILE *out);
 
 /**
- * trace_html_heat_map - when requests ended, and how long they took
- * @page: with at least one request
- */
-void trace_html_heat_map(const struct trace_html *page);
-
-/**
- * trace_html_slowest - the slowest request and its stages, beside those of all
- * @page: with at least one request
- */
-void trace_html_slowest(const struct trace_html *page);
-
-/**
- * trace_html_requests - a table of the slowest requests
- * @page: with at least one request
- */
-void trace_html_requests(const struct trace_html *page);
-
-/**
  * trace_html_vectors - interrupts of passed-through devices: their stages, and what trace=ring costs
  * @page: any
  * @o: for copies

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/trace/html.h"
+#include "core/trace/html_ways.h"
 
 /* Of a plot's area, in the coordinates of its picture. */
 struct area {
@@ -198,36 +198,35 @@ void trace_html_plot(const struct histogram *h, double unit, bool is_time, FILE 
 struct cells {
 	unsigned count[MAP_ROWS][MAP_COLUMNS];
 	unsigned most;
-	uint64_t first, last; /* when a request ended */
+	uint64_t first, last; /* when one ended */
 	struct area area;
 };
 
-static void fill_cells(struct cells *c, const struct trace_html *page)
+static void fill_cells(struct cells *c, const struct trace_html *page,
+		       const struct trace_html_ways *ways)
 {
-	double low = INFINITY, high = 0;
+	double low = INFINITY, high = 0, took;
+	uint64_t end;
 
 	memset(c, 0, sizeof(*c));
 	c->first = UINT64_MAX;
 	c->area = map;
-	for (size_t i = 0; i < page->spans->nr; i++) {
-		const struct trace_span *s = &page->spans->span[i];
-		uint64_t end = trace_span_last(s);
-		double took = (double)(end - trace_span_first(s)) / page->us;
-
+	for (size_t i = 0; i < ways->nr; i++) {
+		took = (double)trace_html_ways_duration(page, ways, i, &end) / page->us;
 		c->first = end < c->first ? end : c->first;
 		c->last = end > c->last ? end : c->last;
 		low = took < low ? took : low;
 		high = took > high ? took : high;
 	}
 	set_range(&c->area, low, high);
-	for (size_t i = 0; i < page->spans->nr; i++) {
-		const struct trace_span *s = &page->spans->span[i];
-		uint64_t end = trace_span_last(s);
-		double took = (double)(end - trace_span_first(s)) / page->us;
-		double share = (double)(end - c->first) / ((double)(c->last - c->first) + 1);
-		unsigned *cell = &c->count[(unsigned)(place(&c->area, took) * (MAP_ROWS - 0.01))]
-					  [(unsigned)(share * (MAP_COLUMNS - 0.01))];
+	for (size_t i = 0; i < ways->nr; i++) {
+		double share;
+		unsigned *cell;
 
+		took = (double)trace_html_ways_duration(page, ways, i, &end) / page->us;
+		share = (double)(end - c->first) / ((double)(c->last - c->first) + 1);
+		cell = &c->count[(unsigned)(place(&c->area, took) * (MAP_ROWS - 0.01))]
+				[(unsigned)(share * (MAP_COLUMNS - 0.01))];
 		c->most = ++*cell > c->most ? *cell : c->most;
 	}
 }
@@ -237,10 +236,10 @@ static double opacity(double count, double most)
 	return 0.2 + 0.8 * log10(count + 1) / log10(most + 1);
 }
 
-static void legend(const struct cells *c, FILE *out)
+static void legend(const struct cells *c, const char *many, FILE *out)
 {
-	fprintf(out, "<text x=\"%.1f\" y=\"334\" text-anchor=\"end\">requests in a cell: 1</text>",
-		c->area.right - 130);
+	fprintf(out, "<text x=\"%.1f\" y=\"334\" text-anchor=\"end\">%s in a cell: 1</text>",
+		c->area.right - 130, many);
 	for (unsigned i = 0; i < 6; i++)
 		fprintf(out,
 			"<rect x=\"%.1f\" y=\"325\" width=\"14\" height=\"10\" "
@@ -259,16 +258,16 @@ static void time_axis(const struct cells *c, double us, FILE *out)
 			i < 5 ? "middle" : "end");
 		fprintf(out, "%.3g s</text>\n", took * i / 5 / 1e6);
 	}
-	fprintf(out, "<text x=\"%.1f\" y=\"334\">time since the first request ended</text>\n",
+	fprintf(out, "<text x=\"%.1f\" y=\"334\">time since the first one ended</text>\n",
 		c->area.left);
 }
 
-void trace_html_heat_map(const struct trace_html *page)
+void trace_html_ways_heat_map(const struct trace_html *page, const struct trace_html_ways *ways)
 {
 	static struct cells c;
 	double width, tall;
 
-	fill_cells(&c, page);
+	fill_cells(&c, page, ways);
 	width = (c.area.right - c.area.left) / MAP_COLUMNS;
 	tall = (c.area.bottom - c.area.top) / MAP_ROWS;
 	fprintf(page->out, "<svg class=\"map\" viewBox=\"0 0 1072 340\" role=\"img\">\n");
@@ -285,6 +284,6 @@ void trace_html_heat_map(const struct trace_html *page)
 		}
 	}
 	time_axis(&c, page->us, page->out);
-	legend(&c, page->out);
+	legend(&c, ways->many, page->out);
 	fprintf(page->out, "</svg>\n");
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/base/bits.h"
-#include "core/trace/html.h"
+#include "core/trace/html_ways.h"
 
 static const char *const meaning[TRACE_INTERRUPT_NR_POINTS] = {
 	[TRACE_INTERRUPT_HOST] = "the host's handler runs",
@@ -12,6 +12,33 @@ static const char *const meaning[TRACE_INTERRUPT_NR_POINTS] = {
 	[TRACE_INTERRUPT_ENTRY] = "the vCPU runs with it",
 	[TRACE_INTERRUPT_EOI] = "the guest has acknowledged it",
 };
+
+static const uint64_t *points(const struct trace_spans *spans, size_t i)
+{
+	return spans->interrupts.interrupt[i].at;
+}
+
+static void describe(const struct trace_html *page, size_t i, bool is_long)
+{
+	const struct trace_interrupts *all = &page->spans->interrupts;
+
+	trace_html_text(all->vector[all->interrupt[i].vector].name, page->out);
+}
+
+struct trace_html_ways trace_html_interrupts(const struct trace_html *page)
+{
+	return (struct trace_html_ways){
+		.one = "interrupt of a passed-through device",
+		.many = "interrupts of passed-through devices",
+		.id = "slowest-interrupt",
+		.nr = page->spans->interrupts.nr,
+		.nr_points = TRACE_INTERRUPT_NR_POINTS,
+		.points = points,
+		.describe = describe,
+		.point_name = trace_interrupt_point_name,
+		.meaning = meaning,
+	};
+}
 
 static void cells(const struct trace_html *page, const struct histogram *h)
 {
@@ -85,17 +112,15 @@ static void vector(const struct trace_html *page, size_t i, struct trace_object 
 		    "from the wake-up of the ring to the end of its signal to KVM");
 	trace_interrupts_measure(all, i, TRACE_INTERRUPT_NR_POINTS, h);
 	row(page, "in total", h, "");
-	fprintf(page->out, "</table></div>\n<div class=\"plots\"><figure>");
+	fprintf(page->out, "</table></div>\n<div class=\"plots\"><figure><h3>");
+	trace_html_text(v->name, page->out);
+	fprintf(page->out, ": in total</h3>\n");
 	trace_html_plot(h, page->us, true, page->out);
 	fprintf(page->out, "</figure></div>\n");
 }
 
 void trace_html_vectors(const struct trace_html *page, struct trace_object *o)
 {
-	if (!page->spans->interrupts.nr_vectors)
-		return;
-	fprintf(page->out, "<h2>Interrupts of passed-through devices, from the host to the guest"
-			   "</h2>\n");
 	for (size_t i = 0; i < page->spans->interrupts.nr_vectors; i++)
 		vector(page, i, o);
 }

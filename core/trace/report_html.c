@@ -6,7 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/trace_names.h"
-#include "core/trace/html.h"
+#include "core/trace/html_ways.h"
 #include "core/trace/report.h"
 
 static void title(const struct trace_html *page)
@@ -120,7 +120,7 @@ static const struct {
 	enum trace_kind kind;
 	const char *head, *what, *none;
 } sections[] = {
-	{ TRACE_VECTOR, "Interrupts of passed-through devices",
+	{ TRACE_VECTOR, "What trace=ring costs interrupts of passed-through devices",
 	  "forward: from the wake-up of the ring in which one arrives to its signal to KVM.",
 	  "None went through a ring; --device ...,trace=ring has them do so." },
 	{ TRACE_QUEUE, "Queues of virtio devices",
@@ -196,19 +196,28 @@ int trace_report_html(const struct trace_recording *rec, const struct trace_span
 		      struct error *err)
 {
 	const struct trace_html page = { rec, spans, out, trace_report_unit(rec, true) };
+	struct trace_html_ways requests, interrupts;
 	struct trace_object *o = malloc(sizeof(*o));
 
 	if (!o)
 		return error_set(err, -ENOMEM, "report");
 	title(&page);
 	losses(&page);
-	if (spans->nr) {
-		trace_html_slowest(&page);
-		fprintf(out, "<h2>Latency of virtio requests over time</h2>\n");
-		trace_html_heat_map(&page);
-		fprintf(out, "<h2>The %d slowest virtio requests, stages in %%</h2>\n",
-			TRACE_NR_SLOWEST);
-		trace_html_requests(&page);
+	requests = trace_html_requests(&page);
+	interrupts = trace_html_interrupts(&page);
+	if (requests.nr)
+		trace_html_ways_slowest(&page, &requests);
+	if (interrupts.nr)
+		trace_html_ways_slowest(&page, &interrupts);
+	if (requests.nr) {
+		fprintf(out, "<h2>Virtio requests over time</h2>\n");
+		trace_html_ways_heat_map(&page, &requests);
+		trace_html_ways_table(&page, &requests);
+	}
+	if (interrupts.nr) {
+		fprintf(out, "<h2>Interrupts of passed-through devices over time</h2>\n");
+		trace_html_ways_heat_map(&page, &interrupts);
+		trace_html_ways_table(&page, &interrupts);
 	}
 	trace_html_vectors(&page, o);
 	distributions(&page, o);
