@@ -40,8 +40,8 @@ static void describe(const struct trace_html *page, size_t i, bool is_long)
 struct trace_html_ways trace_html_requests(const struct trace_html *page)
 {
 	return (struct trace_html_ways){
-		.one = "request",
-		.many = "requests",
+		.one = "virtio request",
+		.many = "virtio requests",
 		.id = "slowest",
 		.nr = page->spans->nr,
 		.nr_points = TRACE_NR_POINTS,

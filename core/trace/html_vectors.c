@@ -4,8 +4,8 @@
 
 static const char *const meaning[TRACE_INTERRUPT_NR_POINTS] = {
 	[TRACE_INTERRUPT_HOST] = "the host's handler runs",
-	[TRACE_INTERRUPT_RING] = "trace=ring: the ring has woken up for it",
-	[TRACE_INTERRUPT_FORWARD] = "trace=ring: the ring signals it to KVM",
+	[TRACE_INTERRUPT_RING] = "the ring has woken up for it (trace=ring)",
+	[TRACE_INTERRUPT_FORWARD] = "the ring signals it to KVM (trace=ring)",
 	[TRACE_INTERRUPT_MSI] = "KVM sends the message",
 	[TRACE_INTERRUPT_ACCEPT] = "the guest's local APIC has it",
 	[TRACE_INTERRUPT_INJECT] = "KVM injects it",

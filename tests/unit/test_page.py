@@ -72,7 +72,7 @@ class Page(unittest.TestCase):
     def test_the_slowest_request_is_seen_first(self):
         self.browser.open(self.path, WIDTH, HEIGHT)
         text = self.browser.evaluate('document.querySelector("#slowest").innerText')
-        self.assertRegex(text, r'(?s)^The slowest request\s+1\.00 ms.*disk0 queue 0, head 1000, 4,608 bytes.*Most of it is publish')
+        self.assertRegex(text, r'(?s)^The slowest virtio request\s+1\.00 ms.*disk0 queue 0, head 1000, 4,608 bytes.*Most of it is publish')
         self.assertRegex(text, r'\npublish\s+500\.0\s+50\.0%')
         (_, y, _, height), = self.browser.boxes('#slowest')
         self.assertLess(y + height, HEIGHT)
