@@ -134,13 +134,23 @@ def pixels(png):
     return rows
 
 
+def paeth(left, above, corner):
+    guess = left + above - corner
+    to_left, to_above, to_corner = abs(guess - left), abs(guess - above), abs(guess - corner)
+    if to_left <= to_above and to_left <= to_corner:
+        return left
+    return above if to_above <= to_corner else corner
+
+
 def unfilter(kind, row, above, step):
+    if kind == 2:
+        row[:] = [(one + other) & 255 for one, other in zip(row, above)]
+        return
     for i in range(len(row)) if kind else ():
         left, corner = (row[i - step], above[i - step]) if i >= step else (0, 0)
         if kind == 4:
-            guess = left + above[i] - corner
-            distances = abs(guess - left), abs(guess - above[i]), abs(guess - corner)
-            best = (left, above[i], corner)[distances.index(min(distances))]
+            # As a rule it is all the same.
+            best = left if left == above[i] == corner else paeth(left, above[i], corner)
         else:
-            best = (left, above[i], (left + above[i]) // 2)[kind - 1]
+            best = left if kind == 1 else (left + above[i]) // 2
         row[i] = (row[i] + best) & 255

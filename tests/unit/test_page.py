@@ -19,15 +19,23 @@ del sys.argv[1:3]
 WIDTH, HEIGHT = 1200, 900
 
 
-def like(one, other):
-    return all(abs(a - b) <= 24 for a, b in zip(one, other))
+def like(rows, colour):
+    """Those of a picture's pixels that are of a colour, or near it."""
+    return {pixel for row in rows for pixel in set(row) if all(abs(a - b) <= 24 for a, b in zip(pixel, colour))}
+
+
+def share(rows, colour):
+    """Of all pixels."""
+    found = like(rows, colour)
+    return sum(pixel in found for row in rows for pixel in row) / len(rows) / len(rows[0])
 
 
 def middle(rows, colour, left, right):
     """How far down pixels of a colour are on average, of a share of the width; 0 is the top."""
-    found = [y for y, row in enumerate(rows) for pixel in row[int(left * len(row)):int(right * len(row))]
-             if like(pixel, colour)]
-    return sum(found) / len(found) / len(rows)
+    found = like(rows, colour)
+    places = [y for y, row in enumerate(rows) for pixel in row[int(left * len(row)):int(right * len(row))]
+              if pixel in found]
+    return sum(places) / len(places) / len(rows)
 
 
 class Page(unittest.TestCase):
@@ -49,10 +57,6 @@ class Page(unittest.TestCase):
     def colour(self, selector, of='fill'):
         style = self.browser.evaluate(f'getComputedStyle(document.querySelector("{selector}")).{of}')
         return tuple(int(part) for part in re.findall(r'\d+', style)[:3])
-
-    def count(self, rows, colour):
-        """Their share of all pixels."""
-        return sum(like(pixel, colour) for row in rows for pixel in row) / len(rows) / len(rows[0])
 
     def test_nothing_is_wrong_and_nothing_is_asked_for(self):
         self.browser.open(self.path, WIDTH, HEIGHT)
@@ -77,9 +81,9 @@ class Page(unittest.TestCase):
         (_, y, _, height), = self.browser.boxes('#slowest')
         self.assertLess(y + height, HEIGHT)
         (_, _, whole, _), = self.browser.boxes('#slowest .bar')
-        for stage, share in (3, 0.1), (4, 0.4), (5, 0.5):
+        for stage, wanted in (3, 0.1), (4, 0.4), (5, 0.5):
             (_, _, width, _), = self.browser.boxes(f'#slowest .bar .s{stage}')
-            self.assertAlmostEqual(width / whole, share, delta=0.005)
+            self.assertAlmostEqual(width / whole, wanted, delta=0.005)
         rows, others = self.browser.evaluate('[...document.querySelectorAll(".slowest")].map('
                                              'e => [...e.rows].map(e => e.innerText.split("\\t")))')
         self.assertEqual([row[0] for row in rows[1:]], [f'disk0 queue 0, head {i}' for i in range(1000, 980, -1)])
@@ -121,9 +125,9 @@ class Page(unittest.TestCase):
         boxes = self.browser.boxes('figure svg')
         self.assertEqual(len(titles), len(boxes))
         rows = pixels(self.browser.picture(boxes[titles.index('disk0 queue 0: latency')], 1))
-        self.assertGreater(self.count(rows, bars), 0.08)
-        self.assertGreater(self.count(rows, ground), 0.2)
-        self.assertGreater(self.count(rows, self.colour('.plot .mark', 'stroke')), 0.001)
+        self.assertGreater(share(rows, bars), 0.08)
+        self.assertGreater(share(rows, ground), 0.2)
+        self.assertGreater(share(rows, self.colour('.plot .mark', 'stroke')), 0.001)
         self.assertGreater(middle(rows, bars, 0.1, 0.5), middle(rows, bars, 0.5, 0.95) + 0.03)
         labels = self.browser.evaluate('[...document.querySelectorAll("figure")].find(e => e.innerText.startsWith('
                                        '"disk0 queue 0: latency")).querySelector("svg").textContent')
@@ -141,7 +145,7 @@ class Page(unittest.TestCase):
         for box in boxes:
             rows = pixels(self.browser.picture(box, 0.5))
             rows = rows[:int(len(rows) * 0.85)]  # without its legend
-            self.assertGreater(self.count(rows, ground), 0.8)
+            self.assertGreater(share(rows, ground), 0.8)
             heights = [middle(rows, hot, left, left + 0.2) for left in (0.75, 0.5, 0.25)]
             self.assertEqual(heights, sorted(heights))
             self.assertLess(heights[0], 0.15)
