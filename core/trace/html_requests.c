@@ -5,7 +5,7 @@
 static const char *const meaning[TRACE_NR_POINTS] = {
 	[TRACE_POINT_KICK] = "the ring handles the guest's doorbell",
 	[TRACE_POINT_POP] = "the request is taken off the queue",
-	[TRACE_POINT_SUBMIT] = "its operation is given to io_uring",
+	[TRACE_POINT_SUBMIT] = "io_uring hands its operation to the kernel",
 	[TRACE_POINT_COMPLETE] = "the operation is done",
 	[TRACE_POINT_PUBLISH] = "it is in the used ring, and the guest can see that",
 	[TRACE_POINT_INTERRUPT] = "the queue's interrupt is asked for",
