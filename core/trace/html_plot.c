@@ -202,8 +202,7 @@ struct cells {
 	struct area area;
 };
 
-static void fill_cells(struct cells *c, const struct trace_html *page,
-		       const struct trace_html_ways *ways)
+static void fill_cells(struct cells *c, const struct trace_html_ways *ways, double us)
 {
 	double low = INFINITY, high = 0, took;
 	uint64_t end;
@@ -212,7 +211,7 @@ static void fill_cells(struct cells *c, const struct trace_html *page,
 	c->first = UINT64_MAX;
 	c->area = map;
 	for (size_t i = 0; i < ways->nr; i++) {
-		took = (double)trace_html_ways_duration(page, ways, i, &end) / page->us;
+		took = (double)trace_html_ways_duration(ways, i, &end) / us;
 		c->first = end < c->first ? end : c->first;
 		c->last = end > c->last ? end : c->last;
 		low = took < low ? took : low;
@@ -223,7 +222,7 @@ static void fill_cells(struct cells *c, const struct trace_html *page,
 		double share;
 		unsigned *cell;
 
-		took = (double)trace_html_ways_duration(page, ways, i, &end) / page->us;
+		took = (double)trace_html_ways_duration(ways, i, &end) / us;
 		share = (double)(end - c->first) / ((double)(c->last - c->first) + 1);
 		cell = &c->count[(unsigned)(place(&c->area, took) * (MAP_ROWS - 0.01))]
 				[(unsigned)(share * (MAP_COLUMNS - 0.01))];
@@ -267,7 +266,7 @@ void trace_html_ways_heat_map(const struct trace_html *page, const struct trace_
 	static struct cells c;
 	double width, tall;
 
-	fill_cells(&c, page, ways);
+	fill_cells(&c, ways, page->us);
 	width = (c.area.right - c.area.left) / MAP_COLUMNS;
 	tall = (c.area.bottom - c.area.top) / MAP_ROWS;
 	fprintf(page->out, "<svg class=\"map\" viewBox=\"0 0 1072 340\" role=\"img\">\n");

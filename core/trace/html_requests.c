@@ -14,11 +14,6 @@ static const char *const meaning[TRACE_NR_POINTS] = {
 	[TRACE_POINT_EOI] = "the guest has acknowledged it",
 };
 
-static const uint64_t *points(const struct trace_spans *spans, size_t i)
-{
-	return spans->span[i].at;
-}
-
 static const char *point_name(unsigned point)
 {
 	return trace_point_name(point);
@@ -43,9 +38,10 @@ struct trace_html_ways trace_html_requests(const struct trace_html *page)
 		.one = "virtio request",
 		.many = "virtio requests",
 		.id = "slowest",
+		.first = page->spans->span,
+		.stride = sizeof(*page->spans->span),
 		.nr = page->spans->nr,
 		.nr_points = TRACE_NR_POINTS,
-		.points = points,
 		.describe = describe,
 		.point_name = point_name,
 		.meaning = meaning,

@@ -13,11 +13,6 @@ static const char *const meaning[TRACE_INTERRUPT_NR_POINTS] = {
 	[TRACE_INTERRUPT_EOI] = "the guest has acknowledged it",
 };
 
-static const uint64_t *points(const struct trace_spans *spans, size_t i)
-{
-	return spans->interrupts.interrupt[i].at;
-}
-
 static void describe(const struct trace_html *page, size_t i, bool is_long)
 {
 	const struct trace_interrupts *all = &page->spans->interrupts;
@@ -27,13 +22,18 @@ static void describe(const struct trace_html *page, size_t i, bool is_long)
 
 struct trace_html_ways trace_html_interrupts(const struct trace_html *page)
 {
+	const struct trace_interrupts *all = &page->spans->interrupts;
+
+	_Static_assert(!offsetof(struct trace_interrupt, at),
+		       "struct trace_html_ways wants it first");
 	return (struct trace_html_ways){
 		.one = "interrupt of a passed-through device",
 		.many = "interrupts of passed-through devices",
 		.id = "slowest-interrupt",
-		.nr = page->spans->interrupts.nr,
+		.first = all->interrupt,
+		.stride = sizeof(*all->interrupt),
+		.nr = all->nr,
 		.nr_points = TRACE_INTERRUPT_NR_POINTS,
-		.points = points,
 		.describe = describe,
 		.point_name = trace_interrupt_point_name,
 		.meaning = meaning,

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/trace/html_ways.h"
 
-#include <string.h>
-
 #include "core/trace/report.h"
 
 #define MAX_POINTS 16U
@@ -15,63 +13,45 @@ struct stages {
 	unsigned longest;
 };
 
-uint64_t trace_html_ways_duration(const struct trace_html *page, const struct trace_html_ways *ways,
-				  size_t i, uint64_t *end)
+static const uint64_t *points(const struct trace_html_ways *ways, size_t i)
 {
-	const uint64_t *at = ways->points(page->spans, i);
-
-	*end = trace_points_last(at, ways->nr_points);
-	return *end - trace_points_first(at, ways->nr_points);
+	return (const void *)((const char *)ways->first + i * ways->stride);
 }
 
-static void add(struct stages *to, const struct trace_html *page,
-		const struct trace_html_ways *ways, size_t i)
+uint64_t trace_html_ways_duration(const struct trace_html_ways *ways, size_t i, uint64_t *end)
+{
+	*end = trace_points_last(points(ways, i), ways->nr_points);
+	return *end - trace_points_first(points(ways, i), ways->nr_points);
+}
+
+static void add(struct stages *to, const struct trace_html_ways *ways, size_t i)
 {
 	uint64_t end;
 
 	for (unsigned p = 1; p < ways->nr_points; p++) {
-		to->took[p] += trace_points_stage(ways->points(page->spans, i), p);
+		to->took[p] += trace_points_stage(points(ways, i), p);
 		if (to->took[p] > to->took[to->longest])
 			to->longest = p;
 	}
-	to->total += trace_html_ways_duration(page, ways, i, &end);
+	to->total += trace_html_ways_duration(ways, i, &end);
 }
 
 /* Returns when the first one ended. */
-static uint64_t add_all(struct stages *to, const struct trace_html *page,
-			const struct trace_html_ways *ways)
+static uint64_t add_all(struct stages *to, const struct trace_html_ways *ways)
 {
 	uint64_t end, first = UINT64_MAX;
 
 	for (size_t i = 0; i < ways->nr; i++) {
-		add(to, page, ways, i);
-		trace_html_ways_duration(page, ways, i, &end);
+		add(to, ways, i);
+		trace_html_ways_duration(ways, i, &end);
 		first = end < first ? end : first;
 	}
 	return first;
 }
 
-static size_t slowest(const struct trace_html *page, const struct trace_html_ways *ways,
-		      size_t *out, size_t max)
+static size_t slowest(const struct trace_html_ways *ways, size_t *out, size_t max)
 {
-	uint64_t took[TRACE_NR_SLOWEST], end;
-	size_t nr = 0;
-
-	for (size_t i = 0; i < ways->nr; i++) {
-		uint64_t duration = trace_html_ways_duration(page, ways, i, &end);
-		size_t at = nr;
-
-		while (at > 0 && took[at - 1] < duration)
-			at--;
-		if (at == max)
-			continue;
-		nr += nr < max;
-		memmove(&out[at + 1], &out[at], (nr - at - 1) * sizeof(*out));
-		memmove(&took[at + 1], &took[at], (nr - at - 1) * sizeof(*took));
-		out[at] = i;
-		took[at] = duration;
-	}
-	return nr;
+	return trace_points_slowest(ways->first, ways->stride, ways->nr, ways->nr_points, out, max);
 }
 
 static double share(const struct stages *of, unsigned point)
@@ -139,9 +119,9 @@ void trace_html_ways_slowest(const struct trace_html *page, const struct trace_h
 	FILE *out = page->out;
 	size_t i;
 
-	slowest(page, ways, &i, 1);
-	add(&one, page, ways, i);
-	add_all(&all, page, ways);
+	slowest(ways, &i, 1);
+	add(&one, ways, i);
+	add_all(&all, ways);
 	fprintf(out,
 		"<section class=\"card\" id=\"%s\"><h2>The slowest %s</h2>\n"
 		"<div><span class=\"big\">",
@@ -165,8 +145,8 @@ static void row(const struct trace_html *page, const struct trace_html_ways *way
 	FILE *out = page->out;
 	uint64_t end;
 
-	add(&one, page, ways, i);
-	trace_html_ways_duration(page, ways, i, &end);
+	add(&one, ways, i);
+	trace_html_ways_duration(ways, i, &end);
 	fprintf(out, "<tr><td class=\"l\">");
 	ways->describe(page, i, false);
 	fprintf(out, "</td><td>%.3f</td><td>", (double)(end - since) / page->us / 1e6);
@@ -187,9 +167,9 @@ static void row(const struct trace_html *page, const struct trace_html_ways *way
 
 void trace_html_ways_table(const struct trace_html *page, const struct trace_html_ways *ways)
 {
-	size_t index[TRACE_NR_SLOWEST], nr = slowest(page, ways, index, TRACE_NR_SLOWEST);
+	size_t index[TRACE_NR_SLOWEST], nr = slowest(ways, index, TRACE_NR_SLOWEST);
 	struct stages all = { 0 };
-	uint64_t since = add_all(&all, page, ways);
+	uint64_t since = add_all(&all, ways);
 
 	fprintf(page->out,
 		"<h3>The slowest %s, stages in %%</h3>\n<div class=\"wide\"><table class=\"slowest\">"

@@ -14,9 +14,10 @@
 struct trace_html_ways {
 	const char *one, *many; /* what they are */
 	const char *id;		/* of the element with the slowest one */
+	const void *first;	/* its points are at its beginning */
+	size_t stride;		/* bytes from one to the next */
 	size_t nr;
 	unsigned nr_points;
-	const uint64_t *(*points)(const struct trace_spans *spans, size_t i);
 	void (*describe)(const struct trace_html *page, size_t i, bool is_long);
 	const char *(*point_name)(unsigned point);
 	const char *const *meaning; /* of each point; follows "until" */
@@ -45,15 +46,13 @@ void trace_html_ways_table(const struct trace_html *page, const struct trace_htm
 
 /**
  * trace_html_ways_duration - how long one took
- * @page: of which
  * @ways: which
  * @i: below their number
  * @end: receives when it ended
  *
  * Return: cycles.
  */
-uint64_t trace_html_ways_duration(const struct trace_html *page, const struct trace_html_ways *ways,
-				  size_t i, uint64_t *end);
+uint64_t trace_html_ways_duration(const struct trace_html_ways *ways, size_t i, uint64_t *end);
 
 /**
  * trace_html_requests - those of virtio queues

@@ -8,6 +8,7 @@
 #ifndef CORE_TRACE_POINTS_H
 #define CORE_TRACE_POINTS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/base/histogram.h"
@@ -55,5 +56,19 @@ uint64_t trace_points_stage(const uint64_t *at, unsigned point);
  * @h: of cycles
  */
 void trace_points_measure(const uint64_t *at, unsigned nr, unsigned point, struct histogram *h);
+
+/**
+ * trace_points_slowest - those of many that took longest
+ * @first: points, at the beginning of the first one
+ * @stride: bytes from one to the next
+ * @nr: how many there are
+ * @nr_points: of each
+ * @out: receives their indices, the slowest first
+ * @max: room in @out
+ *
+ * Return: how many.
+ */
+size_t trace_points_slowest(const void *first, size_t stride, size_t nr, unsigned nr_points,
+			    size_t *out, size_t max);
 
 #endif

@@ -221,23 +221,7 @@ void trace_spans_measure(const struct trace_spans *spans, unsigned point, struct
 
 size_t trace_spans_slowest(const struct trace_spans *spans, size_t *out, size_t max)
 {
-	size_t nr = 0;
-
-	for (size_t i = 0; i < spans->nr; i++) {
-		const struct trace_span *s = &spans->span[i], *o;
-		uint64_t took = trace_span_last(s) - trace_span_first(s);
-		size_t at = nr;
-
-		for (; at > 0; at--) {
-			o = &spans->span[out[at - 1]];
-			if (trace_span_last(o) - trace_span_first(o) >= took)
-				break;
-		}
-		if (at == max)
-			continue;
-		nr += nr < max;
-		memmove(&out[at + 1], &out[at], (nr - at - 1) * sizeof(*out));
-		out[at] = i;
-	}
-	return nr;
+	_Static_assert(!offsetof(struct trace_span, at), "trace_points_slowest() wants it first");
+	return trace_points_slowest(spans->span, sizeof(*spans->span), spans->nr, TRACE_NR_POINTS,
+				    out, max);
 }
