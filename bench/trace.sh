@@ -37,8 +37,8 @@ bench_step "installing what is missing" sh "$root/tests/setup.sh"
 bench_step "building torc" bench_build
 bench_step "fetching the lab's kernels and QEMU" sh "$root/tests/lab/fetch.sh"
 bench_step "preparing the guest" stage_all
-bench_step "recording the guest in the lab" sh "$root/tests/lab/run.sh" --timeout $((180 + 8 * seconds)) --devices nvme-a \
-	--out "$logs" -- sh "$here/trace-host.sh" "$stage" "$seconds"
+bench_step "recording the guest in the lab" sh "$root/tests/lab/run.sh" --timeout $((180 + 8 * seconds)) \
+	--devices nvme-a --append tsc=reliable --out "$logs" -- sh "$here/trace-host.sh" "$stage" "$seconds"
 bench_step "making the report" report
 echo
 jq -rs -f "$here/trace.jq" "$logs/report.json" "$logs"/fio-*.json

@@ -2,6 +2,7 @@
 #include "core/trace/record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -183,6 +184,21 @@ static void loop(struct recorder *r, int signals, double seconds)
 	drain(r);
 }
 
+/* Otherwise KVM sets a guest's TSC anew as its vCPUs move, and CPUs of the host may not agree. */
+static bool host_has_tsc(void)
+{
+	char clock[16] = "";
+	int fd = open("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+		      O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return true;
+	if (read(fd, clock, sizeof(clock) - 1) < 0)
+		clock[0] = '\0';
+	close(fd);
+	return !strcmp(clock, "tsc\n");
+}
+
 static void begin(struct recorder *r)
 {
 	const struct trace_record_header header = {
@@ -202,6 +218,9 @@ static void begin(struct recorder *r)
 		note(r,
 		     "without the host's interrupts of passed-through devices: no irq_handler_entry");
 	}
+	if (!host_has_tsc())
+		note(r,
+		     "the host's clock is not its TSC: times of the guest and of different CPUs may differ");
 	meet(r, true);
 	trace_source_hold(r->source, LEASE_MS);
 	fprintf(stderr, "torc-trace: recording process %d\n", r->source->pid);
