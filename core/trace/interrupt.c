@@ -245,6 +245,7 @@ int trace_interrupts_make(struct trace_interrupts *out, const struct trace_recor
 	m.host = calloc(rec->nr_kernel + 1, sizeof(struct trace_kernel_event *));
 	r = m.host ? list_vectors(&m) : -ENOMEM;
 	for (size_t i = 0; i < made.nr_vectors && !r; i++) {
+		made.vector[i].first = made.nr;
 		if (!made.vector[i].has_ring)
 			r = follow_host(&m, &made.vector[i]);
 		for (unsigned t = 0; made.vector[i].has_ring && t < rec->header.max_threads && !r;
@@ -268,11 +269,10 @@ void trace_interrupts_free(struct trace_interrupts *interrupts)
 void trace_interrupts_measure(const struct trace_interrupts *interrupts, size_t vector,
 			      unsigned point, struct histogram *out)
 {
-	memset(out, 0, sizeof(*out));
-	for (size_t i = 0; i < interrupts->nr; i++) {
-		const struct trace_interrupt *s = &interrupts->interrupt[i];
+	const struct trace_vector *v = &interrupts->vector[vector];
 
-		if (s->vector == vector)
-			trace_points_measure(s->at, TRACE_INTERRUPT_NR_POINTS, point, out);
-	}
+	memset(out, 0, sizeof(*out));
+	for (size_t i = 0; i < v->nr; i++)
+		trace_points_measure(interrupts->interrupt[v->first + i].at,
+				     TRACE_INTERRUPT_NR_POINTS, point, out);
 }

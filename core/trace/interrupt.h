@@ -39,7 +39,7 @@ struct trace_vector {
 	bool is_msix;
 	bool has_ring;	    /* trace=ring */
 	uint32_t object;    /* of that */
-	uint64_t nr;	    /* interrupts */
+	size_t first, nr;   /* interrupts, where they are */
 	uint64_t nr_host;   /* of the host's handler */
 	uint64_t nr_pv_eoi; /* whose end the guest did not tell at once */
 	uint64_t
