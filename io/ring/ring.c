@@ -158,15 +158,26 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 	return r;
 }
 
+static bool has_stale_taskrun(const struct ring *ring)
+{
+	return !io_uring_cq_ready(&ring->uring) &&
+	       READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN;
+}
+
 /*
  * The kernel queues task work first and sets its flag then. On another CPU that can come after this one has run the work,
- * and the flag stays until there is more: not to be taken for events again, or the ring would look at nothing else.
- * Should it be set for work that has come since, the wait that ends the polling runs that.
+ * and the flag stays until there is more: a ring that took it for events would look at nothing else, and one that did not
+ * would see none until it has polled for long enough. So there is to be more: the ring wakes itself.
  */
-static void notice_stale_taskrun(struct ring *ring)
+static void clear_stale_taskrun(struct ring *ring)
 {
-	ring->taskrun_is_stale = !io_uring_cq_ready(&ring->uring) &&
-				 READ_ONCE(*ring->uring.sq.kflags) & IORING_SQ_TASKRUN;
+	ring->taskrun_is_stale = has_stale_taskrun(ring);
+	/* Only who polls looks at it. */
+	if (!ring->taskrun_is_stale || !ring->poll_cycles)
+		return;
+	fd_eventfd_signal(ring->post_fd);
+	ring_submit(ring, RING_SUBMIT_AND_GET_EVENTS);
+	ring->taskrun_is_stale = has_stale_taskrun(ring);
 }
 
 static void count_turn(struct ring *ring, unsigned nr_completions)
@@ -188,7 +199,7 @@ static int ring_turn(struct ring *ring)
 	int r = ring_submit(ring, busy ? RING_SUBMIT_AND_GET_EVENTS : RING_SUBMIT_AND_WAIT);
 	unsigned n;
 
-	notice_stale_taskrun(ring);
+	clear_stale_taskrun(ring);
 	n = ring_reap(ring);
 	ring_run_deferred(ring);
 	count_turn(ring, n);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When a ring polls, and when it waits. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,10 +12,13 @@
 #include <cmocka.h>
 
 #include "core/base/bits.h"
+#include "core/base/fd.h"
 #include "io/ring/ring.h"
 
-#define TIMEOUT_NS 20000000ULL
-#define MAX_LOAD   200
+#define TIMEOUT_NS   20000000ULL
+#define MAX_LOAD     200
+#define LONG_POLL_US 200000
+#define CALL_AT	     100 /* polls */
 
 struct request {
 	struct ring_op op;
@@ -30,6 +34,10 @@ struct fixture {
 	unsigned load, burst;
 	unsigned nr_outstanding, nr_done, nr_wanted;
 	struct request request[MAX_LOAD];
+	/* What comes while the ring polls. */
+	struct ring_op call;
+	int call_fd; /* eventfd; 0: nothing */
+	unsigned nr_polls_late;
 	int fd;
 	char buffer[512];
 };
@@ -68,7 +76,8 @@ static bool add_requests(void)
 
 static bool on_poll(struct ring_poller *poller)
 {
-	f.nr_polls++;
+	if (++f.nr_polls == CALL_AT && f.call_fd)
+		fd_eventfd_signal(f.call_fd);
 	return add_requests();
 }
 
@@ -134,6 +143,30 @@ static void flag_without_task_work_is_not_taken_for_events(void **state)
 	assert_true(f.nr_polls > 0);
 	assert_true(f.nr_rests > 0);
 	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
+}
+
+static void on_call(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	if (res == -ECANCELED)
+		return;
+	f.nr_polls_late = f.nr_polls - CALL_AT;
+	ring_stop(&f.ring);
+}
+
+/* Nor does it keep the ring from seeing what comes then for as long as it polls. */
+static void flag_without_task_work_hides_no_events(void **state)
+{
+	f.call.done = on_call;
+	f.call_fd = fd_eventfd();
+	ring_poll(&f.ring, &f.call, f.call_fd);
+	ring_set_poll(&f.ring, LONG_POLL_US);
+	__atomic_fetch_or(f.ring.uring.sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_RELAXED);
+	f.ring.poll_cycles = f.ring.poll_max_cycles;
+	assert_int_equal(ring_run(&f.ring), 0);
+	assert_in_range(f.nr_polls_late, 0, 1);
+	ring_cancel(&f.ring, &f.call);
+	ring_wait(&f.ring, &f.call);
+	close(f.call_fd);
 }
 
 /* So many requests of a guest that has @load at a time. */
@@ -215,6 +248,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ring_without_work_polls_and_then_waits),
 		TEST(flag_without_task_work_is_not_taken_for_events),
+		TEST(flag_without_task_work_hides_no_events),
 		TEST(batches_take_all_that_the_guest_has),
 		TEST(lone_requests_do_not_wait),
 		TEST(more_than_a_batch_may_come_at_once),
