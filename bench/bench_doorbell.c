@@ -21,7 +21,6 @@
 #include "io/ring/ring_thread.h"
 #include "tests/fake/memory.h"
 
-#define POLL_US	  1000000 /* longer than any doorbell takes */
 #define REGISTERS 0xd0000000ULL
 #define CODE	  0x2000ULL
 #define ANSWER	  0x4000ULL
@@ -84,7 +83,7 @@ static bool open_doorbell(struct bench_state *state, struct doorbell *d, pthread
 	d->bell = fd_eventfd();
 	d->stopped = eventfd(0, EFD_CLOEXEC);
 	if (d->bell < 0 || d->stopped < 0 ||
-	    ring_thread_start(&d->server, 0, polls ? POLL_US : 0, NULL) ||
+	    ring_thread_start(&d->server, 0, polls ? RING_POLL_AUTO : 0, NULL) ||
 	    ring_thread_wait(&d->server, NULL))
 		abort();
 	ring_post(&d->server.ring, &d->start);
@@ -137,14 +136,17 @@ static void run_thread(struct bench_state *state, bool by_bus, bool polls)
 	struct doorbell d = { .answer = &answer };
 	struct iobus_reader reader = { 0 };
 	struct iobus bus;
+	long preempted;
 
 	if (iobus_init(&bus, "mmio"))
 		abort();
 	iobus_register_reader(&bus, &reader);
 	add_device(&bus, &d);
 	if (open_doorbell(state, &d, pthread_self(), polls)) {
+		preempted = bench_preempted();
 		while (bench_next(state))
 			ring_it(&d, by_bus ? &bus : NULL, &reader);
+		bench_counter(state, "preempted", (double)(bench_preempted() - preempted));
 	}
 	close_doorbell(&d);
 	iobus_destroy(&bus);

@@ -2,7 +2,8 @@
 /*
  * A round trip: an eventfd is signalled, as KVM does for a doorbell; a thread hears of it and signals another one, as for
  * an interrupt. Served by a ring that blocks, by one that polls, and by loops over epoll_wait() that do the same. The
- * thread that measures looks for the answer all the time, whoever serves: only the server's side differs. One core each.
+ * thread that measures looks for the answer all the time, whoever serves: only the server's side differs. One core each;
+ * "preempted" is how often one of the two lost its own to something else.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -14,8 +15,6 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "io/ring/ring_thread.h"
-
-#define POLL_US 1000000 /* longer than any round trip */
 
 struct trip {
 	int in, out;
@@ -46,16 +45,19 @@ static void trip_close(struct trip *trip)
 static void go_round(struct bench_state *state, struct trip *trip, pthread_t server)
 {
 	uint64_t value;
+	long preempted;
 
 	if (bench_pin(pthread_self(), 0) || bench_pin(server, 1)) {
 		bench_skip(state, "there is only one CPU");
 		return;
 	}
+	preempted = bench_preempted();
 	while (bench_next(state)) {
 		fd_eventfd_signal(trip->in);
 		while (read(trip->out, &value, sizeof(value)) < 0)
 			__builtin_ia32_pause();
 	}
+	bench_counter(state, "preempted", (double)(bench_preempted() - preempted));
 }
 
 static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
@@ -102,7 +104,7 @@ static void ring_blocking(struct bench_state *state, int64_t arg)
 
 static void ring_polling(struct bench_state *state, int64_t arg)
 {
-	run_ring(state, POLL_US);
+	run_ring(state, RING_POLL_AUTO);
 }
 
 static void *serve_epoll(void *opaque)

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <sys/resource.h>
 
 int bench_pin(pthread_t thread, unsigned index)
 {
@@ -20,4 +21,11 @@ int bench_pin(pthread_t thread, unsigned index)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	return -pthread_setaffinity_np(thread, sizeof(one), &one);
+}
+
+long bench_preempted(void)
+{
+	struct rusage usage;
+
+	return getrusage(RUSAGE_SELF, &usage) ? 0 : usage.ru_nivcsw;
 }
