@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Every test, from nothing: installs what is missing, builds five ways, runs unit tests, fuzzers, lint and the lab.
+# Every test, from nothing: installs what is missing, builds three ways, runs unit tests, fuzzers, lint and the lab.
 #
 #   sh tests/run.sh [WORD]...    with words: only the tests whose names contain one of them, e.g. gcc/lint lab/device
 #   TORC_SOAK=20 sh tests/run.sh lab/soak lab-sanitized/soak    20 x 1 GiB and 50 rebinds instead of the short form
@@ -60,7 +60,7 @@ may_want() {
 	[ -n "$words" ] || return 0
 	for word in $words; do
 		case $word in
-		gcc/* | clang/* | asan/* | tsan/* | fuzz/* | lab/* | lab-sanitized/*) [ "${word%%/*}" != "$1" ] || return 0 ;;
+		gcc/* | asan/* | tsan/* | fuzz/* | lab/* | lab-sanitized/*) [ "${word%%/*}" != "$1" ] || return 0 ;;
 		*) return 0 ;;
 		esac
 	done
@@ -98,7 +98,7 @@ host_tests() {
 	for test in $(meson test -C "build-test/$name" --list 2>/dev/null | sed -n 's,^[^ ]* / ,,p'); do
 		for suite; do
 			case $name/$test in
-			gcc/unit/storm | clang/unit/storm) ;; # see start_storm; once without sanitizers is enough
+			gcc/unit/storm) ;; # see start_storm
 			"$name/$suite"/*) ! wanted "$name/$test" || selected="$selected $test" ;;
 			esac
 		done
@@ -135,7 +135,7 @@ end_storm() {
 start_fuzz() {
 	say "fuzz/$1: a minute"
 	mkdir -p "$tmp/corpus-$1"
-	"build-test/fuzz/tests/fuzz/fuzz_$1" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
+	"build-test/asan/tests/fuzz/fuzz_$1" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
 		-artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$1-" "$tmp/corpus-$1" "tests/fuzz/corpus/$1" >"$tmp/fuzz-$1" 2>&1 &
 	child="$child $!"
 }
@@ -219,19 +219,15 @@ fi
 if may_want gcc || may_want lab; then
 	build gcc gcc -Dwerror=true && start_storm && host_tests gcc unit fuzz lint
 fi
-if may_want clang; then
-	build clang clang -Dwerror=true && host_tests clang unit fuzz
-fi
-if may_want asan || may_want lab-sanitized; then
-	build asan gcc -Db_sanitize=address,undefined && host_tests asan unit fuzz
+# What another compiler sees, with the sanitizers; and the fuzzers.
+if may_want asan || may_want fuzz || may_want lab-sanitized; then
+	build asan clang -Dwerror=true -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && host_tests asan unit fuzz
 fi
 if may_want tsan; then
 	build tsan gcc -Db_sanitize=thread && host_tests tsan unit
 fi
 end_storm
-if may_want fuzz; then
-	build fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false && fuzz virtqueue blk net pci msix vfio
-fi
+! may_want fuzz || fuzz virtqueue blk net pci msix vfio
 for group in plain device bind hotplug interrupts devices faults refuse large numa oldest soak; do
 	# shellcheck disable=SC2046 # a list
 	lab_tests lab gcc $group $(cases $group)
