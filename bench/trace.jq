@@ -8,8 +8,8 @@ def fio: .jobs[0] as $job | $job.read.lat_ns |
 
 .[0] as $report | ($report.requests.slowest[0]) as $slowest |
 "fio in the guest (nvme0n1 is passed through, vda virtio):", (.[1:][] | fio), "",
-"interrupts of the passed-through drive, from the host's handler to the guest's end of interrupt:",
-($report.vectors[] | select(.interrupts > 0) | .total as $t |
+"interrupts of the passed-through drive, from the host's handler to the guest's, or its EOI where KVM tells it:",
+($report.vectors | sort_by(.name)[] | select(.interrupts > 0) | .total as $t |
 	"  \(.name): \(.interrupts), p50 \($t.p50 | us), p99 \($t.p99 | us), max \($t.max | us)"), "",
 "the slowest of \($report.requests.complete) virtio requests, \($slowest.queue): \($slowest.total_us | us), of these",
 ($slowest.stages_us | to_entries[] | "  \(.key): \(.value | us), \(100 * .value / $slowest.total_us | places(1)) %")
