@@ -126,11 +126,12 @@ static void thread_events(const struct page *p, const struct trace_recorded_thre
 
 static bool is_ours(const struct page *p, uint32_t tid)
 {
-	for (unsigned i = 0; i < p->rec->header.max_threads; i++) {
-		if (p->rec->thread[i].tid == tid)
-			return true;
-	}
-	return false;
+	bool found = false;
+
+	/* 0 is a CPU's idle thread, and a place in the table that nobody has. */
+	for (unsigned i = 0; tid && i < p->rec->header.max_threads && !found; i++)
+		found = p->rec->thread[i].tid == tid;
+	return found;
 }
 
 /* Interrupts of passed-through devices hit any thread: those that are not torc's are shown by CPU. */

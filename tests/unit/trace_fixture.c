@@ -128,7 +128,7 @@ int trace_fixture_record(const char *path)
 	return r;
 }
 
-/* The host's handler hit a thread of another process, on CPU 3. */
+/* The host's handler hit a thread of another process, or none (0), on CPU 3. */
 static void kernel_events(uint32_t i, struct trace_kernel_event *out)
 {
 	const uint64_t begin = begin_of(i), end = begin + i * 1000ULL, host = begin + VECTOR_AFTER;
@@ -139,7 +139,7 @@ static void kernel_events(uint32_t i, struct trace_kernel_event *out)
 		{ end + 200, TRACE_KERNEL_ACCEPT, 0, ring_tid, 37, 0, 2 },
 		{ end + 250, TRACE_KERNEL_INJECT, 0, vcpu_tid, 37, 0, 1 },
 		{ end + 300, TRACE_KERNEL_EOI, 0, vcpu_tid, 37, 0, 1 },
-		{ host, TRACE_KERNEL_HOST, 1, 1, TRACE_KERNEL_VECTOR(DEVICE, true, 1), 41, 3 },
+		{ host, TRACE_KERNEL_HOST, 1, i % 2, TRACE_KERNEL_VECTOR(DEVICE, true, 1), 41, 3 },
 		{ host + 1600, TRACE_KERNEL_MSI, 0, ring_tid, 38, 0, 2 },
 		{ host + 1650, TRACE_KERNEL_ACCEPT, 0, ring_tid, 38, 0, 2 },
 		{ host + 1800, TRACE_KERNEL_INJECT, 0, vcpu_tid, 38, 0, 1 },
