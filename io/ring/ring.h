@@ -95,7 +95,8 @@ struct ring {
 	unsigned nr_io;	       /* those of them that a device works on */
 	unsigned nr_io_queued; /* those that are not yet submitted */
 	struct trace_object *trace;
-	uint64_t now_tsc;  /* when it last looked at the time, in this turn: each reading costs 8 ns or so */
+	uint64_t
+		now_tsc; /* when it last looked at the time, in this turn: each reading costs 8 ns or so */
 	uint64_t turn_tsc; /* when this turn began */
 	uint64_t wake_tsc; /* when the completions that are handled now were there; 0: none yet */
 	uint64_t idle_cycles; /* of this turn, slept or polled */
