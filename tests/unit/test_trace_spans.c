@@ -45,6 +45,7 @@ static int set_up(void **state)
 {
 	static const char *const names[] = { "disk0 queue 0", "disk0 queue 1",
 					     "_vfio0 MSI-X vector 2" };
+	static char no_notes[1];
 	struct made *m = calloc(1, sizeof(*m));
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -60,7 +61,7 @@ static int set_up(void **state)
 		.object = m->recorded,
 		.thread = &m->thread,
 		.kernel = m->kernel,
-		.notes = (char[]){ "" },
+		.notes = no_notes,
 		.is_whole = true,
 	};
 	*state = m;
