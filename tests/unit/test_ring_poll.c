@@ -36,8 +36,8 @@ struct fixture {
 	struct request request[MAX_LOAD];
 	/* What comes while the ring polls. */
 	struct ring_op call;
-	int call_fd; /* eventfd; 0: nothing */
-	unsigned nr_polls_late;
+	int call_fd;			   /* eventfd; 0: nothing */
+	unsigned called_at, nr_polls_late; /* so many polls */
 	int fd;
 	char buffer[512];
 };
@@ -74,16 +74,27 @@ static bool add_requests(void)
 	return n;
 }
 
+/* Once. */
+static void call(void)
+{
+	if (!f.call_fd || f.called_at)
+		return;
+	f.called_at = f.nr_polls;
+	fd_eventfd_signal(f.call_fd);
+}
+
 static bool on_poll(struct ring_poller *poller)
 {
-	if (++f.nr_polls == CALL_AT && f.call_fd)
-		fd_eventfd_signal(f.call_fd);
+	if (++f.nr_polls == CALL_AT)
+		call();
 	return add_requests();
 }
 
 static bool on_rest(struct ring_poller *poller)
 {
 	f.nr_rests++;
+	/* It was preempted, and looks no more. */
+	call();
 	return add_requests();
 }
 
@@ -149,7 +160,7 @@ static void on_call(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	if (res == -ECANCELED)
 		return;
-	f.nr_polls_late = f.nr_polls - CALL_AT;
+	f.nr_polls_late = f.nr_polls - f.called_at;
 	ring_stop(&f.ring);
 }
 
@@ -162,6 +173,8 @@ static void flag_without_task_work_hides_no_events(void **state)
 	ring_set_poll(&f.ring, LONG_POLL_US);
 	__atomic_fetch_or(f.ring.uring.sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_RELAXED);
 	f.ring.poll_cycles = f.ring.poll_max_cycles;
+	/* It does not ask whether it was preempted, then. */
+	f.ring.preemption_asked = trace_tsc();
 	assert_int_equal(ring_run(&f.ring), 0);
 	assert_in_range(f.nr_polls_late, 0, 1);
 	ring_cancel(&f.ring, &f.call);
