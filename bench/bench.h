@@ -24,6 +24,9 @@ struct bench {
 
 extern const struct bench bench_table[];
 
+/* Each iteration says by bench_time() what it took; there are twenty. Otherwise the library times as many as it likes. */
+extern const bool bench_has_own_clock;
+
 /**
  * bench_next - whether to do one more iteration; what comes before the first call is not timed
  * @state: as run() got it
@@ -43,6 +46,13 @@ void bench_pause(struct bench_state *state);
  * @state: paused
  */
 void bench_resume(struct bench_state *state);
+
+/**
+ * bench_time - how long an iteration took, by the benchmark's own clock
+ * @state: as run() got it; once in each iteration
+ * @ns: nanoseconds
+ */
+void bench_time(struct bench_state *state, uint64_t ns);
 
 /**
  * bench_counter - report a number beside the time

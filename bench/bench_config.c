@@ -42,6 +42,8 @@ static void write_emulated(struct bench_state *state, int64_t arg)
 		abort();
 }
 
+const bool bench_has_own_clock = false;
+
 const struct bench bench_table[] = {
 	{ "config/read-emulated", read_emulated, { 1 } },
 	{ "config/read-live", read_live, { 1 } },

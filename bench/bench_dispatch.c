@@ -105,6 +105,8 @@ static void gsi_commit(struct bench_state *state, int64_t routes)
 	vm_destroy(&vm);
 }
 
+const bool bench_has_own_clock = false;
+
 const struct bench bench_table[] = {
 	{ "iobus/read", bus_read, { 1, 16, 64 } },
 	{ "iobus/write", bus_write, { 1, 16, 64 } },

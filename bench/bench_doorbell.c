@@ -3,8 +3,8 @@
  * A doorbell's way: from the write until the ring's callback for it has begun. "eventfd" writes the ring's eventfd, as KVM
  * does for an ioeventfd; "iobus" comes by the I/O bus, as a doorbell does that no ioeventfd takes, and the device writes it.
  * "guest" is a real one on this machine's /dev/kvm that stores to a register and looks for what the callback sets:
- * by an ioeventfd of KVM's, or by an exit to the vCPU's thread and the I/O bus; an iteration is as many as the argument says,
- * after which who measures is woken. One core for who rings, one for the ring.
+ * by an ioeventfd of KVM's, or by an exit to the vCPU's thread and the I/O bus; who measures is woken after a hundred.
+ * One core for who rings, one for the ring.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "bench/bench.h"
-#include "bench/pin.h"
+#include "bench/trip.h"
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/kvm/kvm_ioctl.h"
@@ -24,6 +24,9 @@
 #define REGISTERS 0xd0000000ULL
 #define CODE	  0x2000ULL
 #define ANSWER	  0x4000ULL
+
+#define GUEST_BATCH 100 /* doorbells of a guest until who measures is woken */
+#define GUEST_TRIPS 5	/* of so many */
 #define GUEST_BATCH \
 	100 /* doorbells of a guest in an iteration: who measures is woken after that many */
 
@@ -56,7 +59,7 @@ static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
 	if (++d->nr_heard == load_acquire(&d->stop_at))
 		fd_eventfd_signal(d->stopped);
 	else
-		store_release(d->answer, 1); /* pairs with ring_it(), or is the guest's */
+		store_release(d->answer, 1); /* pairs with wait_until_heard(), or is the guest's */
 }
 
 /* It has no queue to look at; a ring polls for completions only where there is a poller. */
@@ -87,7 +90,7 @@ static bool open_doorbell(struct bench_state *state, struct doorbell *d, pthread
 	    ring_thread_wait(&d->server, NULL))
 		abort();
 	ring_post(&d->server.ring, &d->start);
-	if (!bench_pin(ringer, 0) && !bench_pin(d->server.thread, 1))
+	if (!trip_pin(ringer, 0) && !trip_pin(d->server.thread, 1))
 		return true;
 	bench_skip(state, "there is only one CPU");
 	return false;
@@ -117,39 +120,50 @@ static void add_device(struct iobus *bus, struct doorbell *d)
 		abort();
 }
 
-/* Until it has been heard. */
-static void ring_it(struct doorbell *d, struct iobus *bus, struct iobus_reader *reader)
+struct ringer {
+	struct doorbell bell;
+	struct iobus bus;
+	struct iobus_reader reader;
+};
+
+static void wait_until_heard(struct doorbell *d)
 {
-	store_release(d->answer, 0);
-	if (bus)
-		iobus_write(bus, reader, REGISTERS, 2, 0);
-	else
-		fd_eventfd_signal(d->bell);
 	/* Pairs with on_heard(). */
 	while (!load_acquire(d->answer))
 		__builtin_ia32_pause();
 }
 
+static void ring_by_eventfd(void *opaque)
+{
+	struct ringer *r = opaque;
+
+	store_release(r->bell.answer, 0);
+	fd_eventfd_signal(r->bell.bell);
+	wait_until_heard(&r->bell);
+}
+
+static void ring_by_bus(void *opaque)
+{
+	struct ringer *r = opaque;
+
+	store_release(r->bell.answer, 0);
+	iobus_write(&r->bus, &r->reader, REGISTERS, 2, 0);
+	wait_until_heard(&r->bell);
+}
+
 static void run_thread(struct bench_state *state, bool by_bus, bool polls)
 {
 	uint32_t answer = 0;
-	struct doorbell d = { .answer = &answer };
-	struct iobus_reader reader = { 0 };
-	struct iobus bus;
-	long preempted;
+	struct ringer r = { .bell.answer = &answer };
 
-	if (iobus_init(&bus, "mmio"))
+	if (iobus_init(&r.bus, "mmio"))
 		abort();
-	iobus_register_reader(&bus, &reader);
-	add_device(&bus, &d);
-	if (open_doorbell(state, &d, pthread_self(), polls)) {
-		preempted = bench_preempted();
-		while (bench_next(state))
-			ring_it(&d, by_bus ? &bus : NULL, &reader);
-		bench_counter(state, "preempted", (double)(bench_preempted() - preempted));
-	}
-	close_doorbell(&d);
-	iobus_destroy(&bus);
+	iobus_register_reader(&r.bus, &r.reader);
+	add_device(&r.bus, &r.bell);
+	if (open_doorbell(state, &r.bell, pthread_self(), polls))
+		trip_time(state, by_bus ? ring_by_bus : ring_by_eventfd, &r, TRIP_MAX, 1);
+	close_doorbell(&r.bell);
+	iobus_destroy(&r.bus);
 }
 
 static void eventfd_blocking(struct bench_state *state, int64_t arg)
@@ -206,26 +220,26 @@ static void close_guest(struct guest *g)
 	free(g->cpuid);
 }
 
-/* It has rung and waits for an answer at the end of each iteration, and so before the first. */
-static void measure_guest(struct bench_state *state, struct doorbell *d, int64_t batch)
+static void wait_until_stopped(struct doorbell *d)
 {
-	int64_t done = 0;
 	uint64_t value;
 
 	while (read(d->stopped, &value, sizeof(value)) != sizeof(value))
 		;
-	while (bench_next(state)) {
-		/* Pairs with on_heard(). */
-		store_release(&d->stop_at, d->stop_at + (uint64_t)batch);
-		store_release(d->answer, 1);
-		while (read(d->stopped, &value, sizeof(value)) != sizeof(value))
-			;
-		done += batch;
-	}
-	bench_items(state, done);
 }
 
-static void run_guest(struct bench_state *state, int64_t batch, bool by_exit, bool polls)
+/* It has rung and waits for an answer afterwards, and so before the first time. */
+static void go_on(void *opaque)
+{
+	struct doorbell *d = opaque;
+
+	/* Pairs with on_heard(). */
+	store_release(&d->stop_at, d->stop_at + GUEST_BATCH);
+	store_release(d->answer, 1);
+	wait_until_stopped(d);
+}
+
+static void run_guest(struct bench_state *state, bool by_exit, bool polls)
 {
 	static struct guest g;
 	struct doorbell d = { .stop_at = 1 };
@@ -244,40 +258,43 @@ static void run_guest(struct bench_state *state, int64_t batch, bool by_exit, bo
 		else if (kvm_ioeventfd(g.vm.fd, &bell))
 			abort();
 		vcpu_resume(&g.vcpu);
-		measure_guest(state, &d, batch);
+		wait_until_stopped(&d);
+		trip_time(state, go_on, &d, GUEST_TRIPS, GUEST_BATCH);
 	}
 	close_guest(&g);
 	close_doorbell(&d);
 }
 
-static void guest_ioeventfd_blocking(struct bench_state *state, int64_t batch)
+static void guest_ioeventfd_blocking(struct bench_state *state, int64_t arg)
 {
-	run_guest(state, batch, false, false);
+	run_guest(state, false, false);
 }
 
-static void guest_ioeventfd_polling(struct bench_state *state, int64_t batch)
+static void guest_ioeventfd_polling(struct bench_state *state, int64_t arg)
 {
-	run_guest(state, batch, false, true);
+	run_guest(state, false, true);
 }
 
-static void guest_exit_blocking(struct bench_state *state, int64_t batch)
+static void guest_exit_blocking(struct bench_state *state, int64_t arg)
 {
-	run_guest(state, batch, true, false);
+	run_guest(state, true, false);
 }
 
-static void guest_exit_polling(struct bench_state *state, int64_t batch)
+static void guest_exit_polling(struct bench_state *state, int64_t arg)
 {
-	run_guest(state, batch, true, true);
+	run_guest(state, true, true);
 }
+
+const bool bench_has_own_clock = true;
 
 const struct bench bench_table[] = {
 	{ "doorbell/eventfd-blocking", eventfd_blocking, { 1 } },
 	{ "doorbell/eventfd-polling", eventfd_polling, { 1 } },
 	{ "doorbell/iobus-blocking", iobus_blocking, { 1 } },
 	{ "doorbell/iobus-polling", iobus_polling, { 1 } },
-	{ "doorbell/guest-ioeventfd-blocking", guest_ioeventfd_blocking, { 100 } },
-	{ "doorbell/guest-ioeventfd-polling", guest_ioeventfd_polling, { 100 } },
-	{ "doorbell/guest-exit-blocking", guest_exit_blocking, { 100 } },
-	{ "doorbell/guest-exit-polling", guest_exit_polling, { 100 } },
+	{ "doorbell/guest-ioeventfd-blocking", guest_ioeventfd_blocking, { 1 } },
+	{ "doorbell/guest-ioeventfd-polling", guest_ioeventfd_polling, { 1 } },
+	{ "doorbell/guest-exit-blocking", guest_exit_blocking, { 1 } },
+	{ "doorbell/guest-exit-polling", guest_exit_polling, { 1 } },
 	{ 0 },
 };

@@ -216,6 +216,8 @@ static void memset_present_2m(struct bench_state *state, int64_t threads)
 		1, 2, 4 \
 	}
 
+const bool bench_has_own_clock = false;
+
 const struct bench bench_table[] = {
 	{ "4k/populate", populate_4k, THREADS },
 	{ "4k/memset_fresh", memset_fresh_4k, THREADS },

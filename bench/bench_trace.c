@@ -143,6 +143,8 @@ static void request_on(struct bench_state *state, int64_t n)
 	requests(state, (unsigned)n, true);
 }
 
+const bool bench_has_own_clock = false;
+
 const struct bench bench_table[] = {
 	{ "trace/tsc", tsc, { 1 } },
 	{ "trace/counter", counter, { 1 } },

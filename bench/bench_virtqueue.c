@@ -595,6 +595,8 @@ static void stage_pread(struct bench_state *state, int64_t batch)
 	close(fd);
 }
 
+const bool bench_has_own_clock = false;
+
 const struct bench bench_table[] = {
 	{ "ring/null", ring_null, { 1, 32 } },
 	{ "ring-traced/null", ring_traced_null, { 1, 32 } },

@@ -22,6 +22,11 @@ void bench_resume(struct bench_state *state)
 	state->state->ResumeTiming();
 }
 
+void bench_time(struct bench_state *state, uint64_t ns)
+{
+	state->state->SetIterationTime(static_cast<double>(ns) * 1e-9);
+}
+
 void bench_counter(struct bench_state *state, const char *name, double value)
 {
 	state->state->counters[name] = value;
@@ -59,7 +64,10 @@ int main(int argc, char **argv)
 			if (arg)
 				b->Arg(arg);
 		}
-		b->UseRealTime();
+		if (bench_has_own_clock)
+			b->UseManualTime()->Iterations(20);
+		else
+			b->UseRealTime();
 	}
 	benchmark::RunSpecifiedBenchmarks();
 	return 0;
