@@ -98,6 +98,20 @@ int vm_init(struct vm *vm, struct error *err)
 	return r;
 }
 
+int vm_halt_in_guest(struct vm *vm, struct error *err)
+{
+	int can = kvm_check_extension(vm->fd, KVM_CAP_X86_DISABLE_EXITS);
+	int r = can > 0 && can & KVM_X86_DISABLE_EXITS_HLT ? 0 : -ENOTSUP;
+
+	if (!r)
+		r = kvm_enable_cap(vm->fd, KVM_CAP_X86_DISABLE_EXITS, KVM_X86_DISABLE_EXITS_HLT);
+	if (!r)
+		return 0;
+	error_set(err, r, "/dev/kvm");
+	error_reason(err, "does not let a guest halt the host's CPU");
+	return error_remedy(err, "leave idle=guest of --cpus out");
+}
+
 void vm_destroy(struct vm *vm)
 {
 	if (!vm->run_size && !vm->kvm_fd)

@@ -42,6 +42,16 @@ struct vm {
 int vm_init(struct vm *vm, struct error *err);
 
 /**
+ * vm_halt_in_guest - let HLT halt the host's CPU, rather than leave the guest
+ * @vm: the VM, without vCPUs yet
+ * @err: filled on failure
+ *
+ * A vCPU that is idle has its CPU for itself then. Main thread. Return: 0; -ENOTSUP; -errno.
+ * Source: linux/Documentation/virt/kvm/api.rst, KVM_CAP_X86_DISABLE_EXITS.
+ */
+int vm_halt_in_guest(struct vm *vm, struct error *err);
+
+/**
  * vm_destroy - close it; all vCPUs are gone
  * @vm: initialised or zeroed
  */

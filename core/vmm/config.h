@@ -47,6 +47,7 @@ struct config_cpus {
 	struct config_topology topology;  /* all 0: one package of single-thread cores */
 	struct config_affinity *affinity; /* nr_affinities of them: of vCPUs, each below boot */
 	unsigned nr_affinities;
+	bool idle_in_guest; /* HLT does not leave the guest; the host's CPU is the vCPU's alone */
 };
 
 /** What guest memory, or a zone of it, is made of. */

@@ -11,7 +11,8 @@ enum {
 	CPUS_BOOT,
 	CPUS_MAX,
 	CPUS_TOPOLOGY,
-	CPUS_AFFINITY
+	CPUS_AFFINITY,
+	CPUS_IDLE
 };
 
 static const struct config_key_set cpus_keys = {
@@ -21,6 +22,7 @@ static const struct config_key_set cpus_keys = {
 		[CPUS_MAX] = { "max", false },
 		[CPUS_TOPOLOGY] = { "topology", false },
 		[CPUS_AFFINITY] = { "affinity", false },
+		[CPUS_IDLE] = { "idle", false },
 		{ "core_scheduling", true },
 		{ "features", true },
 		{ "kvm_hyperv", true },
@@ -28,6 +30,8 @@ static const struct config_key_set cpus_keys = {
 		{ "nested", true },
 	},
 };
+
+static const char *const idle_name[] = { "host", "guest" };
 
 /* "threads:cores:dies:packages" */
 static int split_topology(const struct config_pairs *pairs, struct config_topology *t,
@@ -102,12 +106,24 @@ static int read_numbers(const struct config_pairs *pairs, struct config_cpus *cp
 	return error_remedy(err, "leave max out, or write max=%u", cpus->boot);
 }
 
+static int read_idle(const struct config_pairs *pairs, bool *in_guest, struct error *err)
+{
+	unsigned i = *in_guest;
+	int r = config_pairs_word(pairs, CPUS_IDLE, idle_name, ARRAY_SIZE(idle_name), &i, err);
+
+	if (!r)
+		*in_guest = i;
+	return r;
+}
+
 static int read_cpus(const struct config_pairs *pairs, struct config_cpus *cpus, struct error *err)
 {
 	int r = read_numbers(pairs, cpus, err);
 
 	if (!r && pairs->value[CPUS_TOPOLOGY])
 		r = read_topology(pairs, cpus, err);
+	if (!r)
+		r = read_idle(pairs, &cpus->idle_in_guest, err);
 	if (!r)
 		r = config_pairs_affinity(pairs, CPUS_AFFINITY, CONFIG_MAX_CPUS - 1,
 					  &cpus->affinity, &cpus->nr_affinities, err);

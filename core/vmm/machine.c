@@ -291,6 +291,8 @@ int machine_create(const struct config *config, struct machine **out, struct err
 		r = init_memory(machine, err);
 	if (!r)
 		r = vm_init(&machine->vm, err);
+	if (!r && config->cpus.idle_in_guest)
+		r = vm_halt_in_guest(&machine->vm, err);
 	if (!r)
 		r = cpuid_supported(machine->vm.kvm_fd, &cpuid, err);
 	if (!r)

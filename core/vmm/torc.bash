@@ -97,7 +97,7 @@ _torc_value()
 		_torc_files '' "$2"
 		;;
 	--cpus)
-		_torc_pairs "$2" boot= max= topology= affinity=
+		_torc_pairs "$2" boot= max= topology= affinity= idle=
 		;;
 	--memory)
 		_torc_pairs "$2" size= shared= mergeable= prefault= hugepages= hugepage_size= thp=

@@ -57,6 +57,7 @@ done
 for kernel in attach dma edu storm; do
 	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$tmp/$kernel" cc || bail "no kernel"
 done
+sh "$here/payload/build.sh" "$here/payload/latency.c" "$tmp/latency" cc -m64 || bail "no kernel"
 chmod 755 "$tmp"
 
 # group.conf sets options for run.sh, quoted as for a shell: those that the group cannot do without.
