@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh
-# What the guest of bench/demo.sh, numbers.sh and virtio.sh runs (busybox sh, from the initramfs of tests/lab/mkguest.sh).
+# What the guest of bench/demo.sh, numbers.sh, virtio.sh and lab.sh runs (busybox sh, from the initramfs of
+# tests/lab/mkguest.sh).
 # Speaks to measure.py over the serial line, in lines that start with TORC-. Each byte there costs exits, so nothing
 # is printed inside a window in which exits are counted.
-# $verify (a size) comes from the kernel's command line: write as much first and read it back.
+# From the kernel's command line come $verify (a size): write as much first and read it back; and $commands: do nothing
+# but what lines of the serial port say, as calls of the functions below.
 
 disk=/dev/nvme0n1
-[ ! -e /dev/vda ] || disk=/dev/vda
+[ -n "$commands" ] || [ ! -e /dev/vda ] || disk=/dev/vda
 
-# The disk's completed reads and the time. A multipath head (nvme0n1) counts nothing, its path (nvme0c0n1) does.
+# The disk's completed reads and writes, and the time. Of a multipath drive (nvme0n1), those of its path (nvme0c0n1).
 sample() {
-	reads=0
-	for stat in /sys/block/nvme0*/stat /sys/block/vda/stat; do
-		[ -e "$stat" ] || continue
-		read -r n _ <"$stat"
-		reads=$((reads + n))
-	done
+	stat=/sys/block/${disk##*/}/stat
+	[ ! -e /sys/block/nvme0c0n1 ] || [ $disk != /dev/nvme0n1 ] || stat=/sys/block/nvme0c0n1/stat
+	read -r read _ _ _ written _ <"$stat"
 	read -r up _ </proc/uptime
-	samples="$samples $reads $up"
+	samples="$samples $((read + written)) $up"
 }
 
 interrupts() {
@@ -36,23 +35,50 @@ json() {
 	echo "TORC-FIO $1 $(sed '/^fio: terminating/d' /tmp/fio.json | tr -d ' \n\t')"
 }
 
-# read_at DEPTH: 4 KiB random reads; two windows, of which the host traces the first. fio reads until both are over,
-# however long that takes a slow machine.
-read_at() {
-	run_fio --rw=randread --bs=4k --iodepth="$1" --size="${verify:-64m}" --time_based --runtime=50 &
-	sleep 1.7
+# How long fio runs before the host is told, and the two windows, of which the host traces the first.
+ramp=1.7 traced=2.5 plain=1.2
+
+# load NAME RW DEPTH: 4 KiB at random. fio goes on until both windows are over, however long that takes a slow machine.
+load() {
+	run_fio --rw="$2" --bs=4k --iodepth="$3" --size="${verify:-64m}" --time_based --runtime=50 &
+	sleep $ramp
 	echo "TORC-WINDOW $1"
 	samples=''
 	sleep 0.4; sample
-	sleep 2.5; sample
+	sleep $traced; sample
 	sleep 0.3; sample
-	sleep 1.2; sample
+	sleep $plain; sample
 	# fio ends with 128 where a signal ends it.
 	killall fio
 	wait $!
 	[ $? -eq 128 ] || return 1
-	echo "TORC-READS $1$samples"
+	echo "TORC-IOS $1$samples"
 	json "$1"
+}
+
+# The host's address, once there is a network.
+peer=''
+
+# throughput NAME OPTION...: of TCP to the host.
+throughput() {
+	name=$1
+	shift
+	iperf3 -c "$peer" -f m "$@" >/tmp/iperf || { cat /tmp/iperf; return 1; }
+	sed -n "s/.* \([0-9.]*\) Mbits.*receiver.*/TORC-MBITS $name \1/p" /tmp/iperf
+}
+
+# round_trips COUNT: one after the other.
+round_trips() {
+	/bin/ping -A -c "$1" "$peer" >/tmp/ping || { cat /tmp/ping; return 1; }
+	echo "TORC-PING $(sed -n 's/.*time=\([0-9.]*\) ms/\1/p' /tmp/ping | tr '\n' ' ')"
+}
+
+# Have KVM no longer offer that interrupts end without an exit: MSR_KVM_PV_EOI_EN of each vCPU. A register's number is
+# its place in the file; what dd has sought is sought for what comes after it.
+no_pv_eoi() {
+	for msr in /dev/cpu/*/msr; do
+		{ dd bs=4 seek=$((0x4b564d04 / 4)) count=0 </dev/null 2>/dev/null && printf '\0\0\0\0\0\0\0\0'; } >"$msr" || return
+	done
 }
 
 sleep 0.5 # the host reads its counters after the first line
@@ -66,6 +92,11 @@ if grep -q 0x010802 /sys/bus/pci/devices/*/class 2>/dev/null; then
 	interrupts before
 fi
 echo TORC-IDLE
+if [ -n "$commands" ]; then
+	[ ! -t 0 ] || stty -echo
+	while read -r line; do eval "$line"; done
+	exit
+fi
 sleep 1.5
 [ -e $disk ] && [ -e /bin/fio ] || exit 0
 
@@ -74,5 +105,5 @@ if [ -n "$verify" ]; then
 		{ cat /tmp/fio.json; exit 1; }
 	json verify
 fi
-read_at 1 && read_at 32 || exit
+load 1 randread 1 && load 32 randread 32 || exit
 interrupts after

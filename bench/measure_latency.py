@@ -13,13 +13,13 @@ import shlex
 import subprocess
 import sys
 
-import measure
-from measure import say
+import guests
+from tracing import say
 
 FIELDS = ('count', 'p50', 'p90', 'p99', 'p99.9', 'max')
 
 
-class LatencyBench(measure.Bench):
+class LatencyBench(guests.Bench):
     def __init__(self, stage, count):  # pylint: disable=super-init-not-called # no tracing here
         self.stage = stage
         self.kernel = f'{stage}/latency'
@@ -53,7 +53,7 @@ def measure_all(stage, rounds, count):
 
 def main():
     stage, out, rounds, count = sys.argv[1:]
-    return measure.save(out, 'latency', lambda: measure_all(stage, int(rounds), int(count)))
+    return guests.save(out, 'latency', lambda: measure_all(stage, int(rounds), int(count)))
 
 
 if __name__ == '__main__':

@@ -19,8 +19,8 @@ import re
 import sys
 import time
 
-import measure
-from measure import WORK, Bench, Guest, read, say, write
+from guests import CMDLINE, WORK, Bench, Guest, save
+from tracing import Tracer, now, read, say, write
 
 NODE = '/sys/devices/system/node'
 POPULATE_WRITE = 23  # linux/mman.h
@@ -34,7 +34,7 @@ def events(trace):
     return [(int(match[1]), float(match[2]), match[3], match[4]) for match in matches if match]
 
 
-class MemoryTracer(measure.Tracer):
+class MemoryTracer(Tracer):
     recorded = {
         'sched/sched_process_exec': '',
         'kvm/kvm_entry': '',
@@ -96,7 +96,7 @@ class MemoryBench(Bench):
         memory = f'size={mib}M' + {'4k': ',thp=off', 'thp': '', '2m': ',hugepages=on,hugepage_size=2M',
                                    '1g': ',hugepages=on,hugepage_size=1G'}[pages] + options
         command = [f'{self.stage}/torc/torc', '-v', '--kernel', f'{self.stage}/kernel', '--initramfs',
-                   f'{self.stage}/boot.cpio', '--cmdline', measure.CMDLINE, '--memory', memory, '--serial', 'tty',
+                   f'{self.stage}/boot.cpio', '--cmdline', CMDLINE, '--memory', memory, '--serial', 'tty',
                    '--console', 'off']
         return command + (['--device', f'path=/sys/bus/pci/devices/{self.bdf}/'] if device else [])
 
@@ -108,7 +108,7 @@ class MemoryBench(Bench):
                    f'{stage}/share', '-M', 'q35,memory-backend=ram', '-accel', 'kvm', '-cpu', 'host', '-nodefaults',
                    '-nographic', '-serial', 'stdio', '-no-reboot', '-m', str(mib), '-object',
                    f'{kind},id=ram,size={mib}M{options}', '-kernel', f'{self.stage}/kernel', '-initrd',
-                   f'{self.stage}/boot.cpio', '-append', measure.CMDLINE]
+                   f'{self.stage}/boot.cpio', '-append', CMDLINE]
         return command + (['-device', f'vfio-pci,host={self.bdf}'] if device else [])
 
     def start(self, vmm, command, cpus=None, until=None):
@@ -130,11 +130,11 @@ class MemoryBench(Bench):
         return self.result(guest.process.pid, trace, where)
 
     def wait_for_entry(self, guest):
-        end = measure.now() + 120
+        end = now() + 120
         # Reading the trace would take a CPU from the VMM's threads.
         time.sleep(1)
         while first_entry(read(f'{self.tracer.root}/trace'), 0) is None:
-            if measure.now() > end or guest.process.poll() is not None:
+            if now() > end or guest.process.poll() is not None:
                 raise RuntimeError(f'{guest.log}: the guest does not start')
             time.sleep(0.3)
 
@@ -249,7 +249,7 @@ def measure_all(stage, bdf, rounds):
 
 def main():
     stage, bdf, out, rounds = sys.argv[1:]
-    return measure.save(out, 'numa', lambda: measure_all(stage, bdf, int(rounds)))
+    return save(out, 'numa', lambda: measure_all(stage, bdf, int(rounds)))
 
 
 if __name__ == '__main__':

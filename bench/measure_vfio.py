@@ -16,8 +16,8 @@ import re
 import shlex
 import sys
 
-import measure
-from measure import IOCTLS, Bench, read, say, write
+from guests import Bench, save
+from tracing import IOCTLS, Tracer, read, say, write
 
 KVM_RUN = 0xae80
 VFIO_TYPE = 0x3b  # of VFIO's commands
@@ -31,7 +31,7 @@ VECTORS = (64, 8)
 PHASES = ('bring-up', 'mask', 'ports id', 'ecam id', 'ports bar', 'ecam bar', 'ports status', 'ecam status')
 
 
-class VfioTracer(measure.Tracer):
+class VfioTracer(Tracer):
     recorded = {
         'kvm/kvm_userspace_exit': '',
         'kvm/kvm_pio': f'port=={PORT_MARK}',
@@ -128,7 +128,7 @@ def measure_all(stage, bdf, rounds):
 
 def main():
     stage, bdf, out, rounds = sys.argv[1:]
-    return measure.save(out, 'vfio', lambda: measure_all(stage, bdf, int(rounds)))
+    return save(out, 'vfio', lambda: measure_all(stage, bdf, int(rounds)))
 
 
 if __name__ == '__main__':
