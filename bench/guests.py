@@ -235,7 +235,7 @@ class Bench:
                 stamps.append(stamp)
         return stamps
 
-    def pin(self, guest):
+    def pin(self, guest, vcpus=True):
         """
         The vCPU on one CPU of the drive's node, the drive's interrupts on another, whichever the VMM: on one and the
         same a guest takes an interrupt for each request, on two they share, and the host places them by chance.
@@ -244,7 +244,7 @@ class Bench:
         if len(cpus) < 2:
             return
         vcpu, interrupts = sorted(cpus)[:2]
-        for task in glob.glob(f'/proc/{guest.process.pid}/task/*'):
+        for task in glob.glob(f'/proc/{guest.process.pid}/task/*') if vcpus else []:
             if re.match(r'vcpu\d|CPU \d+/KVM', read(f'{task}/comm')):
                 os.sched_setaffinity(int(os.path.basename(task)), {vcpu})
         for irq in re.findall(r'^ *(\d+):.* vfio-', read('/proc/interrupts'), re.MULTILINE):

@@ -134,9 +134,12 @@ bench_build() {
 # bench_stage: all that is started in the lab, in the folder $stage: torc/ with its libraries, the guest's kernel,
 # boot.cpio and io.cpio, which has fio. Done out here: the lab is ten times as slow.
 bench_stage() {
-	"$here/../tests/lab/mkguest.sh" "$stage/boot.cpio" --init "$here/guest.sh" &&
-		"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio --module virtio_pci \
-			--module virtio_blk &&
+	"$here/../tests/lab/mkguest.sh" "$stage/boot.cpio" --init "$here/guest.sh" && bench_stage_io --module virtio_blk
+}
+
+# bench_stage_io OPTION...: the same without boot.cpio; the options are mkguest.sh's, for io.cpio.
+bench_stage_io() {
+	"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio --module virtio_pci "$@" &&
 		cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" &&
 		bench_stage_torc
 }

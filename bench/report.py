@@ -11,7 +11,8 @@ import sys
 VMMS = ('torc', 'qemu')
 NVME = {'device': True, 'cpus': 1}
 NONE = {'device': False, 'cpus': 1}
-FORMATS = {'ms': ',.0f', 'MiB': '.1f', '/IO': '.2f', '': ',.0f', 'per burst': '.1f'}
+FORMATS = {'ms': ',.0f', 'us': ',.0f', 'IOPS': ',.0f', 'Mbit/s': ',.0f', 'MiB': '.1f', '/IO': '.2f', 'calls/IO': '.2f',
+           '': ',.0f', 'per burst': '.1f'}
 
 
 def table(rows, left=1):

@@ -42,9 +42,9 @@ def write(path, text):
         file.write(text)
 
 
-def total_exits():
-    """KVM's own counter of all exits: there without any tracing."""
-    return int(read('/sys/kernel/debug/kvm/exits'))
+def total_exits(name='exits'):
+    """KVM's own counter of all exits, or halt_exits and the like: there without any tracing."""
+    return int(read(f'/sys/kernel/debug/kvm/{name}'))
 
 
 def device_interrupts():

@@ -1,0 +1,41 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What a guest's disks, network and start cost, on the bare host, under torc and under QEMU in one run of the lab, and
+# what torc's options for low latency change. One page of results, as text and as HTML with plots.
+#
+#   lab.sh [--rounds N] [--json FILE] [--build DIR]
+#
+#   --rounds  how often host, torc, QEMU, QEMU, torc, host (1), and each option twice; medians, with the extremes
+#   --json    the raw results of every run, for a program
+#   --build   the build directory (build/ in the tree), made when it is not there
+#
+# 4 KiB random reads and writes, one and 32 at a time, of an NVMe drive, passed through, and of null_blk by virtio-blk;
+# TCP and pings by virtio-net on a TAP interface. The bare host has the drive by its own driver, null_blk itself, and a
+# veth pair. How each number is taken: measure_lab.py and measure.py.
+#
+# Exit status: 0 when all was measured; 1 when something failed, which it names.
+
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
+build=$root/build rounds=1 json=''
+. "$here/lib.sh"
+bench_options 'rounds json build' '' "$@"
+
+bench_begin lab 5
+
+stage_all() {
+	bench_stage_io --module virtio_blk --module virtio_net --module msr --with iperf3 --with ping && bench_stage_qemu
+}
+
+bench_step "installing what is missing" sh "$root/tests/setup.sh"
+bench_step "building torc" bench_build
+bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
+bench_step "preparing the guests" stage_all
+bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 900 * rounds)) --devices nvme-a \
+	--out "$logs" -- \
+	"'$(bench_python)' '$here/measure_lab.py' '$stage' $LAB_BDF_NVME_A \"\$TORC_LAB_OUT\" $rounds $(nproc)"
+python3 "$here/report_lab.py" "$logs" || exit 1
+[ -z "$json" ] || cp "$logs/lab.json" "$json" || exit 1
+cat "$logs/report.txt"
+bench_say "saved in $logs/report.txt and $logs/report.html"
