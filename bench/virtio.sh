@@ -41,7 +41,7 @@ bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 +
 bench_step "measuring on this machine" "$build/bench/bench_virtqueue" --benchmark_repetitions=5 \
 	--benchmark_out="$logs/virtqueue.json" --benchmark_out_format=json
 [ -z "$soak" ] || bench_step "verifying" env TORC_SOAK=20 sh "$root/tests/run.sh" lab/soak lab-sanitized/soak
-python3 "$here/report.py" virtio "$logs" >"$logs/report.txt" || exit 1
+python3 "$here/report_virtio.py" "$logs" >"$logs/report.txt" || exit 1
 [ -z "$soak" ] || {
 	printf '\nMixed I/O and rebinding, verified\n\n'
 	grep -E '^(not )?ok lab|^# |^[0-9]+ passed' "$logs/step-$step.log"
