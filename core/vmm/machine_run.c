@@ -221,13 +221,25 @@ static void log_counters(struct machine *machine)
 	}
 }
 
+/* Of what there is some. */
+static void add_to_title(char *title, size_t size, const char *what, unsigned nr)
+{
+	size_t at = strlen(title);
+
+	if (nr)
+		snprintf(title + at, size - at, "%s%u %s%s", strchr(title, ' ') ? ", " : " ", nr,
+			 what, nr == 1 ? "" : "s");
+}
+
 static void publish_trace(const struct machine *machine)
 {
 	const struct config *config = machine->config;
-	char title[64];
+	char title[64] = "torc:";
 
-	snprintf(title, sizeof(title), "torc: %u vCPUs, %u disks, %u network devices, %u devices",
-		 config->cpus.boot, config->nr_disks, config->nr_nets, config->nr_devices);
+	add_to_title(title, sizeof(title), "vCPU", config->cpus.boot);
+	add_to_title(title, sizeof(title), "disk", config->nr_disks);
+	add_to_title(title, sizeof(title), "network device", config->nr_nets);
+	add_to_title(title, sizeof(title), "VFIO device", config->nr_devices);
 	trace_publish(title, vcpu_tsc_hz(&machine->vcpu[0]));
 }
 
