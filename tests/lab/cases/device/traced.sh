@@ -7,8 +7,9 @@
 # block_rq_issue and block_rq_complete, stamped with its own TSC. torc-trace says how that follows from the host's, so
 # each request's stages must lie within the guest's two stamps. Before them is the guest's driver up to its doorbell,
 # behind them its interrupt handler: no part of the VMM, 0.2 to 0.5 ms here, whatever the disk. A disk that takes 10 ms
-# leaves them less than the 5% that may be missing; the figures of each part are printed. A request that the ring found
-# without a doorbell counts from when the ring began its turn, which may be before the guest's stamp.
+# leaves them less than the 5% that may be missing; the figures of each part are printed. Now and then a busy machine
+# takes the guest its CPU in these parts, for longer than the request: the median request has to be within 5%. One that
+# the ring found without a doorbell counts from when the ring began its turn, which may be before the guest's stamp.
 . "$CASES/lib.sh"
 disk=/sys/kernel/config/nullb/spans
 release() {
@@ -92,9 +93,12 @@ tr -d '\r' <serial | grep -E '^(GUEST|FIO) ' | cat clock - report.csv | tr -d '"
 				printf "request %d: %.0f to %.0f, in the guest %.0f to %.0f\n", i, begin[i], end, issue[i], complete[i]
 				bad++
 			}
+			share = total[i] / (complete[i] - issue[i])
+			for (at = i; at > 1 && sorted[at - 1] > share; at--) sorted[at] = sorted[at - 1]
+			sorted[at] = share
 			before += begin[i] - issue[i]; stages += total[i]; after += complete[i] - end; guest += complete[i] - issue[i]
 		}
-		printf "# of %d requests, mean us: guest until its doorbell %.1f, stages %.1f, guest from its interrupt %.1f, in all %.1f; fio %.1f\n",
-			n, before / n / 1e3, stages / n / 1e3, after / n / 1e3, guest / n / 1e3, fio
-		exit bad || stages < guest * 0.95 || stages > guest * 1.05
+		printf "# of %d requests, mean us: guest until its doorbell %.1f, stages %.1f, guest from its interrupt %.1f, in all %.1f; fio %.1f; stages of the median request: %.1f%%\n",
+			n, before / n / 1e3, stages / n / 1e3, after / n / 1e3, guest / n / 1e3, fio, sorted[int((n + 1) / 2)] * 100
+		exit bad || sorted[int((n + 1) / 2)] < 0.95 || sorted[int((n + 1) / 2)] > 1.05
 	}' || fail "stages are not what the guest sees"
