@@ -49,6 +49,10 @@ _torc_pairs()
 		_torc_match "${done}numa=" "${last#*=}" auto off strict
 		return
 		;;
+	idle=*)
+		_torc_match "${done}idle=" "${last#*=}" guest host
+		return
+		;;
 	ring_affinity=*)
 		_torc_match "${done}ring_affinity=" "${last#*=}" node sibling
 		return
