@@ -23,6 +23,7 @@ struct metrics {
 	char request[4096];
 	char *text; /* the answer, NULL while it asks */
 	size_t size, sent;
+	bool is_late; /* a second has gone by since there is an answer */
 };
 
 /**

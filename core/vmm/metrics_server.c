@@ -9,7 +9,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 
-/* How long somebody may ask, and then take the answer; and how long to wait after a failure. */
+/* How long somebody may ask, and, at least, take the answer; and how long to wait after a failure. */
 #define TIMEOUT_NS 1000000000ULL
 
 static const char http_head[] = "HTTP/1.0 200 OK\r\n"
@@ -64,6 +64,7 @@ static void answer(struct metrics *metrics, bool is_http)
 		return;
 	}
 	metrics->sent = 0;
+	metrics->is_late = false;
 	metrics->op.done = write_done;
 	write_rest(metrics);
 }
@@ -81,14 +82,20 @@ static void time_is_up(struct ring_op *op, int32_t res, uint32_t flags)
 
 	if (metrics->fd < 0) {
 		accept_next(metrics);
-	} else if (res == -ETIME) {
-		/* Once more for the answer; then the rest of it is given up, whatever the write says. */
-		if (!metrics->text)
-			ring_timeout(metrics->ring, op, TIMEOUT_NS);
-		else
-			metrics->sent = metrics->size;
-		ring_cancel(metrics->ring, &metrics->op);
+		return;
 	}
+	if (res != -ETIME)
+		return;
+	/* Again, as a cancellation misses what is just on its way to another thread. */
+	ring_timeout(metrics->ring, op, TIMEOUT_NS);
+	if (metrics->text && !metrics->is_late) {
+		metrics->is_late = true;
+		return;
+	}
+	/* The rest of an answer is given up, whatever the write says. */
+	if (metrics->text)
+		metrics->sent = metrics->size;
+	ring_cancel(metrics->ring, &metrics->op);
 }
 
 static void accept_done(struct ring_op *op, int32_t res, uint32_t flags)
