@@ -13,11 +13,11 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 words=$*
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-tests.XXXXXX") || exit 1
-results=$tmp/results log=$tmp/log child='' storm=''
+results=$tmp/results log=$tmp/log child='' storm='' fuzzers=''
 : >"$results"
 cleanup() {
 	# shellcheck disable=SC2086 # a list
-	[ -z "$child$storm" ] || kill $child $storm 2>/dev/null
+	[ -z "$child$storm$fuzzers" ] || kill $child $storm $fuzzers 2>/dev/null
 	rm -rf "$tmp"
 }
 trap cleanup EXIT
@@ -131,46 +131,23 @@ end_storm() {
 	}
 }
 
-# start_fuzz NAME: in the background, for a minute from its saved inputs; what makes it fail is kept
-start_fuzz() {
-	say "fuzz/$1: a minute"
-	mkdir -p "$tmp/corpus-$1"
-	"build-test/asan/tests/fuzz/fuzz_$1" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
-		-artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$1-" "$tmp/corpus-$1" "tests/fuzz/corpus/$1" >"$tmp/fuzz-$1" 2>&1 &
-	child="$child $!"
-}
-
-# end_fuzz NAME PID
-end_fuzz() {
-	if wait "$2"; then
-		inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/fuzz-$1")
-		result passed "ok fuzz/$1 ($inputs inputs)"
-	else
-		result failed "not ok fuzz/$1"
-		tail -n 60 "$tmp/fuzz-$1"
-	fi
-}
-
-# fuzz NAME...: three at a time
+# fuzz NAME...: each for a minute from its saved inputs, with what others leave of the CPUs; what makes it fail is kept
 fuzz() {
-	selected=''
+	trap 'kill $child; exit 143' TERM
 	for name; do
-		! wanted "fuzz/$name" || selected="$selected $name"
-	done
-	# shellcheck disable=SC2086 # a list
-	set -- $selected
-	while [ $# -gt 0 ]; do
-		started=''
-		for name in "$1" "${2-}" "${3-}"; do
-			[ -n "$name" ] || continue
-			start_fuzz "$name"
-			started="$started $name:$!"
-		done
-		for each in $started; do
-			end_fuzz "${each%:*}" "${each#*:}"
-		done
-		child=''
-		shift $(($# > 3 ? 3 : $#))
+		wanted "fuzz/$name" || continue
+		mkdir "$tmp/corpus-$name"
+		chrt --idle 0 "build-test/asan/tests/fuzz/fuzz_$name" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 \
+			-print_final_stats=1 -artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$name-" "$tmp/corpus-$name" \
+			"tests/fuzz/corpus/$name" >"$tmp/fuzz-$name" 2>&1 &
+		child=$!
+		if wait "$child"; then
+			inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/fuzz-$name")
+			result passed "ok fuzz/$name ($inputs inputs)"
+		else
+			result failed "not ok fuzz/$name"
+			tail -n 60 "$tmp/fuzz-$name"
+		fi
 	done
 }
 
@@ -227,7 +204,11 @@ if may_want tsan; then
 	build tsan gcc -Db_sanitize=thread && host_tests tsan unit
 fi
 end_storm
-! may_want fuzz || fuzz virtqueue blk net pci msix vfio
+if may_want fuzz; then
+	say "fuzzers, beside what follows"
+	fuzz virtqueue blk net pci msix vfio >"$tmp/fuzz" &
+	fuzzers=$!
+fi
 for group in plain device bind hotplug interrupts devices faults refuse large numa oldest soak; do
 	# shellcheck disable=SC2046 # a list
 	lab_tests lab gcc $group $(cases $group)
@@ -236,4 +217,9 @@ done
 lab_tests lab-sanitized asan device verify reboot
 lab_tests lab-sanitized asan hotplug request reboot
 lab_tests lab-sanitized asan soak mixed rebind
+if [ -n "$fuzzers" ]; then
+	wait "$fuzzers"
+	fuzzers=''
+	cat "$tmp/fuzz"
+fi
 finish
