@@ -80,7 +80,7 @@ static void events(struct bench_state *state, bool lease)
 
 	while (bench_next(state)) {
 		for (unsigned i = 0; i < BATCH; i++)
-			trace_event(TRACE_EVENT_POP, object, i, 512, 1);
+			trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, i, 512, 1);
 		done += BATCH;
 	}
 	end(state, done);

@@ -168,25 +168,8 @@ static inline TRACE_ALWAYS_INLINE void trace_probe(enum trace_type type,
 }
 
 /**
- * trace_event - record an event of the calling thread, if somebody wants it
- * @type: what
- * @object: of which object
- * @id: see enum trace_type
- * @a: likewise
- * @b: likewise
- */
-static inline TRACE_ALWAYS_INLINE void trace_event(enum trace_type type,
-						   const struct trace_object *object, uint32_t id,
-						   uint64_t a, uint64_t b)
-{
-	trace_probe(type, object, id, a, b);
-	if (__builtin_expect(trace_is_on(), false))
-		trace_write(trace_tsc(), type, object, id, a, b);
-}
-
-/**
- * trace_event_at - record an event whose time is known already, if somebody wants it
- * @tsc: when it was
+ * trace_event_at - record an event of the calling thread, if somebody wants it
+ * @tsc: when it was; to read the TSC costs as much as all the rest
  * @type: what
  * @object: of which object
  * @id: see enum trace_type

@@ -168,11 +168,11 @@ static void events_are_recorded_while_there_is_a_lease(void **state)
 	trace_thread_begin("ring0");
 	thread = seen_thread(0);
 	assert_false(trace_is_on());
-	trace_event(TRACE_EVENT_WAKE, first, 0, 0, 0);
+	trace_event_at(trace_tsc(), TRACE_EVENT_WAKE, first, 0, 0, 0);
 	assert_int_equal(thread->head, 0);
 	take_lease();
 	assert_true(trace_is_on());
-	trace_event(TRACE_EVENT_POP, object, 7, 512, 1);
+	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 7, 512, 1);
 	assert_int_equal(thread->head, 1);
 	event = seen_event(thread, 0);
 	assert_int_equal(event->type, TRACE_EVENT_POP);
@@ -183,7 +183,7 @@ static void events_are_recorded_while_there_is_a_lease(void **state)
 	assert_in_range(event->tsc, 1, trace_tsc());
 	trace_thread_end();
 	assert_false(trace_is_on());
-	trace_event(TRACE_EVENT_POP, object, 8, 512, 1);
+	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 8, 512, 1);
 	assert_int_equal(thread->head, 1);
 }
 
@@ -194,7 +194,7 @@ static void a_lease_that_has_passed_records_nothing_and_is_cleared(void **state)
 	trace_thread_begin("ring0");
 	store_release(&seen->lease_tsc, trace_tsc());
 	assert_true(trace_is_on());
-	trace_event(TRACE_EVENT_WAKE, object, 0, 0, 0);
+	trace_event_at(trace_tsc(), TRACE_EVENT_WAKE, object, 0, 0, 0);
 	assert_int_equal(seen_thread(0)->head, 0);
 	assert_int_equal(seen->lease_tsc, 0);
 	assert_false(trace_is_on());
@@ -209,7 +209,7 @@ static void the_oldest_events_are_overwritten_and_the_head_tells(void **state)
 	thread = seen_thread(0);
 	take_lease();
 	for (unsigned i = 0; i < seen->nr_events + 3; i++)
-		trace_event(TRACE_EVENT_WAKE, object, i, 0, 0);
+		trace_event_at(trace_tsc(), TRACE_EVENT_WAKE, object, i, 0, 0);
 	assert_int_equal(thread->head, seen->nr_events + 3);
 	assert_int_equal(seen_event(thread, thread->head - 1)->id, seen->nr_events + 2);
 	assert_int_equal(seen_event(thread, 3)->id, 3);
@@ -224,7 +224,7 @@ static void memory_is_touched_only_while_it_is_on(void **state)
 	assert_int_equal(fstat(seen_fd, &before), 0);
 	trace_thread_begin("ring0");
 	for (unsigned i = 0; i < 1000; i++) {
-		trace_event(TRACE_EVENT_WAKE, object, i, 0, 0);
+		trace_event_at(trace_tsc(), TRACE_EVENT_WAKE, object, i, 0, 0);
 		trace_count(object, TRACE_QUEUE_REQUESTS, 1);
 		histogram_record(&object->histogram[TRACE_QUEUE_LATENCY], 2000 + i);
 	}
@@ -239,7 +239,7 @@ static void *write_events(void *arg)
 {
 	trace_thread_begin("writer");
 	for (unsigned i = 0; i < NR_WRITTEN; i++)
-		trace_event(TRACE_EVENT_USED, arg, i, i, ~(uint64_t)i);
+		trace_event_at(trace_tsc(), TRACE_EVENT_USED, arg, i, i, ~(uint64_t)i);
 	trace_thread_end();
 	return NULL;
 }
@@ -312,7 +312,7 @@ static void what_has_no_place_counts_nowhere(void **state)
 	assert_int_equal(seen->nr_threads, seen->max_threads);
 	take_lease();
 	assert_false(trace_is_on());
-	trace_event(TRACE_EVENT_POP, object, 0, 0, 0);
+	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 0, 0, 0);
 	trace_count(object, 0, 1);
 	for (unsigned i = 0; i < seen->max_objects; i++)
 		assert_int_equal(seen_object(i)->counter[0], 0);
@@ -326,7 +326,7 @@ static void an_event_of_what_has_no_place_says_so(void **state)
 		object = trace_object(TRACE_QUEUE, "queue");
 	trace_thread_begin("thread");
 	take_lease();
-	trace_event(TRACE_EVENT_POP, object, 0, 0, 0);
+	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 0, 0, 0);
 	assert_int_equal(seen_event(seen_thread(0), 0)->object, UINT16_MAX);
 }
 
@@ -338,7 +338,7 @@ static void the_writer_does_not_trust_the_file(void **state)
 	take_lease();
 	seen->nr_objects = seen->nr_threads = seen->nr_events = UINT32_MAX;
 	seen->objects = seen->threads = seen->size = UINT64_MAX;
-	trace_event(TRACE_EVENT_POP, object, 0, 0, 0);
+	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 0, 0, 0);
 	assert_ptr_equal(trace_object(TRACE_QUEUE, "queue"), object + 1);
 	assert_int_equal(seen->nr_objects, 2);
 	/* For teardown(). */
@@ -356,7 +356,7 @@ static void without_a_trace_nothing_is_recorded(void **state)
 	trace_publish("torc", 0);
 	trace_set_guest_tsc(1);
 	assert_false(trace_is_on());
-	trace_event(TRACE_EVENT_POP, object, 0, 0, 0);
+	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 0, 0, 0);
 	trace_count(object, 0, 1);
 	trace_thread_end();
 	trace_destroy();

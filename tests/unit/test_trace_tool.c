@@ -90,7 +90,7 @@ static void overwritten_events_are_counted(void **state)
 	assert_int_equal(trace_source_open(&source, getpid(), true, NULL), 0);
 	trace_source_hold(&source, 10000);
 	for (uint32_t i = 0; i < 40000; i++)
-		trace_event(TRACE_EVENT_KICK, queue, i, 0, 0);
+		trace_event_at(trace_tsc(), TRACE_EVENT_KICK, queue, i, 0, 0);
 	n = trace_source_drain(&source, trace_source_threads(&source) - 1, &next, batch, 40000,
 			       &dropped);
 	assert_int_equal(n + dropped, 40000);
