@@ -25,13 +25,10 @@ bench_options 'rounds json build' '' "$@"
 bench_begin lab 5
 
 stage_all() {
-	bench_stage_io --module virtio_blk --module virtio_net --module msr --with iperf3 --with ping && bench_stage_qemu
+	bench_stage_io guest.sh --module virtio_blk --module virtio_net --module msr --with iperf3 --with ping && bench_stage_qemu
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" bench_build
-bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guests" stage_all
+bench_prepare bench_build stage_all
 bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 900 * rounds)) --devices nvme-a \
 	--out "$logs" -- \
 	"'$(bench_python)' '$here/measure_lab.py' '$stage' $LAB_BDF_NVME_A \"\$TORC_LAB_OUT\" $rounds $(nproc)"

@@ -27,10 +27,7 @@ stage_all() {
 	bench_stage_torc && bench_stage_qemu && bench_stage_payload latency -m64
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" bench_build
-bench_step "fetching QEMU and the lab" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guest" stage_all
+bench_prepare bench_build stage_all
 if [ -n "$lab" ]; then
 	where='in the lab, an emulated machine: only ratios mean something'
 	bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 240 * rounds)) --devices '' \

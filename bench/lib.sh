@@ -131,15 +131,28 @@ bench_build() {
 	ninja -C "$build" torc torc-vfio torc-trace
 }
 
+# bench_prepare [BUILD [STAGE]]: the four steps before any measurement, with functions of the script's own for the second
+# and the fourth.
+bench_prepare() {
+	bench_step "installing what is missing" sh "$root/tests/setup.sh"
+	bench_step "building torc" "${1:-bench_build}"
+	bench_step "fetching QEMU and the lab" sh "$root/tests/lab/fetch.sh"
+	bench_step "preparing the guests" "${2:-bench_stage}"
+}
+
 # bench_stage: all that is started in the lab, in the folder $stage: torc/ with its libraries, the guest's kernel,
 # boot.cpio and io.cpio, which has fio. Done out here: the lab is ten times as slow.
 bench_stage() {
-	"$here/../tests/lab/mkguest.sh" "$stage/boot.cpio" --init "$here/guest.sh" && bench_stage_io --module virtio_blk
+	"$root/tests/lab/mkguest.sh" "$stage/boot.cpio" --init "$here/guest.sh" &&
+		bench_stage_io guest.sh --module virtio_blk
 }
 
-# bench_stage_io OPTION...: the same without boot.cpio; the options are mkguest.sh's, for io.cpio.
+# bench_stage_io INIT OPTION...: the same without boot.cpio; io.cpio starts this script of bench/, and the options are
+# mkguest.sh's.
 bench_stage_io() {
-	"$here/../tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/guest.sh" --with fio --module virtio_pci "$@" &&
+	init=$1
+	shift
+	"$root/tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/$init" --with fio --module virtio_pci "$@" &&
 		cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" &&
 		bench_stage_torc
 }

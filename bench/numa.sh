@@ -30,10 +30,7 @@ stage_all() {
 	bench_stage && bench_stage_qemu
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" build_all
-bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guests" stage_all
+bench_prepare build_all stage_all
 bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((300 + 600 * rounds)) --devices nvme-a \
 	--memory 9216 --append 'hugepagesz=1G hugepages=1:1' --out "$logs" -- \
 	"sh '$root/tests/lab/bind.sh' $LAB_BDF_NVME_A && \

@@ -28,10 +28,7 @@ stage_all() {
 	bench_stage && bench_stage_qemu
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" bench_build
-bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guests" stage_all
+bench_prepare bench_build stage_all
 bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 300 * rounds)) --devices nvme-a \
 	--out "$logs" -- \
 	"sh '$root/tests/lab/bind.sh' $LAB_BDF_NVME_A && \

@@ -33,7 +33,7 @@ mkfifo input
 exec 9<>input
 : >serial
 echo "bench: the drive goes to vfio-pci and to a guest of torc"
-torc/torc --kernel "$stage/kernel" --initramfs "$stage/guest.cpio" --cpus 2 --memory 512M \
+torc/torc --kernel "$stage/kernel" --initramfs "$stage/io.cpio" --cpus 2 --memory 512M \
 	--cmdline 'console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests' \
 	--device "path=$drive,bind=on,trace=ring" --disk path=disk <input >serial 2>log 9>&- &
 torc=$!

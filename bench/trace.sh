@@ -21,8 +21,7 @@ bench_options 'seconds build' '' "$@"
 bench_begin trace 6
 
 stage_all() {
-	"$root/tests/lab/mkguest.sh" "$stage/guest.cpio" --init "$here/trace-guest.sh" --with fio --module virtio_pci \
-		--module virtio_blk && cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" && bench_stage_torc
+	bench_stage_io trace-guest.sh --module virtio_blk
 }
 
 report() {
@@ -33,10 +32,7 @@ report() {
 		"$trace" report --json "$logs/recording" >"$logs/report.json"
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" bench_build
-bench_step "fetching the lab's kernels and QEMU" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guest" stage_all
+bench_prepare bench_build stage_all
 bench_step "recording the guest in the lab" sh "$root/tests/lab/run.sh" --timeout $((180 + 8 * seconds)) \
 	--devices nvme-a --append tsc=reliable --out "$logs" -- sh "$here/trace-host.sh" "$stage" "$seconds"
 bench_step "making the report" report

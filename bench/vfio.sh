@@ -29,10 +29,7 @@ stage_all() {
 	bench_stage_torc && bench_stage_qemu && bench_stage_payload vectors
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" bench_build
-bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guests" stage_all
+bench_prepare bench_build stage_all
 bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 200 * rounds)) --devices '' \
 	--qemu-arg -device --qemu-arg nvme,bus=rp3,serial=torcV,max_ioqpairs=64,msix_qsize=65 --out "$logs" -- \
 	"sh '$root/tests/lab/bind.sh' $LAB_BDF_SPARE && \

@@ -32,10 +32,7 @@ stage_all() {
 	bench_stage && bench_stage_qemu
 }
 
-bench_step "installing what is missing" sh "$root/tests/setup.sh"
-bench_step "building torc" build_all
-bench_step "fetching the lab" sh "$root/tests/lab/fetch.sh"
-bench_step "preparing the guests" stage_all
+bench_prepare build_all stage_all
 bench_step "measuring in the lab" sh "$root/tests/lab/run.sh" --timeout $((150 + 300 * rounds)) --devices '' \
 	--out "$logs" -- "'$(bench_python)' '$here/measure.py' virtio '$stage' none \"\$TORC_LAB_OUT\" $rounds"
 bench_step "measuring on this machine" "$build/bench/bench_virtqueue" --benchmark_repetitions=5 \

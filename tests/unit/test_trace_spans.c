@@ -163,15 +163,21 @@ static void assert_points(const struct trace_interrupt *s,
 	}
 }
 
+/* An interrupt of the device's fifth vector, as the guest's 33, up to a vCPU that is in the guest. */
+static void deliver(struct made *m, uint32_t vcpu)
+{
+	enter(m, 900, vcpu);
+	host(m, 1000, 5);
+	message(m, 1100, OTHER, vcpu, 33);
+	inject(m, 1200, vcpu, 33);
+}
+
 static void a_vector_goes_from_the_host_to_its_eoi(void **state)
 {
 	struct made *m = *state;
 	const struct trace_interrupts *all;
 
-	enter(m, 900, 1);
-	host(m, 1000, 5);
-	message(m, 1100, OTHER, 1, 33);
-	inject(m, 1200, 1, 33);
+	deliver(m, 1);
 	eoi(m, 1300, 1, 33);
 	enter(m, 1310, 1);
 	kernel(m, 1400, TRACE_KERNEL_PI_UPDATE, VCPU_TID, 1, 45);
@@ -190,10 +196,7 @@ static void an_eoi_is_that_of_what_was_injected(void **state)
 	struct made *m = *state;
 	const struct trace_interrupts *all;
 
-	enter(m, 900, 0);
-	host(m, 1000, 5);
-	message(m, 1100, OTHER, 0, 33);
-	inject(m, 1200, 0, 33);
+	deliver(m, 0);
 	/* Two more while the first is handled, and the same vector of another vCPU. */
 	host(m, 1220, 5);
 	message(m, 1230, OTHER, 0, 33);
@@ -218,10 +221,7 @@ static void an_eoi_in_memory_has_no_time(void **state)
 	struct made *m = *state;
 	const struct trace_interrupts *all;
 
-	enter(m, 900, 0);
-	host(m, 1000, 5);
-	message(m, 1100, OTHER, 0, 33);
-	inject(m, 1200, 0, 33);
+	deliver(m, 0);
 	eoi(m, 9000, 0, 33);
 	kernel(m, 9001, TRACE_KERNEL_PV_EOI, VCPU_TID, 0, 33);
 	enter(m, 9010, 0);
