@@ -4,7 +4,7 @@
  * fills the IOMMU's tables, and VFIO_IOMMU_UNMAP_DMA. The memory is there before, in transparent huge pages where the
  * argument, in bytes, has room for them, as a guest's is.
  *
- * It takes any IOMMU group that is bound to vfio-pci and that nobody uses. dma.sh runs it in the lab, which has one.
+ * It takes the first IOMMU group that is bound to vfio-pci, which nobody may use. dma.sh runs it in the lab, which has one.
  */
 #include <ctype.h>
 #include <dirent.h>

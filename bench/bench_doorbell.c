@@ -27,8 +27,6 @@
 
 #define GUEST_BATCH 100 /* doorbells of a guest until who measures is woken */
 #define GUEST_TRIPS 5	/* of so many */
-#define GUEST_BATCH \
-	100 /* doorbells of a guest in an iteration: who measures is woken after that many */
 
 struct doorbell {
 	struct ring_thread server;

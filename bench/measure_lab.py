@@ -40,7 +40,7 @@ OPTIONS = {
     'no-pv-eoi': {'tell': 'no_pv_eoi'},
     'unpinned': {'--cpus': '1,affinity=[0@[0-3]]'},
     'hugepages': {'--memory': f'size={RAM_MIB}M,hugepages=on'},
-    'no-poll': {'--platform': 'ring_poll_us=0'},
+    'no-poll': {'--platform': 'ring_affinity=node,ring_poll_us=0'},
 }
 OPTION_JOBS = [('nvme', 'randread', 1), ('nvme', 'randread', 32), ('blk', 'randread', 1)]
 HUGE_PAGES = '/sys/devices/system/node/node1/hugepages/hugepages-2048kB/nr_hugepages'

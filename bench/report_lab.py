@@ -33,7 +33,7 @@ OPTIONS = [
     ('PV EOI', 'no-pv-eoi', 'default',
      'Always on where KVM has it; here off by clearing MSR_KVM_PV_EOI_EN in the guest.'),
     ('vCPU pinned', 'unpinned', 'default',
-     'On is what torc does beside a passed-through device; off is affinity=[0@[0-3]].'),
+     'On is a CPU of its own, as torc gives beside a passed-through device; off is affinity=[0@[0-3]].'),
     ('hugepages=on', 'default', 'hugepages', 'Off are transparent huge pages, the default.'),
     ('ring polling', 'no-poll', 'default', 'On by default; off is ring_poll_us=0.'),
 ]

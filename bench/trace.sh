@@ -37,7 +37,10 @@ bench_step "recording the guest in the lab" sh "$root/tests/lab/run.sh" --timeou
 	--devices nvme-a --append tsc=reliable --out "$logs" -- sh "$here/trace-host.sh" "$stage" "$seconds"
 bench_step "making the report" report
 echo
-jq -rs -f "$here/trace.jq" "$logs/report.json" "$logs"/fio-*.json
+jq -rs -f "$here/trace.jq" "$logs/report.json" "$logs"/fio-*.json || {
+	bench_say "${0##*/}: the recording lacks what was to be seen; logs: $logs"
+	exit 1
+}
 bench_say "
 The lab is emulated: shares of the time mean something, times do not.
 The page:      $logs/report.html

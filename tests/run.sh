@@ -3,7 +3,8 @@
 # Every test, from nothing: installs what is missing, builds three ways, runs unit tests, fuzzers, lint and the lab.
 #
 #   sh tests/run.sh [WORD]...    with words: only the tests whose names contain one of them, e.g. gcc/lint lab/device
-#   TORC_SOAK=20 sh tests/run.sh lab/soak lab-sanitized/soak    20 x 1 GiB and 50 rebinds instead of the short form
+#   TORC_SOAK=20 sh tests/run.sh lab/soak lab-sanitized/soak    20 x 1 GiB and 50 rebinds instead of the short form; in
+#       other cases, too, what is shortened: pings, boots of Linux, kills
 #
 # A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then how many of each. The exit
 # status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME for a minute of fuzzing,
@@ -73,13 +74,14 @@ build() {
 	shift 2
 	say "$name: building"
 	begin=$(now)
-	if [ ! -e "$dir/build.ninja" ]; then
+	if [ ! -e "$dir/build.ninja" ] || [ "$(cat "$dir/made-with" 2>/dev/null)" != "$cc $*" ]; then
 		rm -rf "$dir"
 		CC=$cc meson setup "$dir" "$@" >"$log" 2>&1 || {
 			cat "$log"
 			result failed "not ok $name/setup"
 			return 1
 		}
+		echo "$cc $*" >"$dir/made-with"
 	fi
 	if ninja -C "$dir" >"$log" 2>&1; then
 		result passed "ok $name/build ($(($(now) - begin)) s)"
@@ -137,15 +139,16 @@ fuzz() {
 	for name; do
 		wanted "fuzz/$name" || continue
 		mkdir "$tmp/corpus-$name"
-		chrt --idle 0 "build-test/asan/tests/fuzz/fuzz_$name" -max_total_time=60 -timeout=20 -rss_limit_mb=4096 \
+		chrt --idle 0 "build-test/asan/tests/fuzz/fuzz_$name" -max_total_time=60 -timeout=120 -rss_limit_mb=4096 \
 			-print_final_stats=1 -artifact_prefix="${TMPDIR:-/tmp}/torc-fuzz-$name-" "$tmp/corpus-$name" \
 			"tests/fuzz/corpus/$name" >"$tmp/fuzz-$name" 2>&1 &
 		child=$!
-		if wait "$child"; then
-			inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/fuzz-$name")
+		wait "$child" && status=0 || status=$?
+		inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/fuzz-$name")
+		if [ $status -eq 0 ] && [ "${inputs:-0}" -ge 1000 ]; then
 			result passed "ok fuzz/$name ($inputs inputs)"
 		else
-			result failed "not ok fuzz/$name"
+			result failed "not ok fuzz/$name (status $status, ${inputs:-0} inputs; at least 1000)"
 			tail -n 60 "$tmp/fuzz-$name"
 		fi
 	done

@@ -46,7 +46,7 @@ program() {
 
 # Of a type that the compiler knows there is no more to see here than which: each has a place.
 LC_ALL=C readelf -n "$torc" >"$tmp/notes"
-awk '
+awk -v types="$(grep -cE '^	TRACE_EVENT_[A-Z]+,' "$here/../../core/base/trace_format.h")" '
 	/^ *Provider:/ { provider = $2 }
 	/^ *Name:/ { name = $2 }
 	/^ *Arguments:/ && provider == "torc" && name == "event" {
@@ -61,7 +61,7 @@ awk '
 			any = 1
 	}
 	END {
-		for (type = 1; type <= 13; type++)
+		for (type = 1; type < types; type++)
 			if (!any && !seen[type])
 				print "no place for type " type
 	}' "$tmp/notes" >"$tmp/wrong"

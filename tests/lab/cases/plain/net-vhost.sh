@@ -3,7 +3,7 @@
 # With vhost=on the kernel moves the packets and torc's rings sleep: every packet of $pings comes back, TCP runs both ways
 # over two pairs of queues. The driver comes and goes under traffic, the machine is reset; then a guest without MSI.
 . "$CASES/lib.sh"
-[ -z "${TORC_SOAK-}" ] || pings=10000
+pings=${pings:-${TORC_SOAK:+10000}}
 pings=${pings:-2000}
 initramfs=$GUESTS/guest-net.cpio cpus=2
 modprobe tun

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A virtio network device on a TAP interface: every packet of $pings comes back, TCP runs both ways over several queues.
 . "$CASES/lib.sh"
-[ -z "${TORC_SOAK-}" ] || pings=10000
+pings=${pings:-${TORC_SOAK:+10000}}
 pings=${pings:-2000}
 initramfs=$GUESTS/guest-net.cpio cpus=2
 modprobe tun
