@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* A stage is of the class s1 to s10, in the order of enum trace_point: its colour. */
+/* A stage is of the class s1 to s9, in the order of its points: its colour. */
 const char trace_html_style[] =
 	":root{color-scheme:light dark;--fg:#1b1f24;--dim:#59636e;--bg:#fff;--card:#f4f6f8;"
 	"--line:#d5dbe1;--bar:#3b76b3;--mark:#c62828;--heat:#a30f2d;--warn:#b00020}\n"
@@ -29,7 +29,7 @@ const char trace_html_style[] =
 	".bar span,.key{background:var(--c)}.key{display:inline-block;width:11px;height:11px;"
 	"border-radius:2px;margin-right:6px}th.key-of{border-bottom:3px solid var(--c)}\n"
 	".s1{--c:#9aa0a6}.s2{--c:#6b9bd1}.s3{--c:#f2a45c}.s4{--c:#e8787a}.s5{--c:#76b7b2}"
-	".s6{--c:#7fbf6f}.s7{--c:#edc948}.s8{--c:#c493bb}.s9{--c:#b8927c}.s10{--c:#a3b8a0}\n"
+	".s6{--c:#7fbf6f}.s7{--c:#edc948}.s8{--c:#c493bb}.s9{--c:#b8927c}\n"
 	".plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,440px),1fr));"
 	"gap:24px;margin:16px 0}figure{margin:0}svg{display:block;width:100%;height:auto}\n"
 	"svg text{font:11px system-ui,sans-serif;fill:var(--dim)}svg line{stroke:var(--line)}"

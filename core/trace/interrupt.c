@@ -8,6 +8,8 @@
 
 #include "core/base/bits.h"
 
+/* More than any VM has; a file that has more is damaged. */
+#define MAX_VECTORS 8192U
 /* An interrupt that the ring has not seen for that long was lost with events. */
 #define MAX_WAIT_S 1
 
@@ -72,6 +74,8 @@ static int name_by_device(struct maker *m, const struct trace_kernel_event *k)
 	struct trace_vector *v = find(m, device, number);
 
 	if (!v) {
+		if (m->all->nr_vectors == MAX_VECTORS)
+			return -EPROTO;
 		v = add_vector(m, device, number);
 		if (!v)
 			return -ENOMEM;
@@ -174,7 +178,7 @@ static void add_delivery(struct trace_interrupt *s, struct trace_vector *v,
 	v->nr_pv_eoi += d->is_pv_eoi;
 }
 
-/* The first interrupt of the host since the ring had one; none is taken twice. */
+/* The first interrupt of the host since this thread's ring had one, up to its wake-up at @tsc. */
 static uint64_t host_before(const struct maker *m, const struct trace_vector *v, size_t *next,
 			    uint64_t tsc)
 {
@@ -205,7 +209,7 @@ static int follow_ring(struct maker *m, struct trace_vector *v,
 		s = add(m, v, t->tid);
 		if (!s)
 			return -ENOMEM;
-		s->at[TRACE_INTERRUPT_HOST] = host_before(m, v, &next, e->tsc);
+		s->at[TRACE_INTERRUPT_HOST] = host_before(m, v, &next, e->tsc - e->arg[0]);
 		trace_points_set(s->at, TRACE_INTERRUPT_RING, e->tsc - e->arg[0]);
 		trace_points_set(s->at, TRACE_INTERRUPT_FORWARD, e->tsc);
 		/* KVM sends it while the eventfd is written to. */

@@ -59,7 +59,7 @@ struct trace_interrupts {
  * @rec: opened
  * @all: of it; those found are taken
  *
- * Return: 0; -ENOMEM.
+ * Return: 0; -ENOMEM; -EPROTO: too many vectors.
  */
 int trace_interrupts_make(struct trace_interrupts *out, const struct trace_recording *rec,
 			  const struct trace_deliveries *all);

@@ -35,7 +35,7 @@ static void title(const struct trace_html *page)
 	}
 	fprintf(page->out, ", ");
 	trace_html_number((double)rec->nr_kernel, 0, page->out);
-	fprintf(page->out, " events of KVM</p>\n");
+	fprintf(page->out, " events of the kernel</p>\n");
 }
 
 /* What the rest of the page does not know of. */

@@ -230,6 +230,7 @@ void trace_report_perfetto(const struct trace_recording *rec, const struct trace
 		interrupt(&p, &spans->interrupts, i);
 	fprintf(out,
 		"\n],\"otherData\":{\"tsc_base\":\"%" PRIu64 "\",\"monotonic_base_ns\":\"%" PRIu64
-		"\",\"guest_tsc_offset\":\"%" PRIu64 "\"}}\n",
-		rec->header.tsc_base, rec->header.monotonic_base_ns, rec->header.guest_tsc_offset);
+		"\",\"guest_tsc_offset\":\"%" PRId64 "\"}}\n",
+		rec->header.tsc_base, rec->header.monotonic_base_ns,
+		(int64_t)rec->header.guest_tsc_offset);
 }

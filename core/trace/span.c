@@ -88,7 +88,7 @@ static int add_submit(struct maker *m, uint64_t tsc)
 static int used(struct maker *m, struct queue *q, const struct trace_event *e)
 {
 	struct trace_span *span = new_span(m->spans);
-	uint64_t completed = e->arg[1];
+	uint64_t completed = e->arg[1], submit = submitted(m, e->tsc);
 
 	if (!span)
 		return -ENOMEM;
@@ -102,8 +102,8 @@ static int used(struct maker *m, struct queue *q, const struct trace_event *e)
 	/* The ring finds others without being told of them. */
 	span->at[TRACE_POINT_KICK] = e->id & TRACE_USED_KICKED ? e->tsc : 0;
 	trace_points_set(span->at, TRACE_POINT_POP, e->tsc);
-	if (completed && submitted(m, e->tsc))
-		trace_points_set(span->at, TRACE_POINT_SUBMIT, submitted(m, e->tsc));
+	if (completed && submit)
+		trace_points_set(span->at, TRACE_POINT_SUBMIT, submit);
 	if (completed)
 		trace_points_set(span->at, TRACE_POINT_COMPLETE, completed);
 	if (q->nr_used < NR_HEADS)

@@ -47,7 +47,7 @@ struct trace_spans {
  * @recording: opened
  * @err: filled on failure
  *
- * Return: 0; -ENOMEM.
+ * Return: 0; -ENOMEM; -EPROTO: too many vectors.
  */
 int trace_spans_make(struct trace_spans *spans, const struct trace_recording *recording,
 		     struct error *err);

@@ -11,7 +11,8 @@
 
 /* Addresses that were written to shortly before the kicks of a queue, and how often: the most frequent is its doorbell. */
 struct doorbell {
-	uint64_t kick; /* counted last */
+	uint64_t kick;	/* the last one; 0: none */
+	uint64_t write; /* for that; 0: not known */
 	uint64_t nr_kicks;
 	struct {
 		uint64_t address, nr;
@@ -90,7 +91,24 @@ static const struct trace_kernel_event *write_before(const struct trace_recordin
 	return NULL;
 }
 
-static int add_doorbells(struct trace_spans *s, const struct trace_recording *rec)
+/* One that is not after the kick before was that one's. */
+static void find_write(struct doorbell *d, uint64_t kick, const struct trace_recording *rec,
+		       const struct trace_kernel_event **writes, size_t nr)
+{
+	uint64_t address = address_of(d);
+	const struct trace_kernel_event *k = NULL;
+
+	if (kick == d->kick)
+		return;
+	if (address != UINT64_MAX)
+		k = write_before(rec, writes, nr, kick, address);
+	d->write = k && k->tsc > d->kick ? k->tsc : 0;
+	d->kick = kick;
+}
+
+/* @order is by kicks. */
+static int add_doorbells(struct trace_span **order, size_t nr_spans,
+			 const struct trace_recording *rec)
 {
 	const struct trace_kernel_event **writes =
 		calloc(rec->nr_kernel + 1, sizeof(struct trace_kernel_event *));
@@ -101,36 +119,46 @@ static int add_doorbells(struct trace_spans *s, const struct trace_recording *re
 
 	if (!r)
 		nr = list_writes(rec, writes);
-	for (size_t i = 0; i < s->nr && nr; i++) {
-		uint64_t kick = s->span[i].at[TRACE_POINT_KICK];
+	for (size_t i = 0; i < nr_spans && nr; i++) {
+		uint64_t kick = order[i]->at[TRACE_POINT_KICK];
 
 		k = kick ? write_before(rec, writes, nr, kick, UINT64_MAX) : NULL;
 		if (k)
-			count(&of[s->span[i].object], kick, k->arg);
+			count(&of[order[i]->object], kick, k->arg);
 	}
-	for (size_t i = 0; i < s->nr && nr; i++) {
-		uint64_t kick = s->span[i].at[TRACE_POINT_KICK];
-		uint64_t address = address_of(&of[s->span[i].object]);
+	for (unsigned i = 0; of && i < rec->header.max_objects; i++)
+		of[i].kick = 0;
+	for (size_t i = 0; i < nr_spans && nr; i++) {
+		struct doorbell *d = &of[order[i]->object];
 
-		k = kick && address != UINT64_MAX ? write_before(rec, writes, nr, kick, address)
-						  : NULL;
-		if (k)
-			s->span[i].at[TRACE_POINT_DOORBELL] = k->tsc;
+		if (!order[i]->at[TRACE_POINT_KICK])
+			continue;
+		find_write(d, order[i]->at[TRACE_POINT_KICK], rec, writes, nr);
+		order[i]->at[TRACE_POINT_DOORBELL] = d->write;
 	}
 	free(writes);
 	free(of);
 	return r;
 }
 
-static int by_interrupt(const void *a, const void *b)
+static int by_point(const struct trace_span *a, const struct trace_span *b, unsigned point)
 {
-	uint64_t x = (*(struct trace_span *const *)a)->at[TRACE_POINT_INTERRUPT];
-	uint64_t y = (*(struct trace_span *const *)b)->at[TRACE_POINT_INTERRUPT];
-
-	return (x > y) - (x < y);
+	return (a->at[point] > b->at[point]) - (a->at[point] < b->at[point]);
 }
 
-static void add_delivery(struct trace_span *span, const struct trace_recording *rec,
+static int by_kick(const void *a, const void *b)
+{
+	return by_point(*(struct trace_span *const *)a, *(struct trace_span *const *)b,
+			TRACE_POINT_KICK);
+}
+
+static int by_interrupt(const void *a, const void *b)
+{
+	return by_point(*(struct trace_span *const *)a, *(struct trace_span *const *)b,
+			TRACE_POINT_INTERRUPT);
+}
+
+static void add_delivery(struct trace_span *span, uint64_t until, const struct trace_recording *rec,
 			 const struct trace_deliveries *all)
 {
 	uint64_t asked = span->at[TRACE_POINT_INTERRUPT];
@@ -138,8 +166,7 @@ static void add_delivery(struct trace_span *span, const struct trace_recording *
 
 	if (!asked)
 		return;
-	d = trace_deliveries_take(all, rec->thread[span->thread].tid, asked,
-				  asked + rec->header.tsc_hz, span->object);
+	d = trace_deliveries_take(all, rec->thread[span->thread].tid, asked, until, span->object);
 	if (d && d->accept)
 		trace_points_set(span->at, TRACE_POINT_ACCEPT, d->accept);
 	if (d && (d->entry || d->inject))
@@ -148,21 +175,54 @@ static void add_delivery(struct trace_span *span, const struct trace_recording *
 		trace_points_set(span->at, TRACE_POINT_EOI, d->eoi);
 }
 
-/* A ring signals in the order in which it was asked to, whatever the queue. */
-static int add_deliveries(struct trace_spans *s, const struct trace_recording *rec,
+/*
+ * A ring signals in the order in which it was asked to, whatever the queue. A signal that led to no message, as the guest
+ * had masked it, must not have that of its queue's next one. @order is by interrupts.
+ */
+static int add_deliveries(struct trace_span **order, size_t nr, const struct trace_recording *rec,
 			  const struct trace_deliveries *all)
 {
+	struct {
+		uint64_t asked, until; /* the last one looked at, and the one after */
+	} *next = calloc(rec->header.max_objects + 1ULL, sizeof(*next));
+	uint64_t *until = calloc(nr + 1, sizeof(*until));
+	int r = next && until ? 0 : -ENOMEM;
+
+	for (size_t i = nr; i-- > 0 && !r;) {
+		uint64_t asked = order[i]->at[TRACE_POINT_INTERRUPT];
+		uint16_t object = order[i]->object;
+
+		if (asked != next[object].asked) {
+			next[object].until = next[object].asked ? next[object].asked - 1
+								: asked + rec->header.tsc_hz;
+			next[object].asked = asked;
+		}
+		until[i] = next[object].until;
+	}
+	for (size_t i = 0; i < nr && !r; i++)
+		add_delivery(order[i], until[i], rec, all);
+	free(next);
+	free(until);
+	return r;
+}
+
+static int add_order(struct trace_spans *s, const struct trace_recording *rec,
+		     const struct trace_deliveries *all)
+{
 	struct trace_span **order = calloc(s->nr + 1, sizeof(struct trace_span *));
+	int r;
 
 	if (!order)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->nr; i++)
 		order[i] = &s->span[i];
 	qsort(order, s->nr, sizeof(*order), by_interrupt);
-	for (size_t i = 0; i < s->nr; i++)
-		add_delivery(order[i], rec, all);
+	r = add_deliveries(order, s->nr, rec, all);
+	qsort(order, s->nr, sizeof(*order), by_kick);
+	if (!r)
+		r = add_doorbells(order, s->nr, rec);
 	free(order);
-	return 0;
+	return r;
 }
 
 int trace_spans_join(struct trace_spans *spans, const struct trace_recording *rec)
@@ -175,9 +235,7 @@ int trace_spans_join(struct trace_spans *spans, const struct trace_recording *re
 	/* These know exactly which they sent; what is left is of queues. */
 	r = trace_interrupts_make(&spans->interrupts, rec, &all);
 	if (!r)
-		r = add_deliveries(spans, rec, &all);
-	if (!r)
-		r = add_doorbells(spans, rec);
+		r = add_order(spans, rec, &all);
 	if (r)
 		trace_interrupts_free(&spans->interrupts);
 	free(all.delivery);

@@ -12,7 +12,7 @@
  * @spans: all complete; changed, also on failure
  * @rec: of which they are
  *
- * Return: 0; -ENOMEM.
+ * Return: 0; -ENOMEM; -EPROTO: too many vectors.
  */
 int trace_spans_join(struct trace_spans *spans, const struct trace_recording *rec);
 

@@ -229,7 +229,7 @@ class Perfetto(Report):
     def test_guest_time_is_aligned(self):
         other = self.root['otherData']
         zero = int(other['tsc_base']) + int(other['guest_tsc_offset'])
-        self.assertEqual(int(other['guest_tsc_offset']), 123456789012)
+        self.assertEqual(int(other['guest_tsc_offset']), -123456789012)
         for _, begin, _, args in (each for each in self.slices('vcpu0') if each[0] == 'guest'):
             self.assertEqual(int(args['guest_tsc']), zero + begin)
         for each in self.of('b', 'disk0 queue 0', 'vfio0 MSI-X vector 1'):

@@ -332,6 +332,57 @@ static void a_doorbell_is_the_address_of_most_kicks(void **state)
 	}
 }
 
+/* The guest had masked the first one: it does not take the second one's message. */
+static void a_signal_without_a_message_has_none(void **state)
+{
+	struct made *m = *state;
+
+	enter(m, 900, 0);
+	request(m, 1000, QUEUE0, 1);
+	request(m, 2000, QUEUE0, 2);
+	message(m, 2060, RING_TID, 0, 50);
+	make(m);
+	assert_int_equal(m->spans.nr, 2);
+	assert_int_equal(m->spans.span[0].at[TRACE_POINT_ACCEPT], 0);
+	assert_int_equal(m->spans.span[1].at[TRACE_POINT_ACCEPT], 2070);
+}
+
+static void a_doorbell_is_that_of_one_kick(void **state)
+{
+	struct made *m = *state;
+
+	for (unsigned i = 0; i < 5; i++) {
+		/* The kernel's event of one is lost. */
+		if (i != 2)
+			kernel(m, 10000 * (i + 1) - 500, TRACE_KERNEL_MMIO_EXIT, VCPU_TID, 0,
+			       0x3000);
+		request(m, 10000 * (i + 1), QUEUE0, i);
+	}
+	make(m);
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(trace_span_stage(&m->spans.span[i], TRACE_POINT_KICK),
+				 i == 2 ? 0 : 500);
+}
+
+static void events_that_are_missing_end_what_is_open(void **state)
+{
+	struct made *m = *state;
+
+	event(m, 1000, TRACE_EVENT_USED, QUEUE0, 1, 512, 1020);
+	event(m, 0, TRACE_EVENT_NONE, 0, 0, 0, 0);
+	event(m, 2050, TRACE_EVENT_PUBLISH, QUEUE0, 1, 1, 0);
+	/* Taken before events were there again: when it was submitted is not known. */
+	event(m, 1900, TRACE_EVENT_USED, QUEUE0, 2, 512, 2100);
+	event(m, 2200, TRACE_EVENT_SUBMIT, QUEUE0, 0, 1, 0);
+	event(m, 2300, TRACE_EVENT_PUBLISH, QUEUE0, 2, 1, 0);
+	make(m);
+	assert_int_equal(m->spans.nr, 1);
+	assert_int_equal(m->spans.nr_incomplete, 1);
+	assert_int_equal(m->spans.span[0].head, 2);
+	assert_int_equal(m->spans.span[0].at[TRACE_POINT_SUBMIT], 0);
+	assert_int_equal(m->spans.span[0].at[TRACE_POINT_COMPLETE], 2100);
+}
+
 static char *print(const struct made *m, enum trace_report_format format)
 {
 	char *text = NULL;
@@ -466,6 +517,9 @@ int main(void)
 		TEST(a_ring_has_stamps_without_the_kernel),
 		TEST(queues_of_a_ring_have_their_own_interrupts),
 		TEST(a_doorbell_is_the_address_of_most_kicks),
+		TEST(a_doorbell_is_that_of_one_kick),
+		TEST(a_signal_without_a_message_has_none),
+		TEST(events_that_are_missing_end_what_is_open),
 		TEST(reports_have_each_stage),
 		cmocka_unit_test(lines_of_the_kernel_are_understood),
 		cmocka_unit_test(addresses_are_numbers),

@@ -19,7 +19,7 @@
 	1200000ULL /* cycles from a request to the interrupt of a device between it and the next one */
 #define DEVICE	      0x4100U /* 0000:41:00.0 */
 #define KERNEL_EVENTS 12U     /* of a request, and of the interrupt after it */
-#define GUEST_OFFSET  123456789012ULL
+#define GUEST_OFFSET  (-123456789012LL)
 
 static struct trace_object *vcpu, *ring, *queue, *vector;
 static uint32_t vcpu_tid, ring_tid;
@@ -97,7 +97,7 @@ static void publish(void)
 
 	h->tsc_hz = 1000000000;
 	h->tsc_base = trace_tsc();
-	h->guest_tsc_offset = GUEST_OFFSET;
+	h->guest_tsc_offset = (uint64_t)GUEST_OFFSET;
 	snprintf(h->vm, sizeof(h->vm), "<test> & \"quotes\"");
 	store_release(&h->magic, TRACE_MAGIC); /* pairs with trace_source_map() */
 }
@@ -122,6 +122,8 @@ int trace_fixture_record(const char *path)
 	pthread_create(&threads[0], NULL, ring_thread, NULL);
 	pthread_create(&threads[1], NULL, vcpu_thread, NULL);
 	r = trace_record_file(&source, path, 0.5, NULL);
+	if (r) /* they wait for it */
+		store_release(&header()->lease_tsc, UINT64_MAX);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	trace_source_close(&source);
