@@ -131,13 +131,12 @@ bench_build() {
 	ninja -C "$build" torc torc-vfio torc-trace
 }
 
-# bench_prepare [BUILD [STAGE]]: the four steps before any measurement, with functions of the script's own for the second
-# and the fourth.
+# bench_prepare BUILD STAGE: the four steps before any measurement, with functions for the second and the fourth.
 bench_prepare() {
 	bench_step "installing what is missing" sh "$root/tests/setup.sh"
-	bench_step "building torc" "${1:-bench_build}"
+	bench_step "building torc" "$1"
 	bench_step "fetching QEMU and the lab" sh "$root/tests/lab/fetch.sh"
-	bench_step "preparing the guests" "${2:-bench_stage}"
+	bench_step "preparing the guests" "$2"
 }
 
 # bench_stage: all that is started in the lab, in the folder $stage: torc/ with its libraries, the guest's kernel,

@@ -5,7 +5,8 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
+
+#include "core/base/clock.h"
 
 int trip_pin(pthread_t thread, unsigned index)
 {
@@ -23,14 +24,6 @@ int trip_pin(pthread_t thread, unsigned index)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	return -pthread_setaffinity_np(thread, sizeof(one), &one);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
 static long nr_preempted(void)
@@ -55,9 +48,9 @@ void trip_time(struct bench_state *state, void (*go)(void *opaque), void *opaque
 
 	while (bench_next(state)) {
 		for (unsigned i = 0; i < nr; i++) {
-			took[i] = now_ns();
+			took[i] = clock_ns(CLOCK_MONOTONIC);
 			go(opaque);
-			took[i] = now_ns() - took[i];
+			took[i] = clock_ns(CLOCK_MONOTONIC) - took[i];
 		}
 		qsort(took, nr, sizeof(took[0]), compare);
 		bench_time(state, took[nr / 2] / parts);

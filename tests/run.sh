@@ -145,7 +145,7 @@ fuzz() {
 		child=$!
 		wait "$child" && status=0 || status=$?
 		inputs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$tmp/fuzz-$name")
-		if [ $status -eq 0 ] && [ "${inputs:-0}" -ge 1000 ]; then
+		if [ "$status" -eq 0 ] && [ "${inputs:-0}" -ge 1000 ]; then
 			result passed "ok fuzz/$name ($inputs inputs)"
 		else
 			result failed "not ok fuzz/$name (status $status, ${inputs:-0} inputs; at least 1000)"

@@ -3,18 +3,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/thread.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static int map(struct vfio_dma *dma)
 {
@@ -53,15 +45,15 @@ static void map_peers(struct vfio_dma *dma)
 static void *dma_main(void *arg)
 {
 	struct vfio_dma *dma = arg;
-	uint64_t start = now_ns(), populated, mapped;
+	uint64_t start = clock_ns(CLOCK_MONOTONIC), populated, mapped;
 	const struct memory_populate_options options = { .cancel = &dma->cancelled };
 	/* Pinning would populate too, but with one thread. */
 	int r = guest_mem_populate(dma->mem, &options, &dma->error);
 
-	populated = now_ns();
+	populated = clock_ns(CLOCK_MONOTONIC);
 	if (!r)
 		r = map(dma);
-	mapped = now_ns();
+	mapped = clock_ns(CLOCK_MONOTONIC);
 	/* Pinning moves what must not be pinned where it is, say in memory that can be unplugged. */
 	if (!r)
 		r = guest_mem_check(dma->mem, &dma->error);

@@ -7,9 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/fd.h"
 
 #define NR_EVENTS   32768U
@@ -57,14 +57,6 @@ static struct {
 
 /* For what has no place in the table. Several threads may write to it; nobody reads it. */
 static struct trace_object nowhere;
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static struct trace_thread *thread_table(void)
 {

@@ -6,24 +6,16 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
 
 #define QUIET_NS    2000000000	/* what takes no longer is not worth a bar */
 #define LOG_STEP_NS 10000000000 /* between two lines of the log */
 #define BAR_WIDTH   40
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static void draw_bar(uint64_t done, uint64_t total)
 {
@@ -53,7 +45,7 @@ static void progress(void *opaque, uint64_t done, uint64_t total)
 {
 	struct machine *machine = opaque;
 	struct machine_populate *p = &machine->populate;
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (is_interrupted(machine))
 		__atomic_store_n(&p->cancel, true, __ATOMIC_RELAXED);
@@ -93,7 +85,7 @@ int machine_populate(struct machine *machine, struct error *err)
 		wanted |= is_first(&machine->mem.zone[i].config, machine->config, i);
 	if (!wanted)
 		return 0;
-	p->start_ns = now_ns();
+	p->start_ns = clock_ns(CLOCK_MONOTONIC);
 	r = guest_mem_populate(&machine->mem, &options, err);
 	if (p->has_bar)
 		fputs("\r\033[K", stderr);
@@ -101,7 +93,7 @@ int machine_populate(struct machine *machine, struct error *err)
 	if (!r && (p->cancel || is_interrupted(machine)))
 		r = error_set(err, -ECANCELED, "populate guest memory");
 	if (!r)
-		machine_report_memory(machine, now_ns() - p->start_ns);
+		machine_report_memory(machine, clock_ns(CLOCK_MONOTONIC) - p->start_ns);
 	else if (r == -ECANCELED)
 		error_reason(err, "a signal ended torc before it was done");
 	return r;

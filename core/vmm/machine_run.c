@@ -2,10 +2,10 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/base/trace.h"
 #include "core/base/trace_names.h"
@@ -111,11 +111,8 @@ static void fail(struct machine *machine, const char *reason)
 
 static void triple_fault(struct machine *machine)
 {
-	struct timespec ts;
-	uint64_t now, last = machine->last_fault_ns;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), last = machine->last_fault_ns;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 	machine->last_fault_ns = now;
 	if (last && now - last < FAULT_WINDOW_NS) {
 		fail(machine, "triple fault again right after a triple fault");

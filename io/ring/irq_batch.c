@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "core/base/bits.h"
+#include "core/base/clock.h"
 #include "core/base/log.h"
 
 /*
@@ -14,14 +14,6 @@
  */
 #define BATCH_QUIET_NS 10000000ULL
 #define BATCH_MAX_NS   40000000ULL
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
 
 static void commit(struct irq_batch *batch)
 {
@@ -49,14 +41,14 @@ static void batch_work(struct ring_work *work)
 		ring_timeout(batch->ring, &batch->timer, BATCH_QUIET_NS);
 	} else if (!batch->dirty) {
 		batch->dirty = true;
-		batch->dirty_since_ns = now_ns();
+		batch->dirty_since_ns = clock_ns(CLOCK_MONOTONIC);
 	}
 }
 
 static void batch_timer(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	struct irq_batch *batch = container_of(op, struct irq_batch, timer);
-	uint64_t now = now_ns();
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
 	if (res == -ECANCELED || !batch->dirty)
 		return;
@@ -95,6 +87,6 @@ void irq_batch_remove(struct irq_batch *batch, struct irq_client *client)
 void irq_batch_changed(struct irq_batch *batch)
 {
 	/* Pairs with the load in batch_timer(). */
-	store_release(&batch->changed_ns, now_ns());
+	store_release(&batch->changed_ns, clock_ns(CLOCK_MONOTONIC));
 	ring_post(batch->ring, &batch->work);
 }

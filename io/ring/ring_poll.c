@@ -10,9 +10,9 @@
  * system call itself where the TSC is not the clock. On a current server one is about 0.2 us.
  */
 #include <sys/resource.h>
-#include <time.h>
 
 #include "core/base/bits.h"
+#include "core/base/clock.h"
 #include "io/ring/internal.h"
 
 #define NR_SAMPLES 16
@@ -40,14 +40,6 @@
 #define PAUSE_CALLS	 32
 #define PREEMPTION_CALLS 8192 /* between two questions */
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static uint64_t time_nop(struct ring *ring)
 {
 	uint64_t begin = __builtin_ia32_rdtsc(), took;
@@ -63,14 +55,15 @@ static uint64_t time_nop(struct ring *ring)
 
 void ring_calibrate(struct ring *ring)
 {
-	uint64_t begin_ns = clock_ns(), begin = __builtin_ia32_rdtsc(), best = UINT64_MAX, ns;
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), begin = __builtin_ia32_rdtsc(),
+		 best = UINT64_MAX, ns;
 
 	for (unsigned i = 0; i < NR_SAMPLES; i++) {
 		uint64_t took = time_nop(ring);
 
 		best = took < best ? took : best;
 	}
-	ns = clock_ns() - begin_ns;
+	ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
 	ring->call_cycles = best;
 	ring->cycles_per_us = (__builtin_ia32_rdtsc() - begin) * 1000 / (ns ? ns : 1);
 	ring->poll_max_cycles = POLL_CALLS * best;
