@@ -18,7 +18,6 @@
 #include "core/base/fd.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/kvm/vcpu.h"
-#include "io/ring/ring_thread.h"
 #include "tests/fake/memory.h"
 
 #define REGISTERS 0xd0000000ULL
@@ -29,12 +28,8 @@
 #define GUEST_TRIPS 5	/* of so many */
 
 struct doorbell {
-	struct ring_thread server;
-	struct ring_op heard;
-	struct ring_work start;
-	struct ring_poller poller;
-	int bell;	  /* eventfd */
-	uint32_t *answer; /* atomic: 1 once it has been heard; who rings clears it */
+	struct trip_server server; /* of its eventfd */
+	uint32_t *answer;	   /* atomic: 1 once it has been heard; who rings clears it */
 	/* Of a guest's; atomic. */
 	uint64_t nr_heard, stop_at;
 	int stopped; /* eventfd */
@@ -49,7 +44,7 @@ struct guest {
 
 static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
 {
-	struct doorbell *d = container_of(op, struct doorbell, heard);
+	struct doorbell *d = container_of(op, struct doorbell, server.heard);
 
 	if (res <= 0)
 		return;
@@ -60,44 +55,23 @@ static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
 		store_release(d->answer, 1); /* pairs with wait_until_heard(), or is the guest's */
 }
 
-/* It has no queue to look at; a ring polls for completions only where there is a poller. */
-static bool nothing_there(struct ring_poller *poller)
-{
-	return false;
-}
-
-static void start_server(struct ring_work *work)
-{
-	struct doorbell *d = container_of(work, struct doorbell, start);
-
-	d->poller.poll = d->poller.rest = nothing_there;
-	ring_add_poller(&d->server.ring, &d->poller);
-	ring_poll(&d->server.ring, &d->heard, d->bell);
-}
-
 /* Return: whether there are two CPUs. */
 static bool open_doorbell(struct bench_state *state, struct doorbell *d, pthread_t ringer,
 			  bool polls)
 {
-	d->heard.done = on_heard;
-	d->start.run = start_server;
-	d->bell = fd_eventfd();
+	d->server.heard.done = on_heard;
+	d->server.fd = fd_eventfd();
 	d->stopped = eventfd(0, EFD_CLOEXEC);
-	if (d->bell < 0 || d->stopped < 0 ||
-	    ring_thread_start(&d->server, 0, polls ? RING_POLL_AUTO : 0, NULL) ||
-	    ring_thread_wait(&d->server, NULL))
+	if (d->server.fd < 0 || d->stopped < 0)
 		abort();
-	ring_post(&d->server.ring, &d->start);
-	if (!trip_pin(ringer, 0) && !trip_pin(d->server.thread, 1))
-		return true;
-	bench_skip(state, "there is only one CPU");
-	return false;
+	trip_serve(&d->server, polls ? RING_POLL_AUTO : 0);
+	return trip_pin(state, ringer, d->server.thread.thread);
 }
 
 static void close_doorbell(struct doorbell *d)
 {
-	ring_thread_stop(&d->server);
-	fd_close(&d->bell);
+	ring_thread_stop(&d->server.thread);
+	fd_close(&d->server.fd);
 	fd_close(&d->stopped);
 }
 
@@ -105,7 +79,7 @@ static void device_write(void *opaque, uint64_t offset, unsigned size, uint64_t 
 {
 	struct doorbell *d = opaque;
 
-	fd_eventfd_signal(d->bell);
+	fd_eventfd_signal(d->server.fd);
 }
 
 static const struct iobus_ops device_ops = { .write = device_write };
@@ -136,7 +110,7 @@ static void ring_by_eventfd(void *opaque)
 	struct ringer *r = opaque;
 
 	store_release(r->bell.answer, 0);
-	fd_eventfd_signal(r->bell.bell);
+	fd_eventfd_signal(r->bell.server.fd);
 	wait_until_heard(&r->bell);
 }
 
@@ -250,7 +224,7 @@ static void run_guest(struct bench_state *state, bool by_exit, bool polls)
 	open_guest(&g);
 	d.answer = guest_mem_ptr(&g.mem, (gpa_t){ ANSWER }, sizeof(*d.answer));
 	if (open_doorbell(state, &d, g.vcpu.thread, polls)) {
-		bell.fd = d.bell;
+		bell.fd = d.server.fd;
 		if (by_exit)
 			add_device(&g.vm.mmio, &d);
 		else if (kvm_ioeventfd(g.vm.fd, &bell))

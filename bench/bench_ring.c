@@ -14,14 +14,10 @@
 #include "bench/trip.h"
 #include "core/base/bits.h"
 #include "core/base/fd.h"
-#include "io/ring/ring_thread.h"
 
-struct trip {
+struct round {
 	int in, out;
-	struct ring_thread server;
-	struct ring_op heard;
-	struct ring_work start;
-	struct ring_poller poller;
+	struct trip_server server;
 	/* A queue that the ring looks at. */
 	bool has_queue, wants_kick; /* the latter atomic */
 	unsigned asked, answered;   /* the former atomic */
@@ -31,117 +27,99 @@ struct trip {
 	bool stop;	/* atomic */
 };
 
-static void trip_open(struct trip *trip)
+static void round_open(struct round *round)
 {
-	trip->in = fd_eventfd();
-	trip->out = fd_eventfd();
-	if (trip->in < 0 || trip->out < 0)
+	round->in = fd_eventfd();
+	round->out = fd_eventfd();
+	if (round->in < 0 || round->out < 0)
 		abort();
 }
 
-static void trip_close(struct trip *trip)
+static void round_close(struct round *round)
 {
-	fd_close(&trip->in);
-	fd_close(&trip->out);
+	fd_close(&round->in);
+	fd_close(&round->out);
 }
 
-static void wait_for_answer(struct trip *trip)
+static void wait_for_answer(struct round *round)
 {
 	uint64_t value;
 
-	while (read(trip->out, &value, sizeof(value)) < 0)
+	while (read(round->out, &value, sizeof(value)) < 0)
 		__builtin_ia32_pause();
 }
 
 static void go_round(void *opaque)
 {
-	struct trip *trip = opaque;
+	struct round *round = opaque;
 
-	fd_eventfd_signal(trip->in);
-	wait_for_answer(trip);
+	fd_eventfd_signal(round->in);
+	wait_for_answer(round);
 }
 
 /* As a driver does: the doorbell only where it is asked for. */
 static void go_round_by_queue(void *opaque)
 {
-	struct trip *trip = opaque;
+	struct round *round = opaque;
 
 	/* Before the look at @wants_kick. Pairs with queue_rest(). */
-	__atomic_add_fetch(&trip->asked, 1, __ATOMIC_SEQ_CST);
-	if (__atomic_exchange_n(&trip->wants_kick, false, __ATOMIC_SEQ_CST))
-		fd_eventfd_signal(trip->in);
-	wait_for_answer(trip);
+	__atomic_add_fetch(&round->asked, 1, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&round->wants_kick, false, __ATOMIC_SEQ_CST))
+		fd_eventfd_signal(round->in);
+	wait_for_answer(round);
 }
 
-static void measure(struct bench_state *state, struct trip *trip, pthread_t server,
+static void measure(struct bench_state *state, struct round *round, pthread_t server,
 		    void (*go)(void *opaque))
 {
-	if (trip_pin(pthread_self(), 0) || trip_pin(server, 1))
-		bench_skip(state, "there is only one CPU");
-	else
-		trip_time(state, go, trip, TRIP_MAX, 1);
+	if (trip_pin(state, pthread_self(), server))
+		trip_time(state, go, round, TRIP_MAX, 1);
 }
 
 static void on_heard(struct ring_op *op, int32_t res, uint32_t flags)
 {
-	struct trip *trip = container_of(op, struct trip, heard);
+	struct round *round = container_of(op, struct round, server.heard);
 
 	/* A kick only makes the ring look again. */
-	if (res > 0 && !trip->has_queue)
-		ring_signal(&trip->server.ring, trip->out);
+	if (res > 0 && !round->has_queue)
+		ring_signal(&round->server.thread.ring, round->out);
 }
 
 static bool queue_poll(struct ring_poller *poller)
 {
-	struct trip *trip = container_of(poller, struct trip, poller);
-	unsigned asked = __atomic_load_n(&trip->asked, __ATOMIC_SEQ_CST);
+	struct round *round = container_of(poller, struct round, server.poller);
+	unsigned asked = __atomic_load_n(&round->asked, __ATOMIC_SEQ_CST);
 
-	if (asked == trip->answered)
+	if (asked == round->answered)
 		return false;
-	trip->answered = asked;
-	ring_signal(&trip->server.ring, trip->out);
+	round->answered = asked;
+	ring_signal(&round->server.thread.ring, round->out);
 	return true;
 }
 
 static bool queue_rest(struct ring_poller *poller)
 {
-	struct trip *trip = container_of(poller, struct trip, poller);
+	struct round *round = container_of(poller, struct round, server.poller);
 
 	/* Before the look at @asked. Pairs with go_round_by_queue(). */
-	__atomic_store_n(&trip->wants_kick, true, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&round->wants_kick, true, __ATOMIC_SEQ_CST);
 	return queue_poll(poller);
-}
-
-/* It has no queue to look at; a ring polls for completions only where there is a poller. */
-static bool nothing_there(struct ring_poller *poller)
-{
-	return false;
-}
-
-static void start_server(struct ring_work *work)
-{
-	struct trip *trip = container_of(work, struct trip, start);
-
-	trip->poller.poll = trip->has_queue ? queue_poll : nothing_there;
-	trip->poller.rest = trip->has_queue ? queue_rest : nothing_there;
-	ring_add_poller(&trip->server.ring, &trip->poller);
-	ring_poll(&trip->server.ring, &trip->heard, trip->in);
 }
 
 static void run_ring(struct bench_state *state, unsigned poll_us, bool has_queue)
 {
-	struct trip trip = { .heard.done = on_heard,
-			     .start.run = start_server,
-			     .has_queue = has_queue };
+	struct round round = { .server.heard.done = on_heard, .has_queue = has_queue };
 
-	trip_open(&trip);
-	if (ring_thread_start(&trip.server, 0, poll_us, NULL) ||
-	    ring_thread_wait(&trip.server, NULL))
-		abort();
-	ring_post(&trip.server.ring, &trip.start);
-	measure(state, &trip, trip.server.thread, has_queue ? go_round_by_queue : go_round);
-	ring_thread_stop(&trip.server);
-	trip_close(&trip);
+	if (has_queue)
+		round.server.poller =
+			(struct ring_poller){ .poll = queue_poll, .rest = queue_rest };
+	round_open(&round);
+	round.server.fd = round.in;
+	trip_serve(&round.server, poll_us);
+	measure(state, &round, round.server.thread.thread,
+		has_queue ? go_round_by_queue : go_round);
+	ring_thread_stop(&round.server.thread);
+	round_close(&round);
 }
 
 static void ring_blocking(struct bench_state *state, int64_t arg)
@@ -161,19 +139,19 @@ static void ring_polling_queue(struct bench_state *state, int64_t arg)
 
 static void *serve_epoll(void *opaque)
 {
-	struct trip *trip = opaque;
+	struct round *round = opaque;
 	struct epoll_event event = { .events = EPOLLIN };
 	int fd = epoll_create1(EPOLL_CLOEXEC);
 	uint64_t value;
 
-	if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, trip->in, &event))
+	if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, round->in, &event))
 		abort();
 	/* Pairs with the store in run_epoll(). */
-	while (!load_acquire(&trip->stop)) {
-		if (epoll_wait(fd, &event, 1, trip->timeout_ms) != 1)
+	while (!load_acquire(&round->stop)) {
+		if (epoll_wait(fd, &event, 1, round->timeout_ms) != 1)
 			continue;
-		if (read(trip->in, &value, sizeof(value)) == sizeof(value))
-			fd_eventfd_signal(trip->out);
+		if (read(round->in, &value, sizeof(value)) == sizeof(value))
+			fd_eventfd_signal(round->out);
 	}
 	close(fd);
 	return NULL;
@@ -181,17 +159,17 @@ static void *serve_epoll(void *opaque)
 
 static void run_epoll(struct bench_state *state, int timeout_ms)
 {
-	struct trip trip = { .timeout_ms = timeout_ms };
+	struct round round = { .timeout_ms = timeout_ms };
 
-	trip_open(&trip);
-	if (pthread_create(&trip.thread, NULL, serve_epoll, &trip))
+	round_open(&round);
+	if (pthread_create(&round.thread, NULL, serve_epoll, &round))
 		abort();
-	measure(state, &trip, trip.thread, go_round);
+	measure(state, &round, round.thread, go_round);
 	/* Pairs with the load in serve_epoll(). */
-	store_release(&trip.stop, true);
-	fd_eventfd_signal(trip.in);
-	pthread_join(trip.thread, NULL);
-	trip_close(&trip);
+	store_release(&round.stop, true);
+	fd_eventfd_signal(round.in);
+	pthread_join(round.thread, NULL);
+	round_close(&round);
 }
 
 static void epoll_blocking(struct bench_state *state, int64_t arg)

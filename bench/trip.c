@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
+#include "core/base/bits.h"
 #include "core/base/clock.h"
 
-int trip_pin(pthread_t thread, unsigned index)
+/* The @index'th of the CPUs that the process may use. */
+static int pin(pthread_t thread, unsigned index)
 {
 	static cpu_set_t all; /* before the first call; pinning is inherited */
 	cpu_set_t one;
@@ -24,6 +26,39 @@ int trip_pin(pthread_t thread, unsigned index)
 	CPU_ZERO(&one);
 	CPU_SET(cpu, &one);
 	return -pthread_setaffinity_np(thread, sizeof(one), &one);
+}
+
+bool trip_pin(struct bench_state *state, pthread_t one, pthread_t other)
+{
+	if (!pin(one, 0) && !pin(other, 1))
+		return true;
+	bench_skip(state, "there is only one CPU");
+	return false;
+}
+
+/* A ring polls for completions only where there is a poller. */
+static bool nothing_there(struct ring_poller *poller)
+{
+	return false;
+}
+
+static void start_server(struct ring_work *work)
+{
+	struct trip_server *server = container_of(work, struct trip_server, start);
+
+	ring_add_poller(&server->thread.ring, &server->poller);
+	ring_poll(&server->thread.ring, &server->heard, server->fd);
+}
+
+void trip_serve(struct trip_server *server, unsigned poll_us)
+{
+	if (!server->poller.poll)
+		server->poller.poll = server->poller.rest = nothing_there;
+	server->start.run = start_server;
+	if (ring_thread_start(&server->thread, 0, poll_us, NULL) ||
+	    ring_thread_wait(&server->thread, NULL))
+		abort();
+	ring_post(&server->thread.ring, &server->start);
 }
 
 static long nr_preempted(void)

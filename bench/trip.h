@@ -10,17 +10,38 @@
 #define BENCH_TRIP_H
 
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "bench/bench.h"
+#include "io/ring/ring_thread.h"
+
+/** A ring that serves an eventfd, in a thread of its own. */
+struct trip_server {
+	struct ring_thread thread;
+	struct ring_op heard;	   /* its done() is called for each signal */
+	struct ring_poller poller; /* what else it looks at while it polls; poll() NULL: nothing */
+	int fd;
+	struct ring_work start;
+};
 
 /**
- * trip_pin - keep a thread on a CPU
- * @thread: any
- * @index: which of the CPUs that the process may use, from 0; no two threads that work share one
+ * trip_serve - begin to serve
+ * @server: @heard.done, @poller and @fd are set
+ * @poll_us: as ring_thread_start() has it
  *
- * Return: 0; -ENODEV there are fewer; -errno.
+ * Ends the process where there is no ring; ring_thread_stop() ends it.
  */
-int trip_pin(pthread_t thread, unsigned index);
+void trip_serve(struct trip_server *server, unsigned poll_us);
+
+/**
+ * trip_pin - keep two threads on a CPU each
+ * @state: as run() got it; skipped where the process may use only one
+ * @one: any
+ * @other: another
+ *
+ * Return: whether they are.
+ */
+bool trip_pin(struct bench_state *state, pthread_t one, pthread_t other);
 
 #define TRIP_MAX 501
 
