@@ -18,6 +18,17 @@
 #define RING_OP_READV_FIXED	    60
 #define RING_OP_WRITEV_FIXED	    61
 
+/**
+ * ring_tsc - the time, for the ring's own decisions and figures
+ * @ring: the calling thread's
+ *
+ * Return: the host's TSC, or what a test has in place of it.
+ */
+static inline uint64_t ring_tsc(const struct ring *ring)
+{
+	return ring->clock ? ring->clock() : trace_tsc();
+}
+
 /** How a ring enters the kernel. */
 enum ring_submit {
 	RING_SUBMIT_ONLY,

@@ -103,7 +103,7 @@ static unsigned ring_reap(struct ring *ring)
 
 		io_uring_cq_advance(&ring->uring, 1);
 		if (!ring->wake_tsc)
-			ring->wake_tsc = ring->now_tsc = trace_tsc();
+			ring->wake_tsc = ring->now_tsc = ring_tsc(ring);
 		n++;
 		if (!op) /* a cancellation's own completion, a signal that failed */
 			continue;
@@ -146,11 +146,11 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 		ring->wake_tsc = 0;
 		return io_uring_submit_and_get_events(&ring->uring);
 	}
-	begin = trace_tsc();
+	begin = ring_tsc(ring);
 	trace_count(ring->trace, TRACE_RING_WAITS, 1);
 	trace_event_at(begin, TRACE_EVENT_SLEEP, ring->trace, 0, nr, 0);
 	r = io_uring_submit_and_wait(&ring->uring, 1);
-	ring->wake_tsc = ring->now_tsc = trace_tsc();
+	ring->wake_tsc = ring->now_tsc = ring_tsc(ring);
 	ring->idle_cycles += ring->wake_tsc - begin;
 	ring_slept(ring, ring->wake_tsc - begin);
 	trace_event_at(ring->wake_tsc, TRACE_EVENT_WAKE, ring->trace, 0,
@@ -182,7 +182,7 @@ static void clear_stale_taskrun(struct ring *ring)
 
 static void count_turn(struct ring *ring, unsigned nr_completions)
 {
-	uint64_t now = trace_tsc();
+	uint64_t now = ring_tsc(ring);
 
 	trace_count(ring->trace, TRACE_RING_TURNS, 1);
 	trace_count(ring->trace, TRACE_RING_COMPLETIONS, nr_completions);
@@ -210,7 +210,7 @@ int ring_run(struct ring *ring)
 {
 	int r = 0;
 
-	ring->turn_tsc = ring->now_tsc = trace_tsc();
+	ring->turn_tsc = ring->now_tsc = ring_tsc(ring);
 	/* Pairs with the store in ring_stop(). */
 	while (!r && !load_acquire(&ring->stopping))
 		r = ring_turn(ring);
@@ -241,7 +241,7 @@ void ring_destroy(struct ring *ring)
 	if (!ring->uring.sq.ring_sz)
 		return;
 	ring_drain_posted(ring);
-	ring->turn_tsc = ring->now_tsc = trace_tsc();
+	ring->turn_tsc = ring->now_tsc = ring_tsc(ring);
 	while (ring->nr_active) {
 		struct io_uring_sqe *sqe = ring_sqe(ring);
 
@@ -278,7 +278,7 @@ void ring_remove_poller(struct ring *ring, struct ring_poller *poller)
 void ring_wait(struct ring *ring, struct ring_op *op)
 {
 	/* Within a turn: what that did and slept so far is left out. */
-	ring->turn_tsc = ring->now_tsc = trace_tsc();
+	ring->turn_tsc = ring->now_tsc = ring_tsc(ring);
 	ring->idle_cycles = 0;
 	while (op->active && !ring_turn(ring))
 		;

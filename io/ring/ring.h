@@ -71,6 +71,7 @@ struct ring {
 	struct ring_work *posted; /* the last one first; atomic */
 	struct ring_work *deferred;
 	struct ring_poller *pollers;
+	uint64_t (*clock)(void); /* in place of the TSC, for tests; NULL: the TSC */
 	/* Polling; times in cycles of the TSC. */
 	uint64_t call_cycles; /* what a system call costs */
 	uint64_t cycles_per_us;

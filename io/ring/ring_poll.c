@@ -42,21 +42,20 @@
 
 static uint64_t time_nop(struct ring *ring)
 {
-	uint64_t begin = __builtin_ia32_rdtsc(), took;
+	uint64_t begin = trace_tsc(), took;
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
 	io_uring_prep_nop(sqe);
 	io_uring_sqe_set_data(sqe, NULL);
 	io_uring_submit_and_wait(&ring->uring, 1);
-	took = __builtin_ia32_rdtsc() - begin;
+	took = trace_tsc() - begin;
 	io_uring_cq_advance(&ring->uring, io_uring_cq_ready(&ring->uring));
 	return took;
 }
 
 void ring_calibrate(struct ring *ring)
 {
-	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), begin = __builtin_ia32_rdtsc(),
-		 best = UINT64_MAX, ns;
+	uint64_t begin_ns = clock_ns(CLOCK_MONOTONIC), begin = trace_tsc(), best = UINT64_MAX, ns;
 
 	for (unsigned i = 0; i < NR_SAMPLES; i++) {
 		uint64_t took = time_nop(ring);
@@ -65,7 +64,7 @@ void ring_calibrate(struct ring *ring)
 	}
 	ns = clock_ns(CLOCK_MONOTONIC) - begin_ns;
 	ring->call_cycles = best;
-	ring->cycles_per_us = (__builtin_ia32_rdtsc() - begin) * 1000 / (ns ? ns : 1);
+	ring->cycles_per_us = (trace_tsc() - begin) * 1000 / (ns ? ns : 1);
 	ring->poll_max_cycles = POLL_CALLS * best;
 	ring->pace_cycles = PACE_MAX(ring);
 }
@@ -153,7 +152,7 @@ static void linger(struct ring *ring)
 	if (!may_linger(ring))
 		return;
 	/* After what was found has been taken. */
-	begin = last = now = ring->now_tsc = __builtin_ia32_rdtsc();
+	begin = last = now = ring->now_tsc = ring_tsc(ring);
 	while (ring->nr_io_queued < target && now - last < gap && now - begin < LINGER_ALL(ring)) {
 		unsigned before = ring->nr_io_queued;
 		uint64_t looked = now;
@@ -168,7 +167,7 @@ static void linger(struct ring *ring)
 			last = now;
 		}
 		__builtin_ia32_pause();
-		now = ring->now_tsc = __builtin_ia32_rdtsc();
+		now = ring->now_tsc = ring_tsc(ring);
 		if (ring->nr_io_queued == before)
 			ring->idle_cycles += now - looked;
 	}
@@ -208,7 +207,7 @@ static enum find look_for_a_while(struct ring *ring, uint64_t *now)
 			return FOUND_WORK;
 		__builtin_ia32_pause();
 		before = *now;
-		*now = ring->now_tsc = __builtin_ia32_rdtsc();
+		*now = ring->now_tsc = ring_tsc(ring);
 		if (*now - before > PAUSE_CALLS * ring->call_cycles && was_preempted(ring, *now)) {
 			ring->poll_cycles = 0;
 			return FOUND_NOTHING;
