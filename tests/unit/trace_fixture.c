@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,22 +91,35 @@ static void *vcpu_thread(void *arg)
 	return NULL;
 }
 
-/* trace_init() leaves the clock to be measured; a fixed one makes figures known. */
+/*
+ * trace_init() leaves the clock to be measured; a fixed one makes figures known. All requests are in the past, however
+ * fast the TSC is: what is later than the recorder's lease would be dropped.
+ */
 static void publish(void)
 {
 	struct trace_header *h = header();
 
 	h->tsc_hz = 1000000000;
-	h->tsc_base = trace_tsc();
+	h->tsc_base = trace_tsc() - (TRACE_FIXTURE_REQUESTS + 2) * PERIOD;
 	h->guest_tsc_offset = (uint64_t)GUEST_OFFSET;
 	snprintf(h->vm, sizeof(h->vm), "<test> & \"quotes\"");
 	store_release(&h->magic, TRACE_MAGIC); /* pairs with trace_source_map() */
 }
 
+/* The recorder goes on until SIGTERM, which it waits for, but does not take. */
+static void *end_recording(void *threads)
+{
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(((pthread_t *)threads)[i], NULL);
+	kill(getpid(), SIGTERM);
+	return NULL;
+}
+
 int trace_fixture_record(const char *path)
 {
 	struct trace_source source;
-	pthread_t threads[2];
+	pthread_t threads[2], ender;
+	sigset_t term, before;
 	int r = trace_init(NULL);
 
 	if (r)
@@ -119,13 +133,18 @@ int trace_fixture_record(const char *path)
 	r = trace_source_open(&source, getpid(), true, NULL);
 	if (r)
 		return r;
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &term, &before);
 	pthread_create(&threads[0], NULL, ring_thread, NULL);
 	pthread_create(&threads[1], NULL, vcpu_thread, NULL);
-	r = trace_record_file(&source, path, 0.5, NULL);
+	pthread_create(&ender, NULL, end_recording, threads);
+	r = trace_record_file(&source, path, 0, NULL);
 	if (r) /* they wait for it */
 		store_release(&header()->lease_tsc, UINT64_MAX);
-	for (unsigned i = 0; i < 2; i++)
-		pthread_join(threads[i], NULL);
+	pthread_join(ender, NULL);
+	sigwaitinfo(&term, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	trace_source_close(&source);
 	return r;
 }
