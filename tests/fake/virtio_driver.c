@@ -182,7 +182,7 @@ bool driver_wait(struct driver *d, unsigned queue, struct vring_used_elem *elem)
 {
 	struct driver_queue *q = &d->queue[queue];
 
-	for (unsigned i = 0; i < 50000; i++) {
+	for (unsigned i = 0; i < 500000; i++) {
 		/* Pairs with virtqueue_publish(). */
 		if (load_acquire(&q->used->idx) != q->next_used) {
 			*elem = q->used->ring[q->next_used++ % q->size];

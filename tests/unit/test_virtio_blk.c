@@ -371,7 +371,7 @@ static void malformed_request_asks_for_a_reset(void **state)
 		driver_start(&f->driver, FLUSH, 2);
 		driver_add(&f->driver, 0, bad[i], 2);
 		driver_kick(&f->driver, 0);
-		for (unsigned n = 0; n < 50000 && !(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET); n++)
+		for (unsigned n = 0; n < 500000 && !(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET); n++)
 			usleep(100);
 		assert_true(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET);
 		/* The reset makes it well. */
@@ -400,6 +400,8 @@ static void queue_outside_ram_asks_for_a_reset(void **state)
 		driver_kick(&f->driver, 0);
 		usleep(100);
 	}
+	for (unsigned n = 0; n < 500000 && !(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET); n++)
+		usleep(100);
 	assert_true(status(f) & VIRTIO_CONFIG_S_NEEDS_RESET);
 	driver_start(&f->driver, FLUSH, 2);
 	assert_int_equal(request(f, VIRTIO_BLK_T_IN, 1, 512), VIRTIO_BLK_S_OK);
@@ -596,7 +598,7 @@ static void queues_have_interrupts_of_their_own(void **state)
 	driver_start(&f->driver, FLUSH, 2);
 	for (unsigned i = 1; i <= 20; i++) {
 		assert_int_equal(request(f, VIRTIO_BLK_T_IN, i, 512), VIRTIO_BLK_S_OK);
-		for (unsigned n = 0; n < 50000 && count[1] < i; n++) {
+		for (unsigned n = 0; n < 500000 && count[1] < i; n++) {
 			fake_kvm_deliver(delivered, count);
 			usleep(100);
 		}
@@ -608,7 +610,7 @@ static void queues_have_interrupts_of_their_own(void **state)
 
 static bool intx_is(bool high)
 {
-	for (unsigned n = 0; n < 50000 && READ_ONCE(fake_kvm.level[DRIVER_INTX]) != high; n++)
+	for (unsigned n = 0; n < 500000 && READ_ONCE(fake_kvm.level[DRIVER_INTX]) != high; n++)
 		usleep(100);
 	return READ_ONCE(fake_kvm.level[DRIVER_INTX]) == high;
 }

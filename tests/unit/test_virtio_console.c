@@ -118,7 +118,7 @@ static void connect_client(struct fixture *f, bool for_output)
 	if (!for_output)
 		return;
 	assert_int_equal(write(f->client, "!", 1), 1);
-	for (unsigned i = 0; i < 5000 && unread; i++) {
+	for (unsigned i = 0; i < 60000 && unread; i++) {
 		usleep(1000);
 		assert_int_equal(ioctl(f->client, SIOCOUTQ, &unread), 0);
 	}
@@ -176,7 +176,7 @@ static uint16_t used_index(struct fixture *f, unsigned queue)
 
 static bool needs_reset(struct fixture *f)
 {
-	for (unsigned n = 0; n < 50000; n++) {
+	for (unsigned n = 0; n < 500000; n++) {
 		if (driver_read(&f->driver, COMMON(device_status), 1) & VIRTIO_CONFIG_S_NEEDS_RESET)
 			return true;
 		usleep(100);
@@ -365,7 +365,7 @@ static void escape_x_quits(void **state)
 
 	create(f, LINE_TTY);
 	assert_int_equal(write(master, "abc\001x", 5), 5);
-	for (unsigned i = 0; i < 5000 && !__atomic_load_n(&f->quits, __ATOMIC_RELAXED); i++)
+	for (unsigned i = 0; i < 60000 && !__atomic_load_n(&f->quits, __ATOMIC_RELAXED); i++)
 		usleep(1000);
 	end(f);
 	unplug_terminal(master, saved);
@@ -442,7 +442,7 @@ static void size_of_a_pseudo_terminal_is_noticed(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(ioctl(fd, TIOCSWINSZ, &size), 0);
 	assert_int_equal(write(fd, "x", 1), 1);
-	for (unsigned i = 0; i < 5000 && !driver_read(&f->driver, DRIVER_CONFIG, 2); i++)
+	for (unsigned i = 0; i < 60000 && !driver_read(&f->driver, DRIVER_CONFIG, 2); i++)
 		usleep(1000);
 	expect_size(f, 99, 33);
 	close(fd);
@@ -482,7 +482,7 @@ static void reset_with_a_chain_half_sent(void **state)
 		send_chain(f, &small, 1);
 		fcntl(f->client, F_SETFL, O_NONBLOCK);
 		drained = 0;
-		for (unsigned n = 0; n < 5000 && !used_index(f, TRANSMITQ); n++) {
+		for (unsigned n = 0; n < 60000 && !used_index(f, TRANSMITQ); n++) {
 			ssize_t r;
 
 			while ((r = read(f->client, drain, sizeof(drain))) > 0)

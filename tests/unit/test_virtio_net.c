@@ -126,7 +126,7 @@ static ssize_t receive_from_guest(struct fixture *f, uint8_t *frame, size_t size
 	struct sockaddr_ll from;
 	socklen_t len = sizeof(from);
 
-	while (poll(&pfd, 1, 5000) == 1) {
+	while (poll(&pfd, 1, 60000) == 1) {
 		ssize_t n = recvfrom(f->packet_fd, frame, size, 0, (struct sockaddr *)&from, &len);
 
 		if (from.sll_pkttype != PACKET_OUTGOING)

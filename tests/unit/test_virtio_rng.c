@@ -110,7 +110,7 @@ static void request_that_cannot_be_written_asks_for_a_reset(void **state)
 	driver_start(&f->driver, 0, 1);
 	driver_add(&f->driver, 0, &buffer, 1);
 	driver_kick(&f->driver, 0);
-	for (unsigned n = 0; n < 50000; n++) {
+	for (unsigned n = 0; n < 500000; n++) {
 		if (driver_read(&f->driver, COMMON(device_status), 1) & VIRTIO_CONFIG_S_NEEDS_RESET)
 			return;
 		usleep(100);

@@ -46,10 +46,10 @@
 #define COMMON(field) (DRIVER_COMMON + offsetof(struct virtio_pci_common_cfg, field))
 #define PBA	      0x7000
 
-#define WAIT_FOR(condition)                                        \
-	do {                                                       \
-		for (unsigned i_ = 0; !(condition);)               \
-			assert_true(i_++ < 20000 && !usleep(100)); \
+#define WAIT_FOR(condition)                                         \
+	do {                                                        \
+		for (unsigned i_ = 0; !(condition);)                \
+			assert_true(i_++ < 200000 && !usleep(100)); \
 	} while (0)
 
 struct fixture {
@@ -235,7 +235,7 @@ static void await_command_interrupt(void)
 {
 	unsigned seen = 0;
 
-	for (unsigned i = 0; i < 5000 && !(seen & 1U << (COMMAND_QUEUE + 1)); i++) {
+	for (unsigned i = 0; i < 60000 && !(seen & 1U << (COMMAND_QUEUE + 1)); i++) {
 		fake_kvm_deliver(note, &seen);
 		usleep(1000);
 	}
