@@ -33,7 +33,12 @@ LAB_BDF_EDU=0000:00:0a.0          # MSI only, a DMA engine
 LAB_BDF_SD=0000:00:0b.0           # SD card reader, INTx only
 LAB_BDF_XHCI=0000:00:0c.0         # MSI-X, with a USB stick
 LAB_BDF_TESTDEV=0000:00:0d.0      # PIO and MMIO BARs, no interrupt
+LAB_BDF_XHCI_MSI=0000:00:0f.0     # MSI and no MSI-X, with a USB stick
 LAB_BDF_ISA=0000:00:1f.0          # shares its group with 00:1f.2 and 00:1f.3
+
+# What no kernel of the lab's may say, and what it says of faults of the edu device, which some cases are for.
+LAB_COMPLAINTS='WARNING:|BUG:|Oops|Call Trace|rcu.*(stall|detected)|DMAR:.*fault|soft lockup|hung_task|blocked for more than'
+LAB_EDU_FAULTS='DMAR: (DRHD: handling fault status|\[DMA (Read|Write)[ A-Z_]*\] Request device \[00:0a.0\])'
 
 # run.sh's root port rp3 is empty: for `monitor.sh device_add DRIVER,bus=rp3`, or a device by run.sh --qemu-arg.
 LAB_BDF_SPARE=0000:03:00.0

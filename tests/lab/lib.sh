@@ -44,6 +44,11 @@ lab_mirror() {
 		}'
 }
 
+# lab_kernel_said: the kernel's messages since the case began that job.sh runs, in the lab.
+lab_kernel_said() {
+	dmesg | awk '/torc-lab: case / { said = ""; next } { said = said $0 "\n" } END { printf "%s", said }'
+}
+
 # lab_pack DIR OUTPUT: an initramfs of DIR. Not compressed: unpacking costs more than reading under emulation.
 lab_pack() {
 	(cd "$1" && find . | LC_ALL=C sort | cpio --quiet -o -H newc -R 0:0) >"$2"

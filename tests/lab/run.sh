@@ -12,7 +12,8 @@
 #   --keep                  keep the logs of a success too
 #   --allow-warnings REGEX  kernel messages that are not held against the job
 #   --memory MIB --smp N    size of the host (6144, 4), half of each on either node
-#   --devices LIST          of nvme-a nvme-b e1000e e1000 igb edu sd xhci testdev (all); places stay the same
+#   --devices LIST          of nvme-a nvme-b e1000e e1000 igb edu sd xhci xhci-msi testdev (all but xhci-msi); places stay
+#                           the same
 #   --monitor PATH          where QEMU's monitor listens, for use from outside; in the job there is monitor.sh
 #   --append ARGS           more for the host's kernel, e.g. 'hugepagesz=1G hugepages=1'
 #   --qemu-arg ARG          more for QEMU; repeatable
@@ -163,6 +164,13 @@ plug() {
 			-device usb-storage,bus=xhci.0,drive=usb
 		modules="$modules xhci-pci usb-storage sd_mod"
 		;;
+	xhci-msi)
+		truncate -s 64M "$tmp/usb-msi"
+		set -- -drive "$drive,id=usb-msi,file=$(comma "$tmp/usb-msi")" \
+			-device qemu-xhci,id=xhci-msi,bus=pcie.0,addr=f,msix=off,msi=on \
+			-device usb-storage,bus=xhci-msi.0,drive=usb-msi
+		modules="$modules xhci-pci usb-storage sd_mod"
+		;;
 	testdev) set -- -device pci-testdev,id=testdev,bus=pcie.0,addr=d ;;
 	*) lab_die "unknown device $1" ;;
 	esac
@@ -227,7 +235,6 @@ qemu=''
 wait $tail
 
 # The verdict. $failure says what is wrong with the lab itself.
-bad='WARNING:|BUG:|Oops|Call Trace|rcu.*(stall|detected)|DMAR:.*fault|soft lockup|hung_task|blocked for more than'
 failure='' status=$(cat "$share/status" 2>/dev/null)
 if [ -z "$status" ]; then
 	status=125
@@ -239,7 +246,7 @@ if [ -z "$status" ]; then
 	else
 		failure="QEMU ended with status $result: $(grep -v ': warning:' "$tmp/qemu.err" | tail -n 3)"
 	fi
-elif [ -e "$share/dmesg" ] && warnings=$(grep -E "$bad" "$share/dmesg" | grep -Ev -- "${allow:-^$}"); then
+elif [ -e "$share/dmesg" ] && warnings=$(grep -E "$LAB_COMPLAINTS" "$share/dmesg" | grep -Ev -- "${allow:-^$}"); then
 	failure="the host's kernel complained:
 $warnings"
 	[ "$status" -ne 0 ] || status=123

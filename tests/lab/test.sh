@@ -1,30 +1,74 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Boots the lab, runs a group of cases in its host and prints TAP. Usage: test.sh TORC GROUP [CASE]...
-# Groups are the folders in cases, their cases the scripts in these. A last test of each group says whether the lab
-# itself was well and its kernel without complaint.
+# Boots the lab once, runs cases in its host and prints TAP.
+#
+#   test.sh TORC GROUP [CASE]...              a group, or some of its cases
+#   test.sh [--host HOST] --torc TORC GROUP/CASE... [--torc TORC GROUP/CASE...]...
+#                                             cases of several groups, with several programs
+#
+# Groups are the folders in cases, their cases the scripts in these. Hosts are the files in hosts; a group.conf names one
+# that has what the group needs, and without --host it is the same for all that are given. A last test says whether the lab itself was well and its kernel without complaint.
+# $TORC_GUESTS: a folder that guests.sh has filled; without it one is made.
 
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 . "$here/env.sh"
 . "$here/lib.sh"
 
-if [ $# -lt 2 ] || [ ! -x "$1" ] || [ ! -d "$here/cases/$2" ]; then
-	lab_die "usage: test.sh TORC GROUP [CASE]..."
+usage() {
+	lab_die "usage: test.sh TORC GROUP [CASE]... | [--host HOST] --torc TORC GROUP/CASE..."
+}
+
+# host_of GROUP
+host_of() {
+	(
+		host=''
+		# shellcheck source=/dev/null
+		. "$here/cases/$1/group.conf"
+		echo "$host"
+	)
+}
+
+host=''
+if [ "${1-}" = --host ] && [ $# -gt 2 ]; then
+	host=$2
+	shift 2
 fi
-TORC_BIN=$(realpath "$1")
-group=$2
-shift 2
-names=$*
-[ -n "$names" ] || names=$(cd "$here/cases/$group" && echo *.sh | sed 's/\.sh\>//g')
-total=$(echo "$names" | wc -w)
-echo "1..$((total + 1))"
+# Into the second form.
+if [ "${1-}" != --torc ]; then
+	{ [ $# -ge 2 ] && [ -d "$here/cases/$2" ]; } || usage
+	torc=$1 group=$2
+	shift 2
+	# shellcheck disable=SC2046 # a list
+	[ $# -gt 0 ] || set -- $(cd "$here/cases/$group" && echo *.sh | sed 's/\.sh\>//g')
+	for case; do
+		set -- "$@" "$group/$case"
+		shift
+	done
+	set -- --torc "$torc" "$@"
+fi
+
+total=0 before='' hosts=''
+for word; do
+	if [ "$before" = --torc ]; then
+		[ -x "$word" ] || lab_die "$word: no program"
+	elif [ "$word" != --torc ]; then
+		[ -f "$here/cases/$word.sh" ] || lab_die "$word: no such case"
+		total=$((total + 1))
+		hosts="$hosts $(host_of "${word%/*}")"
+	fi
+	before=$word
+done
+# shellcheck disable=SC2086 # a list
+[ -n "$host" ] || host=$(printf '%s\n' $hosts | sort -u)
+[ -f "$here/hosts/$host.conf" ] || lab_die "no one host for all, or no such host: $host"
 
 bail() {
 	echo "Bail out! $*"
 	exit 1
 }
 
+echo "1..$((total + 1))"
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-test.XXXXXX") || bail "no temporary folder"
 run=''
 cleanup() {
@@ -34,67 +78,40 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-TORC_GUESTS=$tmp
-export TORC_BIN TORC_GUESTS
-# What the guests run, made out here: in the lab everything takes ten times as long.
-"$here/fetch.sh" || bail "the lab's files cannot be fetched"
-"$here/mkguest.sh" "$tmp/guest-6.1.cpio" --with fio --init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-virtio.cpio" --module virtio_pci --module virtio_blk --module virtio_rng \
-	--module virtio_console --with fio --init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-net.cpio" --module virtio_pci --module virtio_net --with iperf3 --with ping \
-	--init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-6.12.cpio" --kernel host --module nvme --module e1000e --with fio \
-	--init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-devices.cpio" --kernel host --module nvme --module sdhci-pci --module mmc_block --module e1000 \
-	--module e1000e --module igb --module igbvf --module xhci-pci \
-	--module usb-storage --module sd_mod --module virtio_pci --module virtio_blk --with fio \
-	--init "$here/cases/guest.sh" || bail "no guest"
-"$here/mkguest.sh" "$tmp/guest-root.cpio" --root --module virtio_pci --module virtio_blk || bail "no guest"
-"$here/mkdebian.sh" "$tmp/debian.raw" || bail "no Debian image"
-for kernel in halt ready poweroff fault; do
-	python3 "$here/cases/tiny.py" $kernel "$tmp/$kernel" || bail "no kernel"
-done
-for kernel in attach dma edu storm; do
-	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$tmp/$kernel" cc || bail "no kernel"
-done
-sh "$here/payload/build.sh" "$here/payload/latency.c" "$tmp/latency" cc -m64 || bail "no kernel"
 chmod 755 "$tmp"
+if [ -z "${TORC_GUESTS-}" ]; then
+	TORC_GUESTS=$tmp/guests
+	"$here/guests.sh" "$TORC_GUESTS" || bail "no guests"
+fi
+export TORC_GUESTS
 
-# group.conf sets options for run.sh, quoted as for a shell: those that the group cannot do without.
 lab=''
 # shellcheck source=/dev/null
-. "$here/cases/$group/group.conf"
+. "$here/hosts/$host.conf"
 mkfifo "$tmp/tap"
-eval "set -- --timeout 900 $lab"
-# shellcheck disable=SC2086 # a list
-"$here/run.sh" --out "$tmp/out" "$@" -- "$here/cases/job.sh" "$group" $names >"$tmp/tap" 2>"$tmp/run.log" &
+# Half an hour and two minutes a case: what hangs ends by itself before.
+limit=$((1800 + 120 * total))
+[ -z "${TORC_SOAK-}" ] || limit=86400
+eval "set -- --timeout $limit $lab --out '$tmp/out' -- '$here/cases/job.sh' $(for word; do lab_quote "$word"; printf ' '; done)"
+"$here/run.sh" "$@" >"$tmp/tap" 2>"$tmp/run.log" &
 run=$!
-done=0 failed=0
+failed=0
 while IFS= read -r line; do
 	echo "$line"
-	case $line in
-	"ok "*) done=$((done + 1)) ;;
-	"not ok "*) done=$((done + 1)) failed=1 ;;
-	esac
+	case $line in "not ok "*) failed=1 ;; esac
 done <"$tmp/tap"
 wait $run
 status=$?
 run=''
 
-# Cases that the lab did not come to have failed.
-n=0
-for name in $names; do
-	n=$((n + 1))
-	[ $n -le $done ] || echo "not ok $n - $group/$name # the lab ended before it did"
-done
 if [ $status -eq 0 ]; then
-	echo "ok $((total + 1)) - $group/lab"
+	echo "ok $((total + 1)) - host/$host"
 else
-	echo "not ok $((total + 1)) - $group/lab"
+	echo "not ok $((total + 1)) - host/$host"
 	sed 's/^/#   /' "$tmp/run.log"
 	failed=1
 fi
-if [ -n "$(ls "$tmp/out")" ]; then
+if [ -n "$(ls "$tmp/out" 2>/dev/null)" ]; then
 	logs=$(mktemp -d "${TMPDIR:-/tmp}/torc-test-logs.XXXXXX")
 	mv "$tmp/out"/* "$logs/"
 	echo "# files of the failed cases: $logs"

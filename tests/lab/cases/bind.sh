@@ -18,7 +18,7 @@ expect_empty_journal() {
 
 # drive_named SERIAL: the block device of the host's drive, once its driver has found it.
 drive_named() {
-	for _ in $(seq 100); do
+	for _ in $(seq 400); do
 		for named in /sys/block/nvme[0-9]n1; do
 			! grep -qs "^$1 *$" "$named/device/serial" || { echo "/dev/${named##*/}"; return; }
 		done

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2034 # the cases read these
 # For cases of the group faults; source lib.sh first.
+. "$TORC_LAB/lib.sh"
 
 ivshmem=0000:00:0e.0
 # Two functions of one device, behind a bridge with nothing else: no reset but that of the bus.
@@ -8,7 +9,7 @@ twin_a=0000:04:01.0 twin_b=0000:04:01.1
 
 # faults: what the host's kernel said of the edu device since the case began.
 faults() {
-	dmesg | sed "1,/torc-lab: case $(basename "$0" .sh)\$/d" | grep "DMAR: .*Request device \[${LAB_BDF_EDU#0000:}\]"
+	lab_kernel_said | grep "DMAR: .*Request device \[${LAB_BDF_EDU#0000:}\]"
 }
 
 nr_faults() {

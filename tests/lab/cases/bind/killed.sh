@@ -4,8 +4,9 @@
 # right. TORC_SOAK=100: so many times; without it, three.
 . "$CASES/lib.sh"
 . "$CASES/bind.sh"
-bdf=${bdf:-$LAB_BDF_NVME_A} rounds=${TORC_SOAK:-3}
-drive=/dev/nvme0n1
+bdf=${bdf:-$LAB_BDF_NVME_A} rounds=${rounds:-${TORC_SOAK:-3}}
+serial=torcA
+[ "$bdf" != "$LAB_BDF_NVME_B" ] || serial=torcB
 
 ms() {
 	read -r up _ </proc/uptime
@@ -27,9 +28,8 @@ for round in $(seq "$rounds"); do
 	expect_driver "$bdf" nvme
 	[ $took -lt 5000 ] || fail "round $round: recover took $took ms"
 	echo $took >>recovered
-	tries=50
-	until [ -b $drive ] || [ $((tries -= 1)) -eq 0 ]; do sleep 0.1; done
-	fio --name=verify --filename=$drive --rw=write --bs=64k --size=2m --verify=crc32c --direct=1 >fio.log 2>&1 ||
+	drive=$(drive_named $serial)
+	fio --name=verify --filename="$drive" --rw=write --bs=64k --size=2m --verify=crc32c --direct=1 >fio.log 2>&1 ||
 		{ cat fio.log; fail "round $round: fio"; }
 done
 echo "# recover after kill -9 during I/O: $rounds of $rounds, median" \

@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Twenty rounds for every device of the lab: from the host's driver to a guest that takes its interrupts and back, by
-# torc-vfio and by bind=on in turn. Afterwards the host is as it was, and whatever has a driver there moves data.
+# Six rounds, twenty with TORC_SOAK, for every device of the lab: from the host's driver to a guest that takes its
+# interrupts and back, by torc-vfio and by bind=on in turn. Afterwards the host is as it was, and whatever has a driver
+# there moves data.
 . "$CASES/lib.sh"
 . "$CASES/bind.sh"
 . "$CASES/interrupts.sh"
+nr=${TORC_SOAK:+20}
+nr=${nr:-6}
 put_back() {
 	set +e
 	cleanup
@@ -30,7 +33,7 @@ rounds() {
 	torc-vfio list >list.before
 	state >state.before
 	begin=$(seconds)
-	for round in $(seq 20); do
+	for round in $(seq "$nr"); do
 		own='' bind=''
 		if [ $((round % 2)) -eq 0 ]; then bind=,bind=on; else torc-vfio bind "$@" >/dev/null; fi
 		for bdf; do own="$own $(device "$bdf")$bind"; done
@@ -46,7 +49,7 @@ rounds() {
 	done
 	torc-vfio list >list.after
 	diff list.before list.after || fail "not as before all rounds"
-	echo "# 20 rounds of $# devices in $(($(seconds) - begin)) s"
+	echo "# $nr rounds of $# devices in $(($(seconds) - begin)) s"
 }
 
 # drive_moves DRIVE: on the host.
@@ -83,7 +86,7 @@ wire_up
 for bdf in $LAB_BDF_E1000E $LAB_BDF_IGB $LAB_BDF_E1000; do nic_moves "$bdf"; done
 drive_moves "$(drive_named torcA)"
 drive_moves /dev/mmcblk0
-drive_moves /dev/sda
+drive_moves "/dev/$(ls /sys/bus/pci/devices/"$LAB_BDF_XHCI"/usb*/*/*/host*/target*/*/block)"
 # Those without a driver on the host: edu in a guest that counts and compares.
 launch --kernel "$GUESTS/edu" --memory 256M --device "$(device "$LAB_BDF_EDU"),bind=on"
 finish 60

@@ -4,7 +4,8 @@
 # and went and after a reboot, on CPUs that take turns with the interrupt.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
-start commands --device "$(device "$LAB_BDF_XHCI")"
+drivers=xhci-pci,usb-storage,sd_mod
+start commands --device "$(device "$LAB_BDF_XHCI_MSI")"
 prepare() {
 	await serial '^TORC-GUEST-COMMANDS' "$1"
 	tell 'd=/sys/bus/pci/drivers/xhci_hcd'
