@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Make what the guests of the cases run, in a folder: out here, as in the lab everything takes ten times as long.
+# Make what the guests of the cases run, and await, in a folder: out here, as in the lab everything takes ten times as long.
 # Usage: guests.sh DIR    job.sh and the cases know the names
 
 set -eu
@@ -34,4 +34,5 @@ for kernel in attach dma edu storm; do
 	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$dir/$kernel" cc
 done
 sh "$here/payload/build.sh" "$here/payload/latency.c" "$dir/latency" cc -m64
+gcc -D_GNU_SOURCE -O2 -static -Wall -Wextra -Werror -o "$dir/await" "$here/await.c"
 chmod 755 "$dir"
