@@ -107,17 +107,20 @@ lab_add_fio_libraries() {
 }
 
 # lab_add_modules DIR KERNEL NAME...: modules of the unpacked KERNEL with all they depend on.
-# lib/modules/order names them as insmod needs them; what is built in is passed over.
+# lib/modules/order names them as insmod needs them, order.NAME what one needs; what is built in is passed over.
 lab_add_modules() {
-	lab_dir=$1 lab_kernel=$2
+	lab_dir=$1/lib/modules lab_kernel=$2
 	shift 2
-	lab_list=$(for lab_mod; do
-		modprobe -d "$lab_kernel" -S "$(cat "$lab_kernel/release")" -C /dev/null \
-			--show-depends "$lab_mod" || exit
-	done) || return
-	printf '%s\n' "$lab_list" | sed -n 's/^insmod \([^ ]*\).*/\1/p' | awk '!seen[$0]++' |
-	while read -r lab_ko; do
-		cp "$lab_ko" "$lab_dir/lib/modules/"
-		echo "${lab_ko##*/}" >>"$lab_dir/lib/modules/order"
+	for lab_mod; do
+		lab_list=$(modprobe -d "$lab_kernel" -S "$(cat "$lab_kernel/release")" -C /dev/null \
+			--show-depends "$lab_mod") || return
+		printf '%s\n' "$lab_list" | sed -n 's/^insmod \([^ ]*\).*/\1/p' >"$lab_dir/needed"
+		while read -r lab_ko; do
+			[ -e "$lab_dir/${lab_ko##*/}" ] || cp "$lab_ko" "$lab_dir/"
+			echo "${lab_ko##*/}"
+		done <"$lab_dir/needed" >"$lab_dir/order.$lab_mod"
+		cat "$lab_dir/order.$lab_mod" >>"$lab_dir/all"
 	done
+	awk '!seen[$0]++' "$lab_dir/all" >"$lab_dir/order"
+	rm "$lab_dir/needed" "$lab_dir/all"
 }

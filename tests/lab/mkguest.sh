@@ -8,7 +8,8 @@
 #   --init     a shell script, run with the console as stdin, stdout and stderr; default: none
 #   --root     no script: mounts root= as a distribution's initramfs does, ro unless rw is given, and hands over to init=
 #   --with     a program of this machine, by name or path, e.g. fio
-#   --module   a module; what it depends on comes along, in the order insmod needs; built in ones are passed over
+#   --module   a module; what it depends on comes along, in the order insmod needs; built in ones are passed over.
+#              drivers=NAME,... on the kernel's command line: only these and what they need are loaded
 #
 # The guest prints TORC-GUEST-READY, runs the script, prints TORC-GUEST-EXIT and its status, and powers off. It takes
 # /dev/console for the console, which is the last console= of its command line. Kernel messages are silenced from
@@ -63,7 +64,11 @@ export PATH=/bin HOME=/
 mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
-while read -r module; do insmod "/lib/modules/$module"; done </lib/modules/order
+cd /lib/modules
+for name in $(echo "${drivers-}" | tr , ' '); do cat "order.$name"; done | awk '!seen[$0]++' >/tmp/order
+[ -s /tmp/order ] || cp order /tmp/order
+while read -r module; do insmod "$module"; done </tmp/order
+cd /
 END
 if [ -n "$root" ]; then
 	cat >>"$dir/init" <<-'END'

@@ -30,7 +30,7 @@ wire_up() {
 	ip address add 10.9.1.1/24 dev "$nic"
 	ip link set "$nic" up
 	mkdir www
-	head -c 8388608 /dev/urandom >www/to-guest
+	head -c 2097152 /dev/urandom >www/to-guest
 	busybox httpd -f -p 10.9.1.1:80 -h www &
 	httpd=$!
 }
@@ -55,7 +55,7 @@ guest_wire_up() {
 # exchange: a file each way over the wire, compared.
 exchange() {
 	ask "wget -q -O - http://10.9.1.1/to-guest | md5sum | grep $(md5sum <www/to-guest | cut -d ' ' -f 1)"
-	ask 'mkdir -p /www && head -c 8388608 /dev/urandom >/www/to-host && echo "TO-HOST $(md5sum </www/to-host)"'
+	ask 'mkdir -p /www && head -c 2097152 /dev/urandom >/www/to-host && echo "TO-HOST $(md5sum </www/to-host)"'
 	tell 'httpd -f -p 10.9.1.2:80 -h /www & httpd=$!'
 	want=$(sed -n 's/^TO-HOST \([0-9a-f]*\).*/\1/p' serial | tail -n 1)
 	n=0

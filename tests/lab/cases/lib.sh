@@ -9,7 +9,7 @@ set -eu
 # What every guest gets; a case sets others before start.
 kernel=$LAB_GUEST_BZIMAGE
 initramfs=$GUESTS/guest-6.1.cpio
-cpus=1 memory=256M cmdline=''
+cpus=1 memory=256M cmdline='' drivers=''
 torc=''
 
 fail() {
@@ -56,12 +56,13 @@ launch() {
 	torc=$!
 }
 
-# start SCRIPT [OPTION]...: a Linux guest that runs SCRIPT of guest.sh. Its kernel need not test its own ciphers.
+# start SCRIPT [OPTION]...: a Linux guest that runs SCRIPT of guest.sh. Its kernel need not test its own ciphers. It loads
+# all modules of its initramfs, or the $drivers.
 start() {
 	script=$1
 	shift
 	launch -v --kernel "$kernel" --initramfs "$initramfs" --cpus "$cpus" --memory "$memory" \
-		--cmdline "console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests script=$script${cmdline:+ $cmdline}" "$@"
+		--cmdline "console=ttyS0 quiet panic=-1 mitigations=off cryptomgr.notests script=$script${drivers:+ drivers=$drivers}${cmdline:+ $cmdline}" "$@"
 }
 
 # finish [SECONDS]: wait for torc's end; its exit status is $status. The seconds are as await's.

@@ -4,6 +4,7 @@
 # again after both drivers came and went and after a reboot.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=e1000e,nvme
 wire_up
 start commands --device "$(device "$LAB_BDF_E1000E")" "$(device "$LAB_BDF_NVME_A")"
 await serial '^TORC-GUEST-COMMANDS'

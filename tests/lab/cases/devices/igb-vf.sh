@@ -3,6 +3,7 @@
 # A virtual function of a NIC whose physical one stays the host's.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=igbvf
 trap 'set +e; cleanup; wire_down; torc-vfio recover; torc-vfio vfs "$LAB_BDF_IGB" 0; ip link set "$pf" down' EXIT
 wire_up
 pf=$(ls "/sys/bus/pci/devices/$LAB_BDF_IGB/net")

@@ -3,6 +3,7 @@
 # A NIC with a vector for each of its queues.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=igb
 wire_up
 start commands --device "$(device "$LAB_BDF_IGB"),bind=on"
 await serial '^TORC-GUEST-COMMANDS'

@@ -4,6 +4,7 @@
 # again after it was removed and found again and after a reboot; and when the memory BAR is not mapped into the guest.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=virtio_pci
 
 # A test's header: its number, 3 bytes, an offset, data, a count, its name; an access at the offset counts.
 accesses() {

@@ -5,6 +5,7 @@
 # that has no driver that would let it be reset, torc says that the reset failed and starts.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=e1000
 . "$CASES/faults.sh"
 
 # crosses INTERFACE: a file does, over this one alone, by its interrupts.

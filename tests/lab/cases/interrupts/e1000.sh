@@ -3,6 +3,7 @@
 # A NIC of the time before MSI, which cannot be reset.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=e1000
 wire_up
 start commands --device "$(device "$LAB_BDF_E1000")"
 await serial '^TORC-GUEST-COMMANDS'

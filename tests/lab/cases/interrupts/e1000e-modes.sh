@@ -5,6 +5,7 @@
 # on the lab's host too: this NIC of QEMU's raises the cause that the driver tries it with by INTx only.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=e1000e
 wire_up
 start commands --device "$(device "$LAB_BDF_E1000E")"
 await serial '^TORC-GUEST-COMMANDS'

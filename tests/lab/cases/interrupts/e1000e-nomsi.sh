@@ -4,6 +4,7 @@
 # wire both ways while the disk is read, again after the driver came and went and after a reboot.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=e1000e,virtio_pci,virtio_blk
 cmdline=pci=nomsi
 wire_up
 head -c 4194304 /dev/urandom >image

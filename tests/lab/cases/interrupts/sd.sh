@@ -4,6 +4,7 @@
 # driver came and went and after a reboot, and the host finds it on the card.
 . "$CASES/lib.sh"
 . "$CASES/interrupts.sh"
+drivers=sdhci-pci,mmc_block
 start commands --device "$(device "$LAB_BDF_SD")"
 # What a new boot of the guest has to know.
 prepare() {
