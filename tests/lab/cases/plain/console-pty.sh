@@ -3,32 +3,37 @@
 # --console pty: a guest goes on writing while nobody has the terminal open; whoever opens it again finds the guest there,
 # and resets do not matter.
 . "$CASES/lib.sh"
-initramfs=$GUESTS/guest-virtio.cpio cmdline=console=hvc0
-start commands --console pty --serial null
+initramfs=$GUESTS/guest-virtio.cpio
+start commands --console pty
 await log '^torc: console: pseudo terminal /dev/pts/'
 pty=$(sed -n 's/^torc: console: pseudo terminal //p' log)
+: >came
 open_pty() {
-	exec 9<>"$pty"
-	cat <"$pty" >>serial 2>/dev/null 9>&- &
+	exec 8<>"$pty"
+	cat <"$pty" >>came 2>/dev/null 8>&- 9>&- &
 	reader=$!
 }
 close_pty() {
 	kill "$reader" 2>/dev/null || : # it has ended with torc
 	wait "$reader" || :
-	exec 9>&-
+	exec 8>&-
 }
 open_pty
 await serial '^TORC-GUEST-COMMANDS'
-ask 'echo HERE'
-tell 'sleep 2; seq 3000; touch /done'
+tell '{ stty -echo; echo HERE >&0; read -r word; } <>/dev/hvc0; echo "GOT $word"'
+await came '^HERE'
+echo hello >&8
+await serial '^GOT hello'
 close_pty
-sleep 8
+ask 'seq 300 >/dev/hvc0'
 open_pty
-ask 'until [ -e /done ]; do sleep 0.1; done'
-expect_not serial '^1[^0-9]*$' # nobody was there
+ask 'echo THERE >/dev/hvc0'
+await came '^THERE'
+expect_not came '^1[^0-9]*$' # nobody was there
 tell 'reboot -f'
 await serial '^TORC-GUEST-COMMANDS' 2
-ask 'echo AGAIN'
+ask 'echo AGAIN >/dev/hvc0'
+await came '^AGAIN'
 tell 'poweroff -f'
 finish
 expect_status 0

@@ -1,36 +1,42 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # --serial pty: torc says which terminal to open; it carries both ways, and can be left and opened again while the guest
-# goes on writing.
+# goes on writing. The guest is told what to do by its virtio console.
 . "$CASES/lib.sh"
-start commands --serial pty
+initramfs=$GUESTS/guest-virtio.cpio cmdline=console=hvc0
+start commands --serial pty --console tty
 await log '^torc: serial: pseudo terminal /dev/pts/'
 pty=$(sed -n 's/^torc: serial: pseudo terminal //p' log)
 expect log "info: serial: pseudo terminal $pty"
+: >came
 open_pty() {
-	exec 9<>"$pty"
-	cat <"$pty" >>serial 2>/dev/null 9>&- &
+	exec 8<>"$pty"
+	cat <"$pty" >>came 2>/dev/null 8>&- 9>&- &
 	reader=$!
 }
 close_pty() {
 	kill "$reader" 2>/dev/null || : # it has ended with torc
 	wait "$reader" || :
-	exec 9>&-
+	exec 8>&-
 }
 # The guest boots without a reader; what it said until then is gone.
-sleep 10
+await serial '^TORC-GUEST-COMMANDS'
+ask 'echo EARLY >/dev/ttyS0'
 open_pty
-until grep -q '^HERE' serial; do
-	tell 'echo HERE'
-	sleep 2
-done
-expect_not serial 'TORC-GUEST-READY'
-tell 'sleep 2; seq 1000; touch /done'
+ask 'echo HERE >/dev/ttyS0'
+await came '^HERE'
+expect_not came 'EARLY|Linux version'
+# Who opens the port loses what came before.
+tell '{ stty -echo; echo READING >&0; read -r word; } <>/dev/ttyS0; echo "GOT $word"'
+await came '^READING'
+echo hello >&8
+await serial '^GOT hello'
 close_pty
-sleep 5
+ask 'seq 1000 >/dev/ttyS0'
 open_pty
-ask 'until [ -e /done ]; do sleep 0.1; done'
-expect_not serial '^1[^0-9]*$' # nobody was there
+ask 'echo AGAIN >/dev/ttyS0'
+await came '^AGAIN'
+expect_not came '^1[^0-9]*$' # nobody was there
 tell 'poweroff -f'
 finish
 expect_status 0

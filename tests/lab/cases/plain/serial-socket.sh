@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # --serial socket=PATH: clients come and go one at a time, and output goes on without them; the file is gone at the end,
-# and does not keep torc from starting where another was killed.
+# and does not keep torc from starting where another was killed. The guest is told what to do by its virtio console.
 . "$CASES/lib.sh"
-# What comes on descriptor 9 goes to the socket, what comes from there to `serial`.
+initramfs=$GUESTS/guest-virtio.cpio cmdline=console=hvc0
+# What comes on descriptor 8 goes to the socket, what comes from there to `came`.
 cat >client.py <<'PYTHON'
 import os
 import select
@@ -12,6 +13,7 @@ import sys
 
 client = socket.socket(socket.AF_UNIX)
 client.connect(sys.argv[1])
+print("CONNECTED", flush=True)
 while True:
     ready, _, _ = select.select([client, 0], [], [])
     if client in ready:
@@ -22,9 +24,14 @@ while True:
     if 0 in ready:
         client.sendall(os.read(0, 65536))
 PYTHON
+: >came
+mkfifo typed
+exec 8<>typed
+# connect N: for the Nth time.
 connect() {
-	python3 client.py socket <input >>serial 9>&- &
+	python3 client.py socket <typed >>came 8>&- 9>&- &
 	client=$!
+	await came '^CONNECTED' "$1"
 }
 leave() {
 	kill "$client"
@@ -37,24 +44,24 @@ grep -q 'serial socket=socket: a process listens on it' second || fail "$(cat se
 kill -9 "$torc"
 wait "$torc" || :
 [ -S socket ] || fail "no socket was left"
-start commands --serial socket=socket
-until python3 -c 'import socket; socket.socket(socket.AF_UNIX).connect("socket")' 2>/dev/null; do
-	running || fail "torc ended"
-	sleep 0.2
-done
-sleep 6
-connect
-until grep -q '^HERE' serial; do
-	tell 'echo HERE'
-	sleep 2
-done
-tell 'sleep 3; seq 1000; touch /done'
-sleep 1
+start commands --serial socket=socket --console tty
+await serial '^TORC-GUEST-COMMANDS'
+ask 'echo EARLY >/dev/ttyS0'
+connect 1
+# answer WORD: torc has taken the client in when it has this. Who opens the port loses what came before.
+answer() {
+	tell "{ stty -echo; until read -t 1 -r word; do echo READING >&0; done; echo \"$1 \$word\" >&0; } <>/dev/ttyS0"
+	await came '^READING' "$2"
+	echo hello >&8
+	await came "^$1 hello"
+}
+answer GOT 1
+expect_not came 'EARLY|Linux version'
 leave
-sleep 5
-connect
-ask 'until [ -e /done ]; do sleep 0.1; done'
-expect_not serial '^1[^0-9]*$' # nobody was there
+ask 'seq 1000 >/dev/ttyS0'
+connect 2
+answer AGAIN $(($(grep -c '^READING' came) + 1))
+expect_not came '^1[^0-9]*$' # nobody was there
 tell 'poweroff -f'
 finish
 wait "$client" || :
