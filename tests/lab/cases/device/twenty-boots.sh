@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Twenty boots in a row, each with interrupts of the drive in use and every fourth with the drive in the hands of Linux,
+# Twenty boots in a row, each with interrupts of the drive in use and every tenth with the drive in the hands of Linux,
 # leave no descriptor, no locked or pinned memory and no bound group behind. TORC_SOAK: Linux each time.
 . "$CASES/lib.sh"
 left() {
@@ -18,7 +18,7 @@ left >before
 files_before=$(cut -f 1 /proc/sys/fs/file-nr)
 boot=0
 while [ $((boot += 1)) -le 20 ]; do
-	if [ $((boot % 4)) -eq 0 ] || [ -n "${TORC_SOAK-}" ]; then
+	if [ $((boot % 10)) -eq 0 ] || [ -n "${TORC_SOAK-}" ]; then
 		start none --device "$(device "$LAB_BDF_NVME_A")"
 		said='TORC-GUEST-EXIT 0'
 	else
@@ -30,9 +30,9 @@ while [ $((boot += 1)) -le 20 ]; do
 	expect serial "$said"
 	expect_not log '(warning|error):'
 	expect_released "$LAB_BDF_NVME_A"
-	[ $((boot % 4)) -eq 0 ] || continue
+	[ $((boot % 10)) -eq 0 ] || continue
 	left >after
-	diff before after || fail "left behind by boot $boot or the three before it"
+	diff before after || fail "left behind by boot $boot or the nine before it"
 done
 files_after=$(cut -f 1 /proc/sys/fs/file-nr)
 echo "file handles: $files_before before, $files_after after"

@@ -5,7 +5,7 @@
 . "$CASES/lib.sh"
 initramfs=$GUESTS/guest-virtio.cpio cpus=4 memory=512M
 runs=${TORC_SOAK:-3} mib=${TORC_SOAK:+1024}
-mib=${mib:-64}
+mib=${mib:-16}
 nvme=/dev/$(cd "/sys/bus/pci/devices/$LAB_BDF_NVME_B/nvme"/*/ && echo nvme*n1)
 truncate -s "${mib}M" file
 run=0

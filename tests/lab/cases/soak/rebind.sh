@@ -4,7 +4,7 @@
 . "$CASES/lib.sh"
 initramfs=$GUESTS/guest-virtio.cpio cpus=4 memory=512M
 times=${TORC_SOAK:+50}
-times=${times:-8}
+times=${times:-4}
 truncate -s 64M image other
 start "rebind-$times" --disk path=image path=other
 finish 3600
