@@ -4,7 +4,8 @@
 # over two pairs of queues. The driver comes and goes under traffic, the machine is reset; then a guest without MSI.
 . "$CASES/lib.sh"
 pings=${pings:-${TORC_SOAK:+10000}}
-pings=${pings:-500}
+pings=${pings:-500} long=${TORC_SOAK:+3} times=${TORC_SOAK:+10}
+long=${long:-1} times=${times:-5}
 initramfs=$GUESTS/guest-net.cpio cpus=2
 modprobe tun
 modprobe vhost_net
@@ -37,8 +38,8 @@ ask 'grep -q "PCI-MSI.*virtio0-input.1" /proc/interrupts'
 before=$(sleeps)
 ask "$(pings "$pings")" 240
 iperf3 -s -D -I "$PWD/iperf3.pid" >/dev/null
-ask 'iperf3 -c 10.9.0.1 -t 1 -P 2 -f m | grep SUM.*receiver' 60
-ask 'iperf3 -c 10.9.0.1 -t 1 -P 2 -f m -R | grep SUM.*receiver' 60
+ask "iperf3 -c 10.9.0.1 -t $long -P 2 -f m | grep SUM.*receiver" 60
+ask "iperf3 -c 10.9.0.1 -t $long -P 2 -f m -R | grep SUM.*receiver" 60
 kill "$(tr -d '\0' <iperf3.pid)"
 ask '/bin/ping -q -c 10 -s 30000 -i 0.2 10.9.0.1 | tee /tmp/ping; grep -q "10 received, 0% packet loss" /tmp/ping'
 slept=$(($(sleeps) - before))
@@ -46,7 +47,7 @@ echo "# torc's rings woke up $slept times"
 [ "$slept" -lt 100 ] || fail "torc's rings woke up $slept times"
 ping -q -f -w 60 10.9.0.2 >/dev/null &
 ping=$!
-ask "n=0; while [ \$n -lt 5 ]; do echo virtio0 >$driver/unbind && echo virtio0 >$driver/bind && $up && /bin/ping -q -c 3 -i 0.1 10.9.0.1 >/dev/null || break; n=\$((n + 1)); done; [ \$n -eq 5 ]" 120
+ask "n=0; while [ \$n -lt $times ]; do echo virtio0 >$driver/unbind && echo virtio0 >$driver/bind && $up && /bin/ping -q -c 3 -i 0.1 10.9.0.1 >/dev/null || break; n=\$((n + 1)); done; [ \$n -eq $times ]" 120
 tell 'reboot -f'
 await serial '^TORC-GUEST-COMMANDS' 2
 kill $ping 2>/dev/null || :
