@@ -57,7 +57,7 @@ skip() {
 refused() {
 	name=$1 want=$2 object=$3 reason=$4 remedy=$5
 	shift 5
-	timeout -k 1 20 "$@" </dev/null >"$tmp/stdout" 2>"$tmp/stderr"
+	timeout -k 1 200 "$@" </dev/null >"$tmp/stdout" 2>"$tmp/stderr"
 	status=$?
 	why=''
 	[ $status -eq "$want" ] || why="$why exit status $status, not $want;"

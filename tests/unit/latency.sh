@@ -12,7 +12,7 @@ if ! (: <>/dev/kvm) 2>/dev/null; then
 	echo "1..0 # SKIP /dev/kvm cannot be opened"
 	exit 0
 fi
-out=$(timeout -k 5 60 "$1" --kernel "$2" --cmdline count=100 --cpus 2 --memory 64M --serial tty --console off \
+out=$(timeout -k 5 600 "$1" --kernel "$2" --cmdline count=100 --cpus 2 --memory 64M --serial tty --console off \
 	--rng src=/dev/urandom </dev/null 2>&1)
 status=$? n=1
 echo 1..8

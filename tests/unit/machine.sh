@@ -41,7 +41,7 @@ n=0 failed=0
 ends() {
 	(
 		trap 'kill $!; exit' TERM
-		sleep 20 &
+		sleep 200 &
 		wait $!
 		kill -9 "$pid"
 	) &

@@ -100,7 +100,7 @@ watch() {
 		program "$i" >"$tmp/$1"
 		! grep -q "@$1\[" "$tmp/$1" || break
 	done
-	timeout -k 5 60 bpftrace -c "$torc --kernel $payload --cmdline count=20 --cpus 2 --memory 64M --serial file=$tmp/$1.serial \
+	timeout -k 5 600 bpftrace -c "$torc --kernel $payload --cmdline count=20 --cpus 2 --memory 64M --serial file=$tmp/$1.serial \
 --console off --rng src=/dev/urandom --log-file $tmp/$1.torc" "$tmp/$1" </dev/null >"$tmp/$1.log" 2>&1
 	status=$?
 	[ $status -eq 0 ] && grep -q '^DONE' "$tmp/$1.serial" && grep -q "$2" "$tmp/$1.log"

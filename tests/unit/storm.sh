@@ -21,7 +21,7 @@ seed=${TORC_SEED:-$(date +%s)} count=${TORC_ACCESSES:-$3}
 echo 1..1
 # Two buses: the second one is that of a NUMA node.
 status=0
-timeout -k 5 $((100 + count / 1000)) "$1" -v --kernel "$2" --cmdline "seed=$seed count=$count" \
+timeout -k 5 $((1000 + count / 50)) "$1" -v --kernel "$2" --cmdline "seed=$seed count=$count" \
 	--serial file="$tmp/serial" --console off \
 	--disk path="$tmp/disk",num_queues=4 --rng src=/dev/urandom \
 	--memory-zone id=mem0,size=32M id=mem1,size=32M --cpus 2 \
