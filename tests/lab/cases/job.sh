@@ -17,7 +17,7 @@ echo "# up after $up s"
 
 # use TORC: the program to test, read over 9p once rather than at each start.
 use() {
-	TORC_BIN=$1
+	TORC_BIN=$(realpath "$1")
 	cp "$TORC_BIN" $PROGRAM
 	cp "${TORC_BIN%/*}/torc-vfio" "${TORC_BIN%/*}/torc-trace" /run/
 }

@@ -28,6 +28,18 @@ restore_pools() {
 	pools=''
 }
 
+# run OPTION...: a guest that does nothing, where no more is wanted; end: it has been looked at.
+run() {
+	launch -v --kernel "$GUESTS/ready" --cpus "$cpus" --memory "$memory" "$@"
+	await serial '^READY'
+}
+
+end() {
+	kill -s TERM "$torc"
+	finish
+	expect_status 0
+}
+
 # guest_pages NODE: KiB of guest memory there, as the kernel shows it from outside: of the mappings of 32 MiB and more that
 # can be written to, but for the trace, which is mostly holes.
 guest_pages() {

@@ -27,7 +27,7 @@ boot() {
 
 # off: after as many accesses as nothing else of the guest's makes.
 off() {
-	ask 'for i in $(seq 300); do devmem $(($memory + $offset)) 8 $value; done'
+	ask 'for i in $(seq 100); do devmem $(($memory + $offset)) 8 $value; done'
 	tell 'poweroff -f'
 	finish
 	expect_status 0
@@ -45,7 +45,7 @@ tell 'reboot -f'
 await serial '^TORC-GUEST-COMMANDS' 2
 accesses
 off
-[ "$(exits)" -lt 300 ] || fail "memory accesses exit to torc"
+[ "$(exits)" -lt 100 ] || fail "memory accesses exit to torc"
 boot ,x_exclude_mmap_bars=[0]
 off
-[ "$(exits)" -ge 300 ] || fail "memory accesses do not exit to torc"
+[ "$(exits)" -ge 100 ] || fail "memory accesses do not exit to torc"

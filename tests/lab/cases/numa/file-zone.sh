@@ -4,7 +4,7 @@
 # refuses before the guest starts.
 . "$CASES/lib.sh"
 . "$CASES/numa.sh"
-memory=0
+memory=0 kernel=$GUESTS/poweroff
 reserve 1 2048 160
 start none --memory-zone id=a,size=256M,file=/dev/hugepages,shared=on,host_numa_node=1,prefault=on
 finish

@@ -30,15 +30,13 @@ finish
 expect_status 0
 expect_not log '(warning|error):'
 # On node 0 likewise.
-start commands --device "$(device "$LAB_BDF_NVME_B")"
-await serial TORC-GUEST-COMMANDS
+run --device "$(device "$LAB_BDF_NVME_B")"
 await log 'guest memory: 512 MiB are on node 0$'
 expect_pages 0 524288
 expect_pages 1 0
 expect_threads '(0|1|0-1)'
-tell 'poweroff -f'
-finish
-expect_status 0
+end
+kernel=$GUESTS/poweroff
 # And with numa=off wherever the kernel likes.
 start none --platform numa=off --device "$(device "$LAB_BDF_NVME_A")"
 await log 'vCPUs and rings created|userspace exits|start-up' 0

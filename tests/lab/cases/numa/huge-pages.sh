@@ -23,6 +23,7 @@ finish
 expect_status 0
 expect_not log '(warning|error):'
 [ "$(cat "$(pool 1 2048)/free_hugepages")" -eq "$free" ] || fail "pages did not come back"
+kernel=$GUESTS/poweroff
 # Without a device on the node that is asked for; shared, so that another process could map it; prefaulted.
 memory=0
 start none --memory-zone id=a,size=256M,hugepages=on,hugepage_size=2M,host_numa_node=1,shared=on,prefault=on

@@ -7,31 +7,26 @@ flags() {
 	awk '/^[0-9a-f]+-/ { trace = /torc-trace/ } $1 == "Size:" { size = $2 }
 		$1 == "VmFlags:" && size >= 131072 && !trace' "/proc/$torc/smaps"
 }
-run() {
-	launch -v --kernel "$GUESTS/ready" --memory "size=256M,$1"
-	await serial READY
+with() {
+	memory=size=256M,$1
+	run
 	flags >seen
 	cat seen
 }
-end() {
-	kill -s TERM "$torc"
-	finish
-	expect_status 0
-}
-run mergeable=on
+with mergeable=on
 expect seen ' mg'
 end
-run thp=off
+with thp=off
 expect seen ' nh'
 end
-run thp=on
+with thp=on
 expect seen ' hg'
 [ $(($(guest_pages 0) + $(guest_pages 1))) -lt 262144 ] || fail "all is there, and nobody wanted it"
 end
-run shared=on
+with shared=on
 expect seen ' sh'
 end
-run prefault=on
+with prefault=on
 [ $(($(guest_pages 0) + $(guest_pages 1))) -eq 262144 ] || fail "not all is there"
 expect log 'guest memory: populated in'
 expect log 'guest memory: [0-9]+ MiB are on node'
