@@ -7,7 +7,7 @@ set -eu
 PATH=$PATH:/usr/sbin:/sbin
 
 packages='
-	gcc g++ libc6-dev meson ninja-build pkg-config
+	gcc g++ libc6-dev meson ninja-build pkg-config ccache
 	liburing-dev libnuma-dev libjemalloc-dev libcjson-dev zlib1g-dev systemtap-sdt-dev
 	libbenchmark-dev libcmocka-dev
 	clang clang-format libclang-rt-14-dev shellcheck

@@ -222,9 +222,8 @@ def check_shell(tree):
     """shellcheck has no complaint about any shell script."""
     # SC1091: a sourced file that exists only at run time. SC2317 takes what only a trap calls for unreachable.
     options = ['-x', '-P', 'SCRIPTDIR', '-f', 'gcc', '-e', 'SC1091,SC2317']
-    scripts = tree.shell_scripts()
-    if scripts:
-        yield from run(tree, ['shellcheck'] + options + scripts).splitlines()
+    for messages in in_parallel(lambda script: run(tree, ['shellcheck'] + options + [script]), tree.shell_scripts()):
+        yield from messages.splitlines()
 
 
 def check_c_includes(tree):
