@@ -48,15 +48,21 @@ if [ "${1-}" != --torc ]; then
 	set -- --torc "$torc" "$@"
 fi
 
+# The job has folders of its own.
 total=0 before='' hosts=''
 for word; do
+	shift
 	if [ "$before" = --torc ]; then
 		[ -x "$word" ] || lab_die "$word: no program"
+		set -- "$@" "$(realpath "$word")"
+		before=$word
+		continue
 	elif [ "$word" != --torc ]; then
 		[ -f "$here/cases/$word.sh" ] || lab_die "$word: no such case"
 		total=$((total + 1))
 		hosts="$hosts $(host_of "${word%/*}")"
 	fi
+	set -- "$@" "$word"
 	before=$word
 done
 # shellcheck disable=SC2086 # a list
@@ -89,8 +95,8 @@ lab=''
 # shellcheck source=/dev/null
 . "$here/hosts/$host.conf"
 mkfifo "$tmp/tap"
-# Half an hour and two minutes a case: what hangs ends by itself before.
-limit=$((1800 + 120 * total))
+# A quarter of an hour and a minute for each case; they take a fifth of that.
+limit=$((900 + 60 * total))
 [ -z "${TORC_SOAK-}" ] || limit=86400
 eval "set -- --timeout $limit $lab --out '$tmp/out' -- '$here/cases/job.sh' $(for word; do lab_quote "$word"; printf ' '; done)"
 "$here/run.sh" "$@" >"$tmp/tap" 2>"$tmp/run.log" &

@@ -3,12 +3,13 @@
 """sh tests/run.sh [quick] [OPTION]... [WORD]...: every test, from nothing.
 
 Installs what is missing, builds three ways, runs unit tests, fuzzers, lint and the lab. With words: only the tests whose
-names contain one of them, e.g. gcc/lint lab/device. quick: lint, gcc's unit tests and the lab's most telling cases.
+names contain one of them, e.g. gcc/lint lab/device. quick: lint, gcc's unit tests but for the storm, and one boot of the lab
+for its most telling cases.
 
-  --list             only say what would run
-  --failed           what failed last time, or did not end
-  --times            at the end, the time of every case, not of the slowest only
-  --compare OLD [NEW]  the times of two runs side by side; of the last one without NEW
+  --list               only say what would run, once what is missing is installed
+  --failed             what failed last time
+  --times              at the end, the time of every case, not of the slowest only
+  --compare OLD [NEW]  the times of two runs side by side, of the last one without NEW; below the project's root
 
 A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then what took how long, and how many
 of each. The exit status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME,
@@ -17,9 +18,13 @@ build-test. TORC_SOAK=N lengthens what is short here; tests/HACKING.md has more.
 """
 import argparse
 import os
+import queue
+import shutil
+import subprocess
 import sys
 import tempfile
 import threading
+import traceback
 
 import host
 import lab
@@ -41,26 +46,39 @@ def arguments():
     given = parser.parse_intermixed_args()
     given.quick = given.words[:1] == ['quick']
     given.words = given.words[given.quick:]
-    if given.failed and (given.words or given.quick):
-        parser.exit(2, 'run.sh: --failed takes no words\n')
+    if given.words and (given.failed or given.quick) or given.failed and given.quick:
+        parser.exit(2, 'run.sh: quick, --failed and words are one or the other\n')
     return given
 
 
 def failed_last_time():
-    """Names of tests: a case of a program that prints TAP stands for all of it, a boot of the lab for all that is there."""
+    """Names, and starts of names that end in a slash."""
     try:
         rows = reports.read(TIMES)
     except FileNotFoundError:
         sys.exit(f'run.sh: no {TIMES}: no run has ended here')
-    names = {row[4].split(':')[0] for row in rows if row[0] == 'case' and row[3] == 'not ok'}
-    for group in plan.groups():
-        if names & {'lab/guests', f'lab/host/{group.host}'}:
-            names |= {f'lab/{group.name}/{case}' for case in group.cases}
+    names = set()
+    # A case of a program that prints TAP stands for all of it.
+    for name in {row[4].split(':')[0] for row in rows if row[0] == 'case' and row[3] == 'not ok'}:
+        top, *rest = name.split('/')
+        row = next((row for row in plan.BUILDS if row.name == top), None)
+        if row and rest[0] in ('build', 'setup'):
+            names |= {f'{top}/'} | {f'{prefix}/' for prefix, build in plan.TORC_OF.items() if build == top}
+        elif row and len(rest) == 1:
+            names.add(f'{name}/')
+        elif name == 'lab/guests':
+            names.add('lab/')
+        elif name.startswith('lab/host/'):
+            names |= {f'{prefix}/{group.name}/' for group in plan.groups() if group.host == rest[1] for prefix in plan.TORC_OF}
+        else:
+            names.add(name)
+    if not names:
+        sys.exit('run.sh: nothing failed last time')
     return names
 
 
 class Run:
-    """One run: the lab, and beside it this machine's tests with what the lab leaves of the CPUs."""
+    """One run: the labs, and beside them this machine's tests with what they leave of the CPUs."""
 
     def __init__(self, report, wanted, guests):
         self.report, self.wanted, self.guests = report, wanted, guests
@@ -91,44 +109,63 @@ class Run:
             if row.name not in self.failed:
                 host.tests(self.report, row, self.wanted, beside)
         for name in self.fuzzers:
-            if 'asan' not in self.failed:
+            if 'asan' in self.failed:
+                self.report.result('not ok', f'fuzz/{name}', output='its build failed')
+            else:
                 host.fuzz(self.report, plan.BUILDS[1], name, beside)
 
     def lab(self):
         """Boots wait for each other only where all labs are in use."""
         if not lab.prepare(self.report, self.guests):
             return
-        left = list(self.boots)
+        left = queue.SimpleQueue()
+        for boot in self.boots:
+            left.put(boot)
         for join in [host.thread(self.boots_of, left) for _ in range(plan.LABS)]:
             join()
 
     def boots_of(self, left):
         """One lab after the other, of those that are left."""
-        while left:
-            boot = left.pop(0)
-            torcs = {prefix: os.path.join('build-test', build, 'torc') for prefix, build in plan.TORC_OF.items()
-                     if boot.has(prefix)}
-            for prefix in torcs:
-                self.is_built[plan.TORC_OF[prefix]].wait()
-            if all(os.path.exists(torc) for torc in torcs.values()):
-                lab.boot(self.report, boot.host, torcs, self.guests, boot.names)
+        while True:
+            try:
+                boot = left.get_nowait()
+            except queue.Empty:
+                return
+            torcs = {}
+            for prefix, build in plan.TORC_OF.items():
+                if boot.has(prefix):
+                    self.is_built[build].wait()
+                    torcs[prefix] = os.path.join('build-test', build, 'torc')
+            names = []
+            for name in boot.names:
+                if plan.TORC_OF[name.split('/')[0]] in self.failed:
+                    self.report.result('not ok', name, output='its build failed')
+                else:
+                    names.append(name)
+            if names:
+                lab.boot(self.report, boot.host, torcs, self.guests, names)
 
     def all(self):
         join = host.thread(self.lab) if self.boots else lambda: None
         self.host()
         join()
+        for word in sorted(self.wanted.unmatched):
+            self.report.result('not ok', word, output='no test has this in its name')
 
 
 def say_list(wanted):
     """What would run; a build that is not there has to be set up to tell."""
+    names = []
     for row in plan.BUILDS:
         if wanted.in_build(row.name):
-            host.set_up(row)
-            for names in host.listed(row).values():
-                print(*(f'{row.name}/{name}' for name in names if wanted(f'{row.name}/{name}')), sep='\n')
-    print(*(f'fuzz/{name}' for name in plan.FUZZERS if wanted(f'fuzz/{name}')), sep='\n')
-    for boot in plan.boots(wanted):
-        print(*boot.names, sep='\n')
+            output = host.set_up(row)
+            if output is not None:
+                sys.exit(output)
+            names += [f'{row.name}/{name}' for suite in host.listed(row).values() for name in suite]
+    names = [name for name in names + [f'fuzz/{name}' for name in plan.FUZZERS] if wanted(name)]
+    for name in names + [name for boot in plan.boots(wanted) for name in boot.names]:
+        print(name)
+    return 0
 
 
 def main():
@@ -140,18 +177,22 @@ def main():
         reports.compare(given.compare[0], (given.compare[1:] or [TIMES])[0])
         return 0
     wanted = plan.Wanted(given.words, failed_last_time() if given.failed else None, given.quick)
-    work.end_on_signals()
     report = reports.Report(TIMES)
-    report.say('== what the tests need')
+    if not given.list:
+        report.say('== what the tests need')
+    # With the terminal, should sudo ask for a password.
     with report.timed('set-up'):
-        if work.run(['sh', os.path.join('tests', 'setup.sh')])[0]:
-            report.result('not ok', 'setup')
-            return report.finish(given.times)
+        if subprocess.run(['sh', os.path.join('tests', 'setup.sh')], check=False).returncode:
+            sys.exit('run.sh: set-up failed')
     if given.list:
-        say_list(wanted)
-        return 0
+        return say_list(wanted)
     with tempfile.TemporaryDirectory(prefix='torc-tests.') as tmp:
-        Run(report, wanted, os.path.join(tmp, 'guests')).all()
+        work.end_on_signals(lambda: (shutil.rmtree(tmp, ignore_errors=True), report.save()))
+        try:
+            Run(report, wanted, os.path.join(tmp, 'guests')).all()
+        except Exception:  # pylint: disable=broad-except
+            report.result('not ok', 'runner', output=traceback.format_exc())
+            work.end_all()
     return report.finish(given.times)
 
 

@@ -45,8 +45,10 @@ def boot_once(report, host, torcs, guests, names):
     reader = Tap(report, host, names)
     for line in process.stdout:
         reader.read(line.rstrip('\n'))
-    work.wait(process)
+    status = work.wait(process)
     reader.end()
+    if not reader.verdict:
+        report.result('not ok', f'lab/host/{host}', output='\n'.join([f'test.sh: status {status}'] + reader.stray))
     # The one that it died of has failed; what comes behind it may still be run, if there is hope.
     if 0 < reader.done < len(names):
         report.result('not ok', names[reader.done], output='the lab ended before it did')
@@ -61,7 +63,8 @@ class Tap:
 
     def __init__(self, report, host, names):
         self.report, self.host, self.names = report, host, names
-        self.done = 0
+        self.done, self.verdict = 0, False
+        self.stray = []
         self.begin = self.group_begin = report.now()
         self.group = self.pending = None
 
@@ -73,17 +76,22 @@ class Tap:
                 self.group_begin = self.report.now()
             elif line.startswith('Bail out!'):
                 self.flush()
-                self.pending = ['not ok', 'lab', None, '', [line]]
-            elif self.pending and not re.match(r'\d+\.\.\d+$', line):
-                self.pending[4].append(line)
+                self.verdict = True
+                self.pending = ['not ok', f'lab/host/{self.host}', None, '', [line]]
+            elif not re.match(r'\d+\.\.\d+$', line):
+                (self.pending[4] if self.pending else self.stray).append(line)
             return
         self.flush()
         result, what, seconds, reason = match.groups()
         if what.startswith('host/'):
             self.end_group()
+            self.verdict = True
             self.pending = [result, f'lab/{what}', None, '', []]
             return
-        name = self.names[self.done]
+        name = self.names[self.done] if self.done < len(self.names) else ''
+        if name.split('/', 1)[-1] != what:
+            self.pending = ['not ok', f'lab/{what}', None, 'is none of those that are due', []]
+            return
         self.done += 1
         group = name.rsplit('/', 1)[0]
         if group != self.group:

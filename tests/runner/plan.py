@@ -99,24 +99,26 @@ def boots(wanted):
 
 
 class Wanted:
-    """Which names are: all, those with one of @words in them, those of @exact, or the quick run's."""
+    """Which names are: all, those with one of @words in them, those of @exact, or the quick run's. What ends in a slash in
+    the latter two is all below it."""
 
     def __init__(self, words=(), exact=None, quick=False):
-        self.words, self.exact, self.quick = words, exact, quick
+        self.words, self.quick = words, quick
+        self.exact = QUICK if quick else exact
+        self.unmatched = set(words)
 
     def __call__(self, name):
         if self.exact is not None:
-            return name in self.exact
-        if self.quick:
-            return name not in NOT_QUICK and any(name == q or q.endswith('/') and name.startswith(q) for q in QUICK)
-        return not self.words or any(word in name for word in self.words)
+            return (any(name == entry or entry.endswith('/') and name.startswith(entry) for entry in self.exact)
+                    and not (self.quick and name in NOT_QUICK))
+        found = {word for word in self.words if word in name}
+        self.unmatched -= found
+        return bool(found) or not self.words
 
     def in_build(self, build):
         """Whether something of a build may be: its tests are known only when it is there."""
         if self.exact is not None:
-            return any(name.startswith(build + '/') for name in self.exact)
-        if self.quick:
-            return any(name.startswith(build + '/') for name in QUICK)
+            return any(entry.startswith(build + '/') for entry in self.exact)
         tops = [row.name for row in BUILDS] + ['fuzz', 'lab', 'lab-sanitized']
         return not self.words or any(word.split('/')[0] == build or word.split('/')[0] not in tops or '/' not in word
                                      for word in self.words)

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 
 _running = set()
 _lock = threading.Lock()
@@ -44,21 +45,42 @@ def run(command, **options):
 
 
 def end_all():
+    """Ends them, and waits until they have; those that do not listen, after ten seconds."""
     global _ended
     with _lock:
         _ended = True
-        for process in _running:
+        left = list(_running)
+    for number in signal.SIGTERM, signal.SIGKILL:
+        for process in left:
             try:
-                os.killpg(process.pid, signal.SIGTERM)
+                os.killpg(process.pid, number)
             except ProcessLookupError:
                 pass
+        until = time.monotonic() + 10
+        while left and time.monotonic() < until:
+            left = [process for process in left if is_running(process)]
+            time.sleep(0.05)
 
 
-def end_on_signals():
-    """SIGINT, SIGTERM and SIGHUP end what runs, and then the run."""
-    def on_signal(number, _):
+def is_running(process):
+    """Whoever started it may be about to reap it."""
+    try:
+        with open(f'/proc/{process.pid}/stat', encoding='utf-8') as stat:
+            return stat.read().rsplit(')', 1)[1].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def end_on_signals(last):
+    """SIGINT, SIGTERM and SIGHUP end what runs, then call @last, then end the run. In a thread of its own: the one that is
+    interrupted may have the lock."""
+    def end(number):
         end_all()
+        last()
         os._exit(128 + number)
+
+    def on_signal(number, _):
+        threading.Thread(target=end, args=(number,), daemon=True).start()
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, on_signal)
     atexit.register(end_all)

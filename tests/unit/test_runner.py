@@ -43,6 +43,17 @@ class Choice(Case):
         self.assertTrue(wanted('tsan/unit/ring_poll'))
         self.assertFalse(wanted('gcc/lint/shell'))
 
+    def test_what_ends_in_a_slash_is_all_below_it(self):
+        wanted = plan.Wanted(exact={'asan/unit/ring', 'lab/plain/'})
+        self.assertTrue(wanted('lab/plain/disk'))
+        self.assertTrue(wanted('asan/unit/ring'))
+        self.assertFalse(wanted('asan/unit/ring_poll'))
+
+    def test_words_that_nothing_has_are_known(self):
+        wanted = plan.Wanted(['ring', 'nosuch'])
+        wanted('gcc/unit/ring_poll')
+        self.assertEqual(wanted.unmatched, {'nosuch'})
+
     def test_builds_are_made_for_what_may_be_in_them(self):
         self.assertTrue(plan.Wanted().in_build('tsan'))
         self.assertTrue(plan.Wanted(['unit/ring']).in_build('tsan'))
@@ -104,6 +115,15 @@ class Lab(Case):
                                           ('ok', 'lab/host/there')])
         self.assertIn('not ok lab/a/two (1.0 s)\n# why\nskip lab-sanitized/b/one (0.5 s) no NIC\n', said)
         self.assertEqual([row[4] for row in self.report.rows if row[0] == 'part'], ['lab: boot of there', 'lab/a', 'lab-sanitized/b'])
+
+    def test_a_case_that_is_not_due_is_no_other_ones_result(self):
+        self.said(self.read, ['lab/a/one'], 'ok 1 - a/two (2.0 s)', 'ok 2 - host/there')
+        self.assertEqual(self.results(), [('not ok', 'lab/a/two'), ('ok', 'lab/host/there')])
+
+    def test_a_lab_without_a_last_word_is_known(self):
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.assertFalse(self.read(['lab/a/one'], 'test.sh: no such case').verdict)
+            self.assertTrue(self.read(['lab/a/one'], 'Bail out! no guests').verdict)
 
     def test_what_did_not_come_is_known(self):
         with contextlib.redirect_stdout(io.StringIO()):

@@ -15,11 +15,13 @@ PATH=/run:$PATH
 read -r up _ </proc/uptime
 echo "# up after $up s"
 
-# use TORC: the program to test, read over 9p once rather than at each start.
+# use TORC: the program to test, read over 9p once rather than at each start. The last one's may still be running.
 use() {
-	TORC_BIN=$(realpath "$1")
-	cp "$TORC_BIN" $PROGRAM
-	cp "${TORC_BIN%/*}/torc-vfio" "${TORC_BIN%/*}/torc-trace" /run/
+	TORC_BIN=$1
+	for program in torc torc-vfio torc-trace; do
+		rm -f /run/$program
+		cp "${TORC_BIN%/*}/$program" /run/ || exit
+	done
 }
 
 # enter GROUP: from the one before. What cases of the one need bound, those of the other may need on its own driver.
@@ -27,13 +29,13 @@ group=''
 enter() {
 	[ "$1" != "$group" ] || return 0
 	# shellcheck disable=SC2086 # a list
-	[ -z "$group" ] || [ -z "$bind" ] || sh "$TORC_LAB/bind.sh" --undo $bind
+	[ -z "$group" ] || [ -z "$bind" ] || timeout 120 sh "$TORC_LAB/bind.sh" --undo $bind || exit
 	group=$1 bind='' allow='^$'
 	# shellcheck source=/dev/null
 	. "$cases/$group/group.conf"
 	if [ -n "$bind" ]; then
 		# shellcheck disable=SC2086 # a list
-		sh "$TORC_LAB/bind.sh" $bind >/dev/null || exit
+		timeout 120 sh "$TORC_LAB/bind.sh" $bind >/dev/null || exit
 	fi
 	(snapshot) >/run/before 2>&1
 }
@@ -111,10 +113,12 @@ while [ $# -gt 0 ]; do
 		echo "not ok $n - $name ($took s)"
 		echo "# left changed on the host:"
 		diff /run/before /run/after | indent 40
+		explain
 	elif [ -n "$said" ]; then
 		echo "not ok $n - $name ($took s)"
 		echo "# the host's kernel complained:"
 		echo "$said" | indent 40
+		explain
 	else
 		echo "ok $n - $name ($took s)"
 		# What a case has measured.
