@@ -22,7 +22,7 @@ on_terminal() {
 	TERM=dumb setsid script -qefc "sh session '$PROGRAM' $quoted" typescript <input >/dev/null 2>&1 9>&- &
 	session=$!
 	trap 'kill "$session" 2>/dev/null || :; cleanup' EXIT
-	limit=$(($(seconds) + 20))
+	limit=$(($(seconds) + 80))
 	while [ ! -s pid ]; do
 		[ "$(seconds)" -lt $limit ] || fail "no terminal"
 		sleep 0.2
@@ -38,9 +38,18 @@ is_raw() {
 	done
 }
 
+# await_raw: until it is so.
+await_raw() {
+	limit=$(($(seconds) + 80))
+	until is_raw; do
+		[ "$(seconds)" -lt $limit ] || fail "not raw: $(stty -F "$terminal" -a)"
+		sleep 0.2
+	done
+}
+
 # ended: torc's exit status into $status.
 ended() {
-	limit=$(($(seconds) + 30))
+	limit=$(($(seconds) + 120))
 	while [ ! -s after ]; do
 		[ "$(seconds)" -lt $limit ] || fail "torc does not end"
 		sleep 0.2

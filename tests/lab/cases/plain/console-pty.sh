@@ -18,22 +18,28 @@ close_pty() {
 	wait "$reader" || :
 	exec 8>&-
 }
+# hears WORD: the guest does, from the terminal.
+hears() {
+	tell "{ stty -echo; echo READING-$1 >&0; read -r word; } <>/dev/hvc0; echo \"GOT \$word\""
+	await came "^READING-$1"
+	echo "$1" >&8
+	await serial "^GOT $1"
+}
 open_pty
 await serial '^TORC-GUEST-COMMANDS'
-tell '{ stty -echo; echo HERE >&0; read -r word; } <>/dev/hvc0; echo "GOT $word"'
-await came '^HERE'
-echo hello >&8
-await serial '^GOT hello'
+hears hello
 close_pty
 ask 'seq 300 >/dev/hvc0'
 open_pty
 ask 'echo THERE >/dev/hvc0'
 await came '^THERE'
 expect_not came '^1[^0-9]*$' # nobody was there
+hears there
 tell 'reboot -f'
 await serial '^TORC-GUEST-COMMANDS' 2
 ask 'echo AGAIN >/dev/hvc0'
 await came '^AGAIN'
+hears again
 tell 'poweroff -f'
 finish
 expect_status 0

@@ -26,17 +26,21 @@ open_pty
 ask 'echo HERE >/dev/ttyS0'
 await came '^HERE'
 expect_not came 'EARLY|Linux version'
-# Who opens the port loses what came before.
-tell '{ stty -echo; echo READING >&0; read -r word; } <>/dev/ttyS0; echo "GOT $word"'
-await came '^READING'
-echo hello >&8
-await serial '^GOT hello'
+# hears WORD: the guest does, from the terminal. Who opens the port loses what came before.
+hears() {
+	tell "{ stty -echo; echo READING-$1 >&0; read -r word; } <>/dev/ttyS0; echo \"GOT \$word\""
+	await came "^READING-$1"
+	echo "$1" >&8
+	await serial "^GOT $1"
+}
+hears hello
 close_pty
 ask 'seq 1000 >/dev/ttyS0'
 open_pty
 ask 'echo AGAIN >/dev/ttyS0'
 await came '^AGAIN'
 expect_not came '^1[^0-9]*$' # nobody was there
+hears again
 tell 'poweroff -f'
 finish
 expect_status 0

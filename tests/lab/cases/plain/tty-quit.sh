@@ -4,8 +4,7 @@
 . "$CASES/lib.sh"
 . "$CASES/pty.sh"
 on_terminal -v --kernel "$GUESTS/halt" --memory 64M
-sleep 2
-is_raw || fail "not raw: $(stty -F "$terminal" -a)"
+await_raw
 printf '\001x' >&9
 ended
 [ "$status" -eq 0 ] || fail "exit status $status"

@@ -6,8 +6,7 @@
 . "$CASES/pty.sh"
 for signal in TERM HUP SEGV; do
 	on_terminal -v --kernel "$GUESTS/halt" --memory 64M
-	sleep 2
-	is_raw || fail "not raw: $(stty -F "$terminal" -a)"
+	await_raw
 	kill -s $signal "$torc"
 	ended
 	[ $signal = SEGV ] || [ "$status" -eq 0 ] || fail "SIG$signal: exit status $status"
