@@ -12,6 +12,10 @@ mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 "$here/fetch.sh"
 
+for program in await poke; do
+	gcc -D_GNU_SOURCE -O2 -static -Wall -Wextra -Werror -o "$dir/$program" "$here/$program.c"
+done
+
 # guest NAME OPTION...: the initramfs guest-NAME.cpio.
 guest() {
 	name=$1
@@ -24,7 +28,7 @@ guest net --module virtio_pci --module virtio_net --with iperf3 --with ping
 guest 6.12 --kernel host --module nvme --module e1000e --with fio
 guest devices --kernel host --module nvme --module sdhci-pci --module mmc_block --module e1000 --module e1000e \
 	--module igb --module igbvf --module xhci-pci --module usb-storage --module sd_mod --module virtio_pci \
-	--module virtio_blk --with fio
+	--module virtio_blk --with fio --with "$dir/poke"
 "$here/mkguest.sh" "$dir/guest-root.cpio" --root --module virtio_pci --module virtio_blk
 "$here/mkdebian.sh" "$dir/debian.raw"
 for kernel in halt ready poweroff fault; do
@@ -34,5 +38,4 @@ for kernel in attach dma edu storm; do
 	sh "$here/payload/build.sh" "$here/payload/$kernel.c" "$dir/$kernel" cc
 done
 sh "$here/payload/build.sh" "$here/payload/latency.c" "$dir/latency" cc -m64
-gcc -D_GNU_SOURCE -O2 -static -Wall -Wextra -Werror -o "$dir/await" "$here/await.c"
 chmod 755 "$dir"

@@ -115,7 +115,9 @@ fi
 # The same by torc-trace: live, and a recording from the first report to the last. As root also KVM's events, if it has any.
 tool=${torc%/*}/torc-trace
 n=$((n + 1))
-{ sleep 0.5; scrape >/dev/null; } &
+# Something to record, however late the recorder is.
+(while :; do scrape >/dev/null; done) &
+scraper=$!
 if "$tool" live --count 1 --interval 0.1 "$pid" >"$tmp/live" && grep -q '^vcpu0:' "$tmp/live" &&
 	"$tool" record --seconds 1 -o "$tmp/trace" "$pid" 2>"$tmp/said" &&
 	grep -q '[1-9] events, 0 dropped' "$tmp/said" &&
@@ -130,7 +132,8 @@ else
 	sed 's/^/#   /' "$tmp/live" "$tmp/said"
 	failed=1
 fi
-wait $!
+kill $scraper
+wait $scraper
 n=$((n + 1))
 if "$tool" record "$pid" 2>"$tmp/said" || [ $? -ne 2 ] || "$tool" report --count 1 "$tmp/trace" 2>>"$tmp/said" || [ $? -ne 2 ] ||
 	"$tool" report "$0" 2>>"$tmp/said" || [ $? -ne 1 ] || "$tool" live $$ 2>>"$tmp/said" || [ $? -ne 1 ] ||

@@ -17,7 +17,8 @@ trap 'rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 truncate -s 64M "$tmp/disk"
-seed=${TORC_SEED:-$(date +%s)} count=${TORC_ACCESSES:-$3}
+seed=${TORC_SEED:-$(date +%s)} count=${TORC_ACCESSES:-${TORC_SOAK:+250000}}
+: "${count:=$3}"
 echo 1..1
 # Two buses: the second one is that of a NUMA node.
 status=0

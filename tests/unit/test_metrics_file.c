@@ -20,7 +20,7 @@
 #include "core/base/trace.h"
 
 #define STEP_NS	  20000000ULL
-#define MAX_STEPS 500 /* ten seconds, of which it should take one */
+#define MAX_STEPS 6000 /* two minutes, of which it should take a second */
 
 static char folder[32], path[64], temporary[80];
 static struct ring ring;

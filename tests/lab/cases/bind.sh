@@ -3,7 +3,7 @@
 # For cases of torc-vfio; source lib.sh first. On every way out everything is put back by the program under test; what it
 # leaves, job.sh holds against the case.
 
-# Two functions of one device, so in one IOMMU group; see bind/group.conf.
+# Two functions of one device, so in one IOMMU group; see hosts/devices.conf.
 twin_a=0000:00:14.0 twin_b=0000:00:14.1
 trap 'set +e; cleanup; torc-vfio recover' EXIT
 

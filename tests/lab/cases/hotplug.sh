@@ -21,10 +21,10 @@ unbind() {
 
 # await_unbound BDF [SECONDS]: and give it back to vfio-pci, as it was.
 await_unbound() {
-	limit=$(($(seconds) + ${2:-15}))
+	limit=$(($(seconds) + 4 * ${2:-15}))
 	until [ -e "unbound-$1" ]; do
 		running || fail "torc ended"
-		[ "$(seconds)" -lt $limit ] || fail "$1 is still bound after ${2:-15} s"
+		[ "$(seconds)" -lt $limit ] || fail "$1 is still bound after $((4 * ${2:-15})) s"
 		sleep 0.2
 	done
 	[ ! -e "/sys/bus/pci/devices/$1/driver" ] || fail "$1 has a driver"

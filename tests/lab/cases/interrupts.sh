@@ -18,7 +18,7 @@ on_host() {
 card_sum() {
 	n=0
 	until [ -b /dev/mmcblk0 ]; do
-		[ $((n += 1)) -lt 100 ] || return
+		[ $((n += 1)) -lt 400 ] || return
 		sleep 0.1
 	done
 	dd if=/dev/mmcblk0 bs=64k count=32 2>/dev/null | md5sum | cut -d ' ' -f 1
@@ -30,7 +30,9 @@ wire_up() {
 	ip address add 10.9.1.1/24 dev "$nic"
 	ip link set "$nic" up
 	mkdir www
-	head -c 2097152 /dev/urandom >www/to-guest
+	bytes=${TORC_SOAK:+8388608}
+	: "${bytes:=2097152}"
+	head -c "$bytes" /dev/urandom >www/to-guest
 	busybox httpd -f -p 10.9.1.1:80 -h www &
 	httpd=$!
 }
@@ -47,20 +49,20 @@ trap 'cleanup; wire_down' EXIT
 
 # guest_wire_up [INTERFACE]: the guest's end, eth0 or another, once it is there.
 guest_wire_up() {
-	ask "within 100 test -e /sys/class/net/${1:-eth0}"
+	ask "within 400 test -e /sys/class/net/${1:-eth0}"
 	ask "ip address add 10.9.1.2/24 dev ${1:-eth0} && ip link set ${1:-eth0} up"
-	ask 'within 20 ping -q -c 1 -W 1 10.9.1.1'
+	ask 'within 80 ping -q -c 1 -W 1 10.9.1.1'
 }
 
 # exchange: a file each way over the wire, compared.
 exchange() {
 	ask "wget -q -O - http://10.9.1.1/to-guest | md5sum | grep $(md5sum <www/to-guest | cut -d ' ' -f 1)"
-	ask 'mkdir -p /www && head -c 2097152 /dev/urandom >/www/to-host && echo "TO-HOST $(md5sum </www/to-host)"'
+	ask "mkdir -p /www && head -c $bytes /dev/urandom >/www/to-host && echo \"TO-HOST \$(md5sum </www/to-host)\""
 	tell 'httpd -f -p 10.9.1.2:80 -h /www & httpd=$!'
 	want=$(sed -n 's/^TO-HOST \([0-9a-f]*\).*/\1/p' serial | tail -n 1)
 	n=0
 	until busybox wget -q -O from-guest http://10.9.1.2/to-host; do
-		[ $((n += 1)) -lt 10 ] || fail "the guest's server does not answer"
+		[ $((n += 1)) -lt 100 ] || fail "the guest's server does not answer"
 		sleep 0.5
 	done
 	[ "$(md5sum <from-guest | cut -d ' ' -f 1)" = "$want" ] || fail "what the guest sent came otherwise"

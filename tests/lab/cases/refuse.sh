@@ -47,11 +47,11 @@ state() {
 	cat /proc/sys/kernel/io_uring_disabled
 }
 
-# try OPTION...: torc with a guest that powers off at once; it has 30 s. Sets $status; `log` has its messages.
+# try OPTION...: torc with a guest that powers off at once; it has two minutes. Sets $status; `log` has its messages.
 try() {
 	status=0
 	# shellcheck disable=SC2086 # a command and its options
-	timeout -k 1 30 $user "$PROGRAM" --kernel "$kernel" --memory "$memory" "$@" </dev/null >serial 2>log || status=$?
+	timeout -k 1 120 $user "$PROGRAM" --kernel "$kernel" --memory "$memory" "$@" </dev/null >serial 2>log || status=$?
 }
 
 # refused STATUS OBJECT REASON REMEDY OPTION...: torc refuses, and the host is as it was.

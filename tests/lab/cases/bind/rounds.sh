@@ -56,7 +56,7 @@ rounds() {
 drive_moves() {
 	n=0
 	until [ -b "$1" ]; do
-		[ $((n += 1)) -lt 100 ] || fail "no $1"
+		[ $((n += 1)) -lt 400 ] || fail "no $1"
 		sleep 0.1
 	done
 	head -c 1048576 /dev/urandom >data
@@ -73,7 +73,7 @@ nic_moves() {
 	ip -n wire link set "$other" up
 	n=0
 	until ip netns exec wire busybox wget -q -O got http://10.9.1.1/to-guest; do
-		[ $((n += 1)) -lt 20 ] || fail "$other: nothing comes"
+		[ $((n += 1)) -lt 100 ] || fail "$other: nothing comes"
 		sleep 0.2
 	done
 	cmp got www/to-guest

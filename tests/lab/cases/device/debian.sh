@@ -3,13 +3,13 @@
 # The HOWTO's command: Debian from a partition of a raw image, read-write, with an NVMe drive. What it wrote is in the
 # image after power-off, for this host's e2fsprogs and for a second boot, which may only read.
 . "$CASES/lib.sh"
-initramfs=$GUESTS/guest-root.cpio
+kernel=$LAB_GUEST_BZIMAGE initramfs=$GUESTS/guest-root.cpio
 filesystem='image?offset=1048576'
 
 # boot MODE DISK: to a shell, by way of the login prompt.
 boot() {
 	launch -v --kernel "$kernel" --initramfs "$initramfs" --disk "$2" --console off --serial tty \
-		--cmdline "console=ttyS0 root=/dev/vda1 $1" --cpus 4 --memory size=512M \
+		--cmdline "console=ttyS0 root=/dev/vda1 $1" --cpus 2 --memory size=512M \
 		--device "$(device "$LAB_BDF_NVME_A")/"
 	await serial '^torc-debian login:' 1 100
 	tell root

@@ -19,7 +19,7 @@ ask 'dd if=/dev/urandom of=/dev/nvme0n1 bs=64k count=16 oflag=direct 2>/dev/null
 ask "sum=\$($read)"
 for _ in 1 2 3 4 5; do
 	ask 'echo 0000:00:01.0 >$d/unbind && test ! -e /dev/nvme0n1'
-	ask 'echo 0000:00:01.0 >$d/bind && within 50 test -b /dev/nvme0n1'
+	ask 'echo 0000:00:01.0 >$d/bind && within 200 test -b /dev/nvme0n1'
 	ask each
 	ask "test \"\$sum\" = \"\$($read)\""
 done

@@ -5,9 +5,11 @@
 # TORC_ACCESSES=N: so many; TORC_SEED=N: these again.
 . "$CASES/lib.sh"
 . "$CASES/bind.sh"
+count=${TORC_SOAK:+100000}
+count=${count:-30000}
 seed=${TORC_SEED:-$(date +%s)}
 echo "TORC_SEED=$seed"
-launch -v --kernel "$GUESTS/storm" --memory 64M --cmdline "seed=$seed count=${TORC_ACCESSES:-30000}" --rng src=/dev/urandom \
+launch -v --kernel "$GUESTS/storm" --memory 64M --cmdline "seed=$seed count=${TORC_ACCESSES:-$count}" --rng src=/dev/urandom \
 	--device "$(device "$LAB_BDF_NVME_A")" --device "$(device "$LAB_BDF_E1000E")"
 finish 800
 expect_status 0

@@ -27,12 +27,11 @@ expect log 'notice: vCPUs: 4 are on node 1, which has 2 CPUs to give'
 end
 # torc started on one CPU of the node: everything is there, and memory on the node still.
 cpus=1
-mv "$PROGRAM" "$PROGRAM.real" && PROGRAM=./on-cpu-3
-printf '#!/bin/sh\nexec taskset -c 3 %s "$@"\n' /run/torc.real >on-cpu-3
+PROGRAM=./on-cpu-3
+printf '#!/bin/sh\nexec taskset -c 3 /run/torc "$@"\n' >on-cpu-3
 chmod +x on-cpu-3
 run --device "$(device "$LAB_BDF_NVME_A")"
 await log 'guest memory: 256 MiB are on node 1$'
-mv /run/torc.real /run/torc
 expect_threads 3
 expect_pages 1 262144
 end

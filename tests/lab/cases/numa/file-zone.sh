@@ -16,8 +16,10 @@ finish
 expect_status 0
 [ "$(stat -c %s /dev/hugepages/torc)" -eq 268435456 ] || fail "no file of 256 MiB"
 rm /dev/hugepages/torc
+kernel=$LAB_GUEST_VMLINUX
 start none --memory-zone id=a,size=256M,file=/dev/shm,shared=on
 finish
+kernel=$GUESTS/poweroff
 expect_status 0
 # Pages that taskset's dd left on node 0.
 taskset -c 0 dd if=/dev/zero of=/dev/shm/torc bs=1M count=256 status=none

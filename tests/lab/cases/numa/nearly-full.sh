@@ -16,7 +16,7 @@ refused 1 'zone a' '[0-9]+ MiB needed on node 1, page tables included, [0-9]+ Mi
 free=$(sed -n 's/.* page tables included, \([0-9]*\) MiB are free.*/\1/p' log)
 refused 1 'zone a' 'page tables included' '' --device "$device" --memory-zone "$zone=$((free / 2 * 2))M"
 # Less by 64 MiB: between the two looks at the host it does something itself.
-kernel=$LAB_GUEST_BZIMAGE
+kernel=$LAB_GUEST_VMLINUX
 size=$(((free - 64) * 256 / 257 / 2 * 2))
 start commands --device "$device" --memory-zone "$zone=${size}M"
 await serial TORC-GUEST-COMMANDS

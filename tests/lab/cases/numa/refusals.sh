@@ -21,11 +21,9 @@ starts --memory-zone $zone,hugepages=on
 memory=size=512M,hugepages=on
 refused 1 'memory' '256 pages of 2 MiB needed on node 1' 'echo 256 > ' --platform numa=strict --device "$device"
 # Otherwise what is missing comes from the other node, and torc says so.
-kernel=$LAB_GUEST_BZIMAGE
-start none --device "$device"
+run --device "$device"
 await log 'warning: zone mem0: 256 of 512 MiB are not on node 1'
-finish
-kernel=$GUESTS/poweroff
+end
 expect log 'notice: memory: 128 of 256 pages of 2 MiB are taken from other nodes, node 1 has 128 free'
 # Nowhere.
 memory=size=2G,hugepages=on

@@ -4,7 +4,7 @@
 # truth, also after a reboot: nodes, CPUs, distances, and of which node each drive is.
 . "$CASES/lib.sh"
 . "$CASES/numa.sh"
-cpus=2 memory=0
+cpus=2 memory=0 kernel=$LAB_GUEST_BZIMAGE
 # What the guest says of its nodes, and of the drives' node, slot and serial number.
 view="cd /sys/devices/system/node; for node in node*; do echo \$node CPUS \$(cat \$node/cpulist) TO \$(cat \$node/distance); done;
 cat node*/meminfo | grep MemTotal;
@@ -54,7 +54,7 @@ finish
 expect_status 0
 
 # A drive of whose node the guest has no counterpart is on a bus of its own, and on no node rather than on a wrong one.
-kernel=$LAB_GUEST_BZIMAGE initramfs=$GUESTS/guest-6.1.cpio
+kernel=$LAB_GUEST_VMLINUX initramfs=$GUESTS/guest-6.1.cpio
 launch -v --kernel "$kernel" --initramfs "$initramfs" --cpus 2 \
 	--cmdline "console=ttyS0 quiet panic=-1 mitigations=off script=commands" \
 	--memory-zone id=a,size=384M,host_numa_node=0 --numa guest_numa_id=0,cpus=0-1,memory_zones=a \
