@@ -12,7 +12,7 @@ mkdir -p "$1"
 dir=$(cd "$1" && pwd)
 "$here/fetch.sh"
 
-for program in await poke; do
+for program in await dial poke; do
 	gcc -D_GNU_SOURCE -O2 -static -Wall -Wextra -Werror -o "$dir/$program" "$here/$program.c"
 done
 

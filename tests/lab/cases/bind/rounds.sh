@@ -1,13 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Six rounds, twenty with TORC_SOAK, for every device of the lab: from the host's driver to a guest that takes its
+# Four rounds, twenty with TORC_SOAK, for every device of the lab: from the host's driver to a guest that takes its
 # interrupts and back, by torc-vfio and by bind=on in turn. Afterwards the host is as it was, and whatever has a driver
 # there moves data.
 . "$CASES/lib.sh"
 . "$CASES/bind.sh"
 . "$CASES/interrupts.sh"
 nr=${TORC_SOAK:+20}
-nr=${nr:-6}
+nr=${nr:-4}
 put_back() {
 	set +e
 	cleanup

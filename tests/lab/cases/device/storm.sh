@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A guest that does 30,000 random accesses to the configuration space, BARs and MSI-X tables of a drive and a NIC, with
+# A guest that does 20,000 random accesses to the configuration space, BARs and MSI-X tables of a drive and a NIC, with
 # bus mastering on and off as it comes: torc goes on until it is done, and the host's own drivers find both devices well.
 # TORC_ACCESSES=N: so many; TORC_SEED=N: these again.
 . "$CASES/lib.sh"
 . "$CASES/bind.sh"
 count=${TORC_SOAK:+100000}
-count=${count:-30000}
+count=${count:-20000}
 seed=${TORC_SEED:-$(date +%s)}
 echo "TORC_SEED=$seed"
 launch -v --kernel "$GUESTS/storm" --memory 64M --cmdline "seed=$seed count=${TORC_ACCESSES:-$count}" --rng src=/dev/urandom \

@@ -5,31 +5,12 @@
 . "$CASES/lib.sh"
 initramfs=$GUESTS/guest-virtio.cpio cmdline=console=hvc0
 # What comes on descriptor 8 goes to the socket, what comes from there to `came`.
-cat >client.py <<'PYTHON'
-import os
-import select
-import socket
-import sys
-
-client = socket.socket(socket.AF_UNIX)
-client.connect(sys.argv[1])
-print("CONNECTED", flush=True)
-while True:
-    ready, _, _ = select.select([client, 0], [], [])
-    if client in ready:
-        data = client.recv(65536)
-        if not data:
-            break
-        os.write(1, data)
-    if 0 in ready:
-        client.sendall(os.read(0, 65536))
-PYTHON
 : >came
 mkfifo typed
 exec 8<>typed
 # connect N: for the Nth time.
 connect() {
-	python3 client.py socket <typed >>came 8>&- 9>&- &
+	"$GUESTS/dial" socket <typed >>came 8>&- 9>&- &
 	client=$!
 	await came '^CONNECTED' "$1"
 }
