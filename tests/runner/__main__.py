@@ -85,6 +85,7 @@ class Run:
         self.boots = plan.boots(wanted)
         self.fuzzers = [name for name in plan.FUZZERS if wanted(f'fuzz/{name}')]
         self.is_built = {row.name: threading.Event() for row in plan.BUILDS}
+        self.host_is_done = threading.Event()
         self.failed = set()
 
     def needs(self, name):
@@ -115,13 +116,15 @@ class Run:
                 host.fuzz(self.report, plan.BUILDS[1], name, beside)
 
     def lab(self):
-        """Boots wait for each other only where all labs are in use."""
+        """One lab at a time beside this machine's tests, then as many as it has CPUs for."""
         if not lab.prepare(self.report, self.guests):
             return
         left = queue.SimpleQueue()
         for boot in self.boots:
             left.put(boot)
-        for join in [host.thread(self.boots_of, left) for _ in range(plan.LABS)]:
+        first = host.thread(self.boots_of, left)
+        self.host_is_done.wait()
+        for join in [first] + [host.thread(self.boots_of, left) for _ in range(plan.LABS - 1)]:
             join()
 
     def boots_of(self, left):
@@ -148,6 +151,7 @@ class Run:
     def all(self):
         join = host.thread(self.lab) if self.boots else lambda: None
         self.host()
+        self.host_is_done.set()
         join()
         for word in sorted(self.wanted.unmatched):
             self.report.result('not ok', word, output='no test has this in its name')
