@@ -120,7 +120,7 @@ n=$((n + 1))
 scraper=$!
 if "$tool" live --count 1 --interval 0.1 "$pid" >"$tmp/live" && grep -q '^vcpu0:' "$tmp/live" &&
 	"$tool" record --seconds 1 -o "$tmp/trace" "$pid" 2>"$tmp/said" &&
-	grep -q '[1-9] events, 0 dropped' "$tmp/said" &&
+	grep -Eq ' [1-9][0-9]* events, 0 dropped' "$tmp/said" &&
 	"$tool" report --json "$tmp/trace" | jq -e '.whole and (.objects | map(.name) | index("main"))' >/dev/null &&
 	"$tool" report "$tmp/trace" | tail -n 1 | grep -q '</html>' &&
 	"$tool" report --perfetto "$tmp/trace" | jq -e '.traceEvents | length > 0' >/dev/null &&
