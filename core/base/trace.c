@@ -45,13 +45,18 @@ _Thread_local struct trace_thread *trace_self;
 static _Thread_local struct trace_event *self_events;
 static _Thread_local char self_name[sizeof(((struct trace_thread *)NULL)->name)];
 
+/* What the clocks showed at one TSC. */
+struct reading {
+	uint64_t tsc, raw_ns, monotonic_ns, realtime_ns;
+};
+
 /* Counts of the tables are kept here: the file can be written by others. */
 static struct {
 	pthread_mutex_t lock; /* of the tables */
 	struct trace_header *header;
 	int fd;
 	unsigned nr_threads, nr_objects;
-	uint64_t init_tsc, init_ns; /* when it was made, CLOCK_MONOTONIC_RAW */
+	struct reading init; /* when it was made */
 	uint64_t tsc_hz;
 } trace = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
@@ -86,21 +91,27 @@ static int make_file(struct error *err)
 	return fd;
 }
 
-/* The clock that the TSC is measured by, and that: of some readings the shortest, as the thread may lose the CPU in between. */
-static void read_raw_clock(uint64_t *tsc, uint64_t *ns)
+/* Of some readings the shortest, as the thread may lose the CPU between the clocks. */
+static struct reading read_clocks(void)
 {
-	uint64_t best = UINT64_MAX;
+	struct reading best = { 0 };
+	uint64_t shortest = UINT64_MAX;
 
 	for (unsigned i = 0; i < 8; i++) {
-		uint64_t before = trace_tsc(), now = clock_ns(CLOCK_MONOTONIC_RAW),
-			 took = trace_tsc() - before;
+		struct reading this = { .tsc = trace_tsc() };
+		uint64_t took;
 
-		if (took >= best)
+		this.raw_ns = clock_ns(CLOCK_MONOTONIC_RAW);
+		this.monotonic_ns = clock_ns(CLOCK_MONOTONIC);
+		this.realtime_ns = clock_ns(CLOCK_REALTIME);
+		took = trace_tsc() - this.tsc;
+		if (took >= shortest)
 			continue;
-		best = took;
-		*tsc = before + took / 2;
-		*ns = now;
+		shortest = took;
+		this.tsc += took / 2;
+		best = this;
 	}
+	return best;
 }
 
 int trace_init(struct error *err)
@@ -132,7 +143,7 @@ int trace_init(struct error *err)
 	trace.fd = fd;
 	trace.nr_threads = trace.nr_objects = 0;
 	trace.tsc_hz = 0;
-	read_raw_clock(&trace.init_tsc, &trace.init_ns);
+	trace.init = read_clocks();
 	trace_lease = &header->lease_tsc;
 	return 0;
 }
@@ -148,42 +159,25 @@ void trace_destroy(void)
 	fd_close(&trace.fd);
 }
 
-/* All clocks at one TSC: of some readings the shortest, as the thread may lose the CPU between them. */
-static void read_clocks(struct trace_header *header)
+static uint64_t measure_tsc_hz(const struct reading *now)
 {
-	uint64_t best = UINT64_MAX;
+	uint64_t ns = now->raw_ns - trace.init.raw_ns;
 
-	for (unsigned i = 0; i < 8; i++) {
-		uint64_t before = trace_tsc();
-		uint64_t monotonic = clock_ns(CLOCK_MONOTONIC), real = clock_ns(CLOCK_REALTIME);
-		uint64_t took = trace_tsc() - before;
-
-		if (took >= best)
-			continue;
-		best = took;
-		header->tsc_base = before + took / 2;
-		header->monotonic_base_ns = monotonic;
-		header->realtime_base_ns = real;
-	}
-}
-
-static uint64_t measure_tsc_hz(void)
-{
-	uint64_t tsc = 0, ns = 0;
-
-	read_raw_clock(&tsc, &ns);
-	ns -= trace.init_ns;
-	return ns ? (uint64_t)((__uint128_t)(tsc - trace.init_tsc) * 1000000000 / ns) : 0;
+	return ns ? (uint64_t)((__uint128_t)(now->tsc - trace.init.tsc) * 1000000000 / ns) : 0;
 }
 
 void trace_publish(const char *vm, uint64_t tsc_hz)
 {
 	struct trace_header *header = trace.header;
+	struct reading now;
 
 	if (!header)
 		return;
-	read_clocks(header);
-	trace.tsc_hz = tsc_hz ? tsc_hz : measure_tsc_hz();
+	now = read_clocks();
+	header->tsc_base = now.tsc;
+	header->monotonic_base_ns = now.monotonic_ns;
+	header->realtime_base_ns = now.realtime_ns;
+	trace.tsc_hz = tsc_hz ? tsc_hz : measure_tsc_hz(&now);
 	header->tsc_hz = trace.tsc_hz;
 	snprintf(header->vm, sizeof(header->vm), "%s", vm);
 	/* Pairs with the tool's read. */
