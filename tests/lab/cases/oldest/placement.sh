@@ -10,8 +10,9 @@ await serial TORC-GUEST-COMMANDS
 await log 'guest memory: 256 MiB are on node 1$'
 expect_pages 1 262144
 expect_pages 0 0
-expect_thread vcpu0 2
-expect_threads '(2|3|2-3)'
+cpu=$(cat "$node_dir/node1/cpulist")
+expect_thread vcpu0 "$cpu"
+expect_threads "$cpu"
 tell 'poweroff -f'
 finish
 expect_status 0
