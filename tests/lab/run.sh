@@ -11,7 +11,7 @@
 #   --out DIR               a folder the job may write to; $TORC_LAB_OUT names it in the job
 #   --keep                  keep the logs of a success too
 #   --allow-warnings REGEX  kernel messages that are not held against the job
-#   --memory MIB --smp N    size of the host (6144, 4), half of each on either node
+#   --memory MIB --smp N    size of the host (6144, 4), half of each on either node; a single CPU is node 0's
 #   --devices LIST          of nvme-a nvme-b e1000e e1000 igb edu sd xhci xhci-msi testdev (all but xhci-msi); places stay
 #                           the same
 #   --monitor PATH          where QEMU's monitor listens, for use from outside; in the job there is monitor.sh
@@ -61,7 +61,14 @@ if [ -n "$out" ]; then
 	out=$(mkdir -p "$out" && cd "$out" && pwd) || lab_die "--out: no such folder"
 fi
 case " $LAB_HOSTS " in *" $host "*) ;; *) lab_die "--kernel: one of $LAB_HOSTS" ;; esac
-[ $((smp % 2)) -eq 0 ] || lab_die "--smp: an even number, for two nodes"
+case $smp in
+1) topology=1 cpus_0=,cpus=0 cpus_1='' ;;
+*[02468])
+	topology=$smp,sockets=2,cores=$((smp / 2))
+	cpus_0=,cpus=0-$((smp / 2 - 1)) cpus_1=,cpus=$((smp / 2))-$((smp - 1))
+	;;
+*) lab_die "--smp: 1 or, for two nodes, an even number" ;;
+esac
 initramfs=$("$here/fetch.sh" --print-initramfs "$host") || exit 125
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-lab.XXXXXX") || exit 125
@@ -183,10 +190,9 @@ half=$((memory / 2))
 # no_timer_check: at boot the kernel panics if ten timer ticks do not come in ten ticks' time, and on a busy machine an
 # emulated CPU may not run at all for that long.
 set -- -machine q35 -accel tcg,thread=multi,tb-size=512 -cpu EPYC,+svm,+npt -m $((half * 2)) \
-	-smp "$smp,sockets=2,cores=$((smp / 2))" \
+	-smp "$topology" \
 	-object "memory-backend-ram,size=${half}M,id=m0" -object "memory-backend-ram,size=${half}M,id=m1" \
-	-numa "node,nodeid=0,cpus=0-$((smp / 2 - 1)),memdev=m0" \
-	-numa "node,nodeid=1,cpus=$((smp / 2))-$((smp - 1)),memdev=m1" -numa dist,src=0,dst=1,val=21 \
+	-numa "node,nodeid=0$cpus_0,memdev=m0" -numa "node,nodeid=1$cpus_1,memdev=m1" -numa dist,src=0,dst=1,val=21 \
 	-nodefaults -display none -no-reboot -run-with exit-with-parent=on \
 	-device intel-iommu,intremap=on,caching-mode=on,device-iotlb=on \
 	-device isa-debug-exit,iobase=0xf4,iosize=4 \

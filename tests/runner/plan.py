@@ -34,8 +34,7 @@ FUZZERS = ['virtqueue', 'blk', 'net', 'pci', 'msix', 'vfio']
 # What only a real guest reaches, with the sanitizers watching torc.
 SANITIZED = ['device/verify', 'device/reboot', 'hotplug/request', 'hotplug/reboot', 'soak/mixed', 'soak/rebind']
 
-# So many labs at a time, once nothing else is to be done: one keeps little more than one CPU busy, and where CPUs are short
-# those of its guests wait for each other in loops. Two labs beside builds took a third of their time for that.
+# So many labs at a time, once nothing else is to be done: each keeps one CPU busy.
 LABS = 2
 
 # Which build's torc runs in the lab, by the names' first word.

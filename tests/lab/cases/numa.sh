@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=sh disable=SC2154 # lib.sh sets them
-# For cases that look at where things are on the host's two nodes; source lib.sh first. CPUs 0 and 1 are node 0's, 2 and
-# 3 node 1's.
+# For cases that look at where things are on the host's two nodes; source lib.sh first. On the host nodes CPUs 0 and 1
+# are node 0's, 2 and 3 node 1's.
 
 node_dir=/sys/devices/system/node
 
