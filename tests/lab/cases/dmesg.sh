@@ -15,7 +15,7 @@ Firmware Bug.*: TSC_DEADLINE disabled                    a CPU without its micro
 
 # clean_dmesg: boots with two devices, on 4 CPUs, and reads all the kernel says, at the end.
 clean_dmesg() {
-	cpus=4 memory=512M brisk=''
+	cpus=4 brisk=''
 	start packed-dmesg --device "$(device "$LAB_BDF_NVME_A")" "$(device "$LAB_BDF_E1000E")"
 	finish 120
 	expect_status 0

@@ -5,7 +5,7 @@
 # start_with_drive: a guest that has one, and its driver.
 # shellcheck disable=SC2034 # lib.sh starts guests with it
 start_with_drive() {
-	cpus=2 memory=512M
+	cpus=2
 	start commands --device "$(device "$LAB_BDF_NVME_A")"
 	await serial '^TORC-GUEST-COMMANDS'
 	ask '[ -e /dev/nvme0n1 ]'

@@ -3,7 +3,7 @@
 # For cases with devices of the group interrupts; source lib.sh first. The guest's kernel has their drivers.
 
 # shellcheck disable=SC2034 # lib.sh starts guests with it
-kernel=$LAB_HOST_BZIMAGE initramfs=$GUESTS/guest-devices.cpio memory=512M cpus=2
+kernel=$LAB_HOST_VMLINUX initramfs=$GUESTS/guest-devices.cpio cpus=2
 
 # on_host BDF COMMAND...: run it while the host's own driver has the device.
 on_host() {

@@ -8,7 +8,7 @@ for bdf in $LAB_BDF_NVME_A $LAB_BDF_E1000E $LAB_BDF_NVME_B; do
 	expect_driver "$bdf" vfio-pci
 	torc-vfio list | grep -q "^$bdf .* ready" || fail "$bdf is not ready"
 done
-cpus=2 memory=512M
+cpus=2
 start verify-4 --device "$(device "$LAB_BDF_NVME_A")" "$(device "$LAB_BDF_E1000E")" "$(device "$LAB_BDF_NVME_B")"
 finish 120
 expect_status 0

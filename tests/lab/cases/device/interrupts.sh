@@ -3,7 +3,7 @@
 # Each of the drive's queues gets its own MSI-X interrupts, through the guest's driver coming and going five times, and
 # what was written before is there after it.
 . "$CASES/lib.sh"
-cpus=4 memory=512M
+cpus=4
 start commands --device "$(device "$LAB_BDF_NVME_A")"
 await serial '^TORC-GUEST-COMMANDS'
 # fired N: interrupts of queue N so far, on all CPUs.

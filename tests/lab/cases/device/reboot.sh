@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Three reboots in a row: the machine restarts in place, VFIO stays open, and the drive works after each.
 . "$CASES/lib.sh"
-cpus=2 memory=512M
+cpus=2
 start commands --device "$(device "$LAB_BDF_NVME_A")"
 # Number and kind of each of torc's descriptors.
 fds() {

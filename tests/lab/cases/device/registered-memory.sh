@@ -3,7 +3,7 @@
 # Guest memory that is pinned for a device is registered with the rings, and direct I/O of a disk goes through that:
 # written and verified, on four queues, while the drive is.
 . "$CASES/lib.sh"
-initramfs=$GUESTS/guest-virtio.cpio cpus=4 memory=512M
+initramfs=$GUESTS/guest-virtio.cpio cpus=4
 truncate -s 64M image
 start verify-16 --disk path=image,direct=on --device "$(device "$LAB_BDF_NVME_A")"
 finish 120

@@ -24,7 +24,7 @@ for setting in size=16 irqmode=2 completion_nsec=50000000 power=1; do
 	echo "${setting#*=}" >"$disk/${setting%%=*}"
 done
 
-cpus=2 memory=512M kernel=$LAB_HOST_BZIMAGE initramfs=$GUESTS/guest-devices.cpio
+cpus=2 kernel=$LAB_HOST_VMLINUX initramfs=$GUESTS/guest-devices.cpio
 drivers=nvme,e1000e,virtio_pci,virtio_blk brisk=''
 truncate -s 16M image
 start commands --device "$(device "$LAB_BDF_NVME_A"),trace=ring" "$(device "$LAB_BDF_E1000E")" \

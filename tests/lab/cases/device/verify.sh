@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A passed-through NVMe drive: 16 MiB written and verified with fio.
 . "$CASES/lib.sh"
-cpus=4 memory=512M
+cpus=2
 start verify-16 --device "$(device "$LAB_BDF_NVME_A")/"
 finish 120
 expect_status 0

@@ -4,7 +4,6 @@
 # as it was, its device works on; so does the drive of another guest, before, meanwhile and after.
 . "$CASES/lib.sh"
 . "$CASES/faults.sh"
-memory=512M
 start commands --device "$(device "$LAB_BDF_NVME_B")"
 await serial '^TORC-GUEST-COMMANDS'
 tell '(while [ ! -e /tmp/stop ]; do verify 4 /dev/nvme0n1 || exit 1; done) & verifier=$!'

@@ -3,7 +3,6 @@
 # A guest sends its drive to D3hot and has it back, without a driver and beneath one: what was written before is there,
 # and what is written then arrives.
 . "$CASES/lib.sh"
-memory=512M
 start commands --device "$(device "$LAB_BDF_NVME_B")"
 await serial '^TORC-GUEST-COMMANDS'
 tell 'd=/sys/bus/pci/devices/0000:00:01.0'

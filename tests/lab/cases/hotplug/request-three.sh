@@ -4,8 +4,8 @@
 # DMA, of a guest with the newest kernel and a PCI bus for each of its two nodes.
 . "$CASES/lib.sh"
 . "$CASES/hotplug.sh"
-kernel=$LAB_HOST_BZIMAGE initramfs=$GUESTS/guest-devices.cpio cpus=2 memory=0 drivers=nvme,e1000e,sdhci-pci,mmc_block
-start commands --memory-zone id=a,size=384M,host_numa_node=0 id=b,size=384M,host_numa_node=1 \
+kernel=$LAB_HOST_VMLINUX initramfs=$GUESTS/guest-devices.cpio cpus=2 memory=0 drivers=nvme,e1000e,sdhci-pci,mmc_block
+start commands --memory-zone id=a,size=192M,host_numa_node=0 id=b,size=192M,host_numa_node=1 \
 	--numa 'guest_numa_id=0,cpus=[0],memory_zones=[a]' 'guest_numa_id=1,cpus=[1],memory_zones=[b]' \
 	--device "$(device "$LAB_BDF_NVME_A")" "$(device "$LAB_BDF_E1000E")" "$(device "$LAB_BDF_SD")"
 await serial '^TORC-GUEST-COMMANDS'

@@ -46,7 +46,7 @@ expect_status 0
 expect_not log '(warning|error):'
 
 # With the newer kernel, whose NVMe driver is a module.
-kernel=$LAB_HOST_BZIMAGE initramfs=$GUESTS/guest-6.12.cpio
+kernel=$LAB_HOST_VMLINUX initramfs=$GUESTS/guest-6.12.cpio
 two_nodes --device "$(device "$LAB_BDF_NVME_B")" "$(device "$LAB_BDF_NVME_A")"
 check_guest
 tell 'poweroff -f'

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Virtio disks with four queues: written and verified with fio, through the page cache and past it.
 . "$CASES/lib.sh"
-initramfs=$GUESTS/guest-virtio.cpio cpus=4 memory=512M
+initramfs=$GUESTS/guest-virtio.cpio cpus=4
 truncate -s 64M cached direct
 start verify-16 --disk path=cached path=direct,direct=on
 finish 120

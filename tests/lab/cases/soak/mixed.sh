@@ -3,7 +3,7 @@
 # Mixed random I/O on a disk with four queues, verified: on a file through the page cache, a file past it, and a block
 # device, in turn.
 . "$CASES/lib.sh"
-initramfs=$GUESTS/guest-virtio.cpio cpus=4 memory=512M
+initramfs=$GUESTS/guest-virtio.cpio cpus=4
 runs=${TORC_SOAK:-3} mib=${TORC_SOAK:+1024}
 mib=${mib:-16}
 nvme=/dev/$(cd "/sys/bus/pci/devices/$LAB_BDF_NVME_B/nvme"/*/ && echo nvme*n1)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # The driver of a disk comes and goes while all queues have requests, and the disk beside it is verified.
 . "$CASES/lib.sh"
-initramfs=$GUESTS/guest-virtio.cpio cpus=4 memory=512M
+initramfs=$GUESTS/guest-virtio.cpio cpus=4
 times=${TORC_SOAK:+50}
 times=${times:-4}
 truncate -s 64M image other
