@@ -61,13 +61,15 @@ cat said
 expect said ' [1-9][0-9]* events, 0 dropped'
 torc-trace report --json trace >report.json
 torc-trace report --csv trace >report.csv
-# Every request of the disk; as many interrupts of the drive as reads, at least, with all stages, and so the NIC's.
-jq -e --arg nic "$LAB_BDF_E1000E" '.whole and .kvm_events > 0 and .requests.complete >= 110 and
+# Every request of the disk; as many interrupts of the drive as reads, at least, with all stages, and so the NIC's. An
+# interrupt of a vCPU that is not in the guest has no entry of its own, so a vector with few may have none.
+jq -e --arg nic "$LAB_BDF_E1000E" 'def entered: (map(.stages.entry.count // 0) | add) > 0;
+	.whole and .kvm_events > 0 and .requests.complete >= 110 and
 	([.objects[] | select(.kind == "vector") | .counters.interrupts] | add) >= 50 and
-	([.vectors[] | select(.ring)] | (map(.ring_cost.count) | add) >= 50 and
-		all(.interrupts == 0 or (.stages | has("ring") and .forward.count > 0 and .msi.count > 0 and .entry.count > 0))) and
-	([.vectors[] | select(.name | startswith($nic)) | select(.interrupts > 0)] | length > 0 and
-		all((.ring | not) and (.stages | .msi.count > 0 and .accept.count > 0 and .inject.count > 0 and .entry.count > 0))) and
+	([.vectors[] | select(.ring) | select(.interrupts > 0)] | (map(.ring_cost.count) | add) >= 50 and entered and
+		all(.stages | has("ring") and .forward.count > 0 and .msi.count > 0)) and
+	([.vectors[] | select(.name | startswith($nic)) | select(.interrupts > 0)] | length > 0 and entered and
+		all((.ring | not) and (.stages | .msi.count > 0 and .accept.count > 0 and .inject.count > 0))) and
 	([.vectors[] | .stages.eoi.count // 0, .pv_eoi] | add) > 0 and
 	(.requests.stages | has("kick") and has("inject"))' report.json >verdict || { cat report.json; fail "the report"; }
 # Stages of requests and of interrupts add up to all of it, to the digit printed.
