@@ -36,21 +36,25 @@ ready() {
 	sleep 0.5
 }
 
-# ends NAME STATUS REGEX [UNWANTED]: within 20 s, with this exit status, and such a line in the log
+# ended_within SECONDS: whether torc has. The shell may have collected it already.
+ended_within() {
+	python3 - "$1" "$pid" <<-'PYTHON'
+		import os, select, sys
+		try:
+		    pidfd = os.pidfd_open(int(sys.argv[2]))
+		except ProcessLookupError:
+		    sys.exit(0)
+		sys.exit(not select.select([pidfd], [], [], int(sys.argv[1]))[0])
+	PYTHON
+}
+
+# ends NAME STATUS REGEX [UNWANTED]: within 200 s, with this exit status, and such a line in the log
 n=0 failed=0
 ends() {
-	(
-		trap 'kill $!; exit' TERM
-		sleep 200 &
-		wait $!
-		kill -9 "$pid"
-	) &
-	watchdog=$!
+	ended_within 200 || kill -9 "$pid"
 	status=0
 	wait "$pid" || status=$?
 	pid=''
-	kill $watchdog
-	wait $watchdog
 	n=$((n + 1))
 	if [ $status -eq "$2" ] && grep -Eq -- "$3" "$tmp/log" && [ ! -s "$tmp/out" ] &&
 		{ [ -z "${4-}" ] || ! grep -Eq -- "$4" "$tmp/log"; }; then

@@ -72,18 +72,14 @@ start() {
 
 # finish [SECONDS]: wait for torc's end; its exit status is $status. The seconds are as await's.
 finish() {
-	(
-		trap 'kill $! 2>/dev/null; exit' TERM
-		sleep $((4 * ${1:-60})) &
-		wait $!
+	result=0
+	"$GUESTS/await" /dev/null . 1 $((4 * ${1:-60})) "$torc" || result=$?
+	if [ $result -ne 3 ]; then
 		echo "torc: no end after $((4 * ${1:-60})) s"
 		kill -9 "$torc"
-	) 9>&- &
-	watchdog=$!
+	fi
 	status=0
 	wait "$torc" || status=$?
-	kill $watchdog 2>/dev/null || :
-	wait $watchdog || :
 	torc=''
 }
 
