@@ -15,10 +15,11 @@
 
 /** Where the host shows and keeps what binding needs; another tree does as well. */
 struct vfio_host_paths {
-	const char *sysfs; /* "/sys" */
-	const char *proc;  /* "/proc" */
-	const char *dev;   /* "/dev" */
-	const char *state; /* survives a reboot: "/var/lib/torc" */
+	const char *sysfs;    /* "/sys" */
+	const char *proc;     /* "/proc" */
+	const char *dev;      /* "/dev" */
+	const char *state;    /* survives a reboot: "/var/lib/torc" */
+	unsigned patience_ms; /* to wait for others that have the journal */
 };
 
 /** This host's. */

@@ -9,17 +9,85 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/base/clock.h"
 #include "core/base/fd.h"
 
 /* Written under this name first; not an address, so it is nobody's entry. */
 #define NEW_ENTRY ".new"
 #define MAX_ENTRY 1024
 
-static int make_folder(const char *path)
+#define RETRY_US 20000
+
+static int make_folder(const char *path, mode_t mode)
 {
-	return mkdir(path, 0755) && errno != EEXIST ? -errno : 0;
+	return mkdir(path, mode) && errno != EEXIST ? -errno : 0;
+}
+
+/* An earlier version let everybody read it, and so lock it. */
+static int close_to_others(int dir)
+{
+	struct stat st;
+
+	if (fstat(dir, &st))
+		return -errno;
+	return st.st_mode & 077 && fchmod(dir, 0700) ? -errno : 0;
+}
+
+/* The process that has a lock on a file, by /proc/locks: "1: FLOCK  ADVISORY  WRITE 1234 00:1a:567 0 EOF"; 0: not known. */
+static int find_holder(const char *proc, int fd)
+{
+	char path[PATH_MAX], line[256];
+	struct stat st;
+	int holder = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/locks", proc);
+	file = fstat(fd, &st) ? NULL : fopen(path, "re");
+	while (file && !holder && fgets(line, sizeof(line), file)) {
+		unsigned major, minor;
+		unsigned long inode;
+		int pid;
+
+		if (sscanf(line, "%*s FLOCK %*s %*s %d %x:%x:%lu", &pid, &major, &minor, &inode) ==
+			    4 &&
+		    makedev(major, minor) == st.st_dev && inode == st.st_ino)
+			holder = pid;
+	}
+	if (file)
+		fclose(file);
+	return holder;
+}
+
+static int lock(int dir, const struct vfio_host_paths *paths, struct error *err)
+{
+	uint64_t begin = clock_ns(CLOCK_MONOTONIC);
+	char path[PATH_MAX], comm[32] = "?";
+	int holder;
+
+	while (flock(dir, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return error_set(err, -errno, "lock");
+		if (clock_ns(CLOCK_MONOTONIC) - begin >= paths->patience_ms * 1000000ULL)
+			goto refuse;
+		usleep(RETRY_US);
+	}
+	return 0;
+refuse:
+	holder = find_holder(paths->proc, dir);
+	error_set(err, -EBUSY, "lock");
+	if (!holder) {
+		error_reason(err, "another process has it");
+		return error_remedy(err, "find it in /proc/locks, and end it");
+	}
+	snprintf(path, sizeof(path), "%s/%d/comm", paths->proc, holder);
+	file_read_line(path, comm, sizeof(comm));
+	error_reason(err, "pid %d (%s) has it for longer than %u s", holder, comm,
+		     paths->patience_ms / 1000);
+	return error_remedy(err, "wait for its end, or end it: kill %d", holder);
 }
 
 int vfio_journal_open(struct vfio_journal *journal, const struct vfio_host_paths *paths,
@@ -34,23 +102,35 @@ int vfio_journal_open(struct vfio_journal *journal, const struct vfio_host_paths
 	if (r)
 		return error_set(err, r, "%s", path);
 	snprintf(path, sizeof(path), "%s/bind", paths->state);
-	r = make_folder(paths->state);
+	r = make_folder(paths->state, 0755);
 	if (!r)
-		r = make_folder(path);
+		r = make_folder(path, 0700);
 	if (!r)
 		j.dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (!r && j.dir < 0)
 		r = -errno;
-	while (!r && flock(j.dir, LOCK_EX))
-		r = errno == EINTR ? 0 : -errno;
-	if (!r) {
-		*journal = j;
-		return 0;
+	if (!r)
+		r = close_to_others(j.dir);
+	if (r) {
+		error_set(err, r, "journal %s", path);
+		if (r == -EACCES || r == -EPERM)
+			error_remedy(err, "run it as root");
+		else if (r == -EROFS)
+			error_remedy(err,
+				     "make that folder, or the one above it, one that can be "
+				     "written to: mount -t tmpfs tmpfs %s",
+				     paths->state);
+		goto close;
 	}
+	r = lock(j.dir, paths, err);
+	if (r) {
+		error_set(err, r, "journal %s", path);
+		goto close;
+	}
+	*journal = j;
+	return 0;
+close:
 	fd_close(&j.dir);
-	error_set(err, r, "journal %s", path);
-	if (r == -EACCES || r == -EPERM)
-		error_remedy(err, "run it as root");
 	return r;
 }
 
@@ -134,7 +214,7 @@ static int format_entry(const struct vfio_journal_entry *e, const char *boot_id,
 static int replace_entry(const struct vfio_journal *journal, const char *bdf, const char *text,
 			 size_t size)
 {
-	int fd = openat(journal->dir, NEW_ENTRY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = openat(journal->dir, NEW_ENTRY, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	int r;
 
 	if (fd < 0)
@@ -204,6 +284,12 @@ int vfio_journal_hold(const struct vfio_journal *journal, const char *bdf)
 
 	if (fd < 0)
 		return -errno;
+	if (fchmod(fd, 0600)) {
+		int r = -errno;
+
+		fd_close(&fd);
+		return r;
+	}
 	/* Shared: two machines may have functions of one group for a moment, until the kernel refuses the second. */
 	if (flock(fd, LOCK_SH)) {
 		int r = -errno;

@@ -4,7 +4,8 @@
  *
  * A folder with a file for each device, named by its address. A file is complete and on the disk before the device is
  * changed, and goes once the device is as it was. Lines of "key=value"; the boot that the file belongs to is one of them,
- * since a reboot undoes all that is recorded. Whoever has the journal open has it alone: the folder is locked.
+ * since a reboot undoes all that is recorded. Whoever has the journal open has it alone: the folder is locked. Nobody but
+ * root may open anything of it, as a lock takes no more than that.
  */
 #ifndef VFIO_JOURNAL_H
 #define VFIO_JOURNAL_H
@@ -36,7 +37,7 @@ struct vfio_journal_entry {
  * @paths: where it is; the folder is made if it is not there
  * @err: filled on failure
  *
- * Return: 0; -EACCES and the like of mkdir(2), open(2); -errno.
+ * Return: 0; -EACCES and the like of mkdir(2), open(2); -EBUSY a process has it, and for too long; -errno.
  */
 int vfio_journal_open(struct vfio_journal *journal, const struct vfio_host_paths *paths,
 		      struct error *err);

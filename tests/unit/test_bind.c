@@ -3,17 +3,23 @@
 #include "vfio/bind.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "core/base/fd.h"
 #include "tests/fake/bind_sys.h"
 #include "tests/unit/pci_tree.h"
 #include "vfio/journal.h"
@@ -345,6 +351,60 @@ static void damaged_entry_is_reported_and_the_rest_put_back(void **state)
 	assert_int_equal(pci_tree_nr_entries(), 1);
 }
 
+/* Who may open a file may lock it, and keep everybody from binding anything. */
+static void journal_is_closed_to_others(void **state)
+{
+	struct vfio_host_device device;
+	mode_t umask_was = umask(0);
+	char path[128];
+	struct stat st;
+	int hold = -1;
+
+	put_group();
+	device = pci_tree_find(A);
+	snprintf(path, sizeof(path), "%s/bind", pci_tree.state);
+	pci_tree_put("state/bind/.old", "%s", "");
+	assert_int_equal(chmod(path, 0755), 0);
+	assert_int_equal(vfio_bind(&bind_, &device, false, &hold, NULL), 0);
+	umask(umask_was);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0700);
+	snprintf(path, sizeof(path), "%s/bind/" A, pci_tree.state);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	fd_close(&hold);
+}
+
+static void who_has_the_journal_is_named(void **state)
+{
+	struct error err = { 0 };
+	char path[128];
+	struct stat st;
+	int fd;
+
+	put_group();
+	snprintf(path, sizeof(path), "%s/bind", pci_tree.state);
+	pci_tree_put("state/bind/.new", "%s", "");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(fstat(fd, &st), 0);
+	pci_tree_put(
+		"proc/locks",
+		"1: POSIX  ADVISORY  WRITE 7 00:01:%lu 0 EOF\n2: FLOCK  ADVISORY  READ 4711 %02x:%02x:%lu 0 EOF\n",
+		st.st_ino, major(st.st_dev), minor(st.st_dev), st.st_ino);
+	pci_tree_put("proc/4711/comm", "sleep\n");
+	assert_int_equal(bind_a(false, &err), -EBUSY);
+	assert_non_null(strstr(err.object, "journal "));
+	assert_non_null(strstr(err.reason, "pid 4711 (sleep) has it"));
+	assert_non_null(strstr(err.remedy, "kill 4711"));
+	pci_tree_put("proc/locks", "%s", "");
+	err = (struct error){ 0 };
+	assert_int_equal(bind_a(false, &err), -EBUSY);
+	assert_non_null(strstr(err.remedy, "/proc/locks"));
+	fd_close(&fd);
+	assert_int_equal(bind_a(false, NULL), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -368,6 +428,8 @@ int main(void)
 		TEST(what_somebody_else_bound_is_not_put_back),
 		TEST(bridge_and_device_without_group_are_refused),
 		TEST(damaged_entry_is_reported_and_the_rest_put_back),
+		TEST(journal_is_closed_to_others),
+		TEST(who_has_the_journal_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
