@@ -149,6 +149,9 @@ struct trace_thread {
 	uint64_t pad[3];    /* a cache line each */
 };
 
+/** Threads or objects that a reader takes: torc has fewer, and anybody may write a file. */
+#define TRACE_MAX_TABLE 8192U
+
 struct trace_header {
 	uint64_t magic; /* atomic: last, when all is set up */
 	uint32_t version;

@@ -15,6 +15,12 @@
 
 #define TRACEFS "/sys/kernel/tracing"
 
+/* The one that is open, for trace_kernel_put_back(). */
+static struct {
+	char path[128];
+	volatile int pipe;
+} opened = { .pipe = -1 };
+
 static int put(const struct trace_kernel *kernel, const char *file, const char *text,
 	       struct error *err)
 {
@@ -71,6 +77,7 @@ int trace_kernel_open(struct trace_kernel *kernel, int pid, struct error *err)
 		return error_remedy(err, "be root, and mount -t tracefs tracefs " TRACEFS);
 	}
 	memcpy(kernel->path, path, sizeof(kernel->path));
+	memcpy(opened.path, kernel->path, sizeof(opened.path));
 	r = put(kernel, "trace_clock", "x86-tsc", err);
 	if (!r)
 		r = enable(kernel, err);
@@ -80,7 +87,16 @@ int trace_kernel_open(struct trace_kernel *kernel, int pid, struct error *err)
 		return r;
 	snprintf(path, sizeof(path), "%s/trace_pipe", kernel->path);
 	kernel->pipe = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	opened.pipe = kernel->pipe;
 	return kernel->pipe < 0 ? error_set(err, -errno, "%s", path) : 0;
+}
+
+void trace_kernel_put_back(void)
+{
+	if (opened.pipe >= 0)
+		close(opened.pipe);
+	if (opened.path[0])
+		rmdir(opened.path);
 }
 
 void trace_kernel_close(struct trace_kernel *kernel)
@@ -88,7 +104,9 @@ void trace_kernel_close(struct trace_kernel *kernel)
 	if (!kernel->path[0])
 		return;
 	fd_close(&kernel->pipe);
+	opened.pipe = -1;
 	rmdir(kernel->path);
+	opened.path[0] = '\0';
 	kernel->path[0] = '\0';
 }
 

@@ -49,6 +49,13 @@ int trace_kernel_open(struct trace_kernel *kernel, int pid, struct error *err);
 void trace_kernel_close(struct trace_kernel *kernel);
 
 /**
+ * trace_kernel_put_back - remove the instance that is open, if there is one
+ *
+ * Safe in a signal's handler, for a process that is about to end.
+ */
+void trace_kernel_put_back(void);
+
+/**
  * trace_kernel_read - take what has come
  * @kernel: opened
  * @out: room for @max

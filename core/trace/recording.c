@@ -15,8 +15,6 @@
 #include "core/trace/source.h"
 
 /* More than any torc has; a file that claims more is damaged. */
-#define MAX_OBJECTS 8192U
-#define MAX_THREADS 8192U
 
 static int by_time(const void *a, const void *b)
 {
@@ -34,7 +32,7 @@ static int read_header(struct trace_recording *rec, const char *data, size_t siz
 	memcpy(&head, data, sizeof(head));
 	if (head.magic != TRACE_RECORD_MAGIC || head.version != TRACE_RECORD_VERSION ||
 	    head.trace.version != TRACE_VERSION || head.trace.tsc_hz < 1000000 ||
-	    head.trace.max_objects > MAX_OBJECTS || head.trace.max_threads > MAX_THREADS)
+	    head.trace.max_objects > TRACE_MAX_TABLE || head.trace.max_threads > TRACE_MAX_TABLE)
 		return -EPROTO;
 	rec->header = head.trace;
 	trace_clean_text(rec->header.vm, sizeof(rec->header.vm));

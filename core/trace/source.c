@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -17,6 +18,9 @@
 #include "core/base/fd.h"
 
 #define LINK "/memfd:torc-trace"
+
+/* torc's has these, so that nobody can cut it short below whoever maps it. */
+#define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 static int not_a_trace(struct error *err, const char *reason)
 {
@@ -32,7 +36,7 @@ static int check(const struct trace_header *h, uint64_t size, struct error *err)
 	if (h->version != TRACE_VERSION)
 		return not_a_trace(err, "is of another version");
 	if (h->size != size || !h->tsc_hz || !is_pow2(h->nr_events) || h->threads % 8 ||
-	    h->objects % 8)
+	    h->objects % 8 || h->max_threads > TRACE_MAX_TABLE || h->max_objects > TRACE_MAX_TABLE)
 		return not_a_trace(err, "has a header that makes no sense");
 	if (!range_fits(h->threads, h->max_threads * sizeof(struct trace_thread), size) ||
 	    !range_fits(h->objects, h->max_objects * sizeof(struct trace_object), size))
@@ -49,6 +53,9 @@ int trace_source_map(struct trace_source *source, int fd, bool write, struct err
 
 	if (fstat(fd, &st))
 		return error_set(err, -errno, "trace: stat");
+	r = fcntl(fd, F_GET_SEALS);
+	if (!S_ISREG(st.st_mode) || r < 0 || (r & SEALS) != SEALS)
+		return not_a_trace(err, "can be cut short by others, as torc's cannot");
 	if (fd_pread_all(fd, &header, sizeof(header), 0) != sizeof(header))
 		return not_a_trace(err, "is too short");
 	r = check(&header, (uint64_t)st.st_size, err);
@@ -70,12 +77,36 @@ int trace_source_map(struct trace_source *source, int fd, bool write, struct err
 	return 0;
 }
 
-/* Through the link in /proc, as no other process can open a memfd. */
+/*
+ * By the link in /proc, as no other process can open a memfd. It is looked at before it is opened, which for what is no
+ * file may take for ever or have effects, and what was looked at is what is opened. -ENOENT: it is something else.
+ */
+static int open_memfd(int dir, const char *name, bool write)
+{
+	char path[64], target[64];
+	struct stat st;
+	ssize_t n;
+	int fd, r = -ENOENT, found = openat(dir, name, O_PATH | O_CLOEXEC);
+
+	if (found < 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", found);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n > 0 ? n : 0] = '\0';
+	if (!strncmp(target, LINK, strlen(LINK)) && !fstat(found, &st) && S_ISREG(st.st_mode) &&
+	    !st.st_nlink) {
+		fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+		r = fd < 0 ? -errno : fd;
+	}
+	close(found);
+	return r;
+}
+
 static int find(int pid, bool write, struct error *err)
 {
-	char path[PATH_MAX], target[64];
+	char path[PATH_MAX];
 	struct dirent *entry;
-	int fd = -1;
+	int fd = -ENOENT;
 	DIR *dir;
 
 	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
@@ -86,23 +117,13 @@ static int find(int pid, bool write, struct error *err)
 			       ? error_remedy(err, "run torc-trace as root, or as torc's user")
 			       : error_remedy(err, "pgrep -x torc");
 	}
-	while (fd == -1 && (entry = readdir(dir))) {
-		ssize_t n;
-
-		n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-		if (n < 0)
-			continue;
-		target[n] = '\0';
-		if (!strncmp(target, LINK, strlen(LINK))) {
-			fd = openat(dirfd(dir), entry->d_name,
-				    (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-			if (fd < 0)
-				fd = error_set(err, -errno, "process %d: trace", pid);
-		}
-	}
+	while (fd == -ENOENT && (entry = readdir(dir)))
+		fd = open_memfd(dirfd(dir), entry->d_name, write);
 	closedir(dir);
-	if (fd != -1)
+	if (fd >= 0)
 		return fd;
+	if (fd != -ENOENT)
+		return error_set(err, fd, "process %d: trace", pid);
 	error_set(err, -ENOENT, "process %d", pid);
 	error_reason(err, "shares no trace; it is no torc, or has not started yet");
 	return error_remedy(err, "pgrep -x torc");

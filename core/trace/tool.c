@@ -2,12 +2,15 @@
 /* torc-trace: where a running torc's time goes, live, recorded, and as a report. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/base/bits.h"
 #include "core/base/command.h"
+#include "core/trace/kernel.h"
 #include "core/trace/live.h"
 #include "core/trace/record.h"
 #include "core/trace/recording.h"
@@ -184,12 +187,28 @@ static int set(struct options *options, int c, struct error *err)
 	return seconds(optarg, c == SECONDS ? &options->seconds : &options->live.interval_s, err);
 }
 
+/* What is mapped is another process's, whose memory may not be there when it is looked at. */
+static void on_sigbus(int sig)
+{
+	static const char message[] = TOOL ": trace: its memory cannot be read any more\n"
+					   "  remedy: the process may have no memory left; see "
+					   "its log\n";
+
+	ssize_t written = write(STDERR_FILENO, message, sizeof(message) - 1);
+
+	(void)written; /* there is nowhere to report a failure to */
+	trace_kernel_put_back();
+	_exit(EXIT_FAILURE);
+}
+
 int main(int argc, char **argv)
 {
+	const struct sigaction sigbus = { .sa_handler = on_sigbus };
 	struct options options = { .live.interval_s = 1 };
 	struct error err = { 0 };
 	int c, r = 0;
 
+	sigaction(SIGBUS, &sigbus, NULL);
 	while (!r && (c = getopt_long(argc, argv, "o:hV", long_options, NULL)) != -1) {
 		if (c == '?')
 			return COMMAND_EXIT_USAGE; /* getopt_long() has said what is wrong. */
