@@ -181,8 +181,8 @@ static void add_peer(struct vfio_bar *bar, struct vfio_bar_map *map, uint64_t ad
 	r = vfio_dma_add_peer(vp->dma, map->va, map->size, (iova_t){ addr + map->offset });
 	map->is_peer = !r;
 	if (r && !map->peer_failed)
-		log_warning("%s: BAR %u: other devices cannot reach it by DMA: %s", vp->id,
-			    bar->index, strerror(-r));
+		log_guest_warning("%s: BAR %u: other devices cannot reach it by DMA: %s", vp->id,
+				  bar->index, strerror(-r));
 	map->peer_failed |= r != 0;
 }
 

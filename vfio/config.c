@@ -247,7 +247,7 @@ void vfio_config_mask_intx(struct vfio_pci *vp, bool masked)
 	vp->command &= (uint16_t)~PCI_COMMAND_INTX_DISABLE;
 	vp->command |= masked ? PCI_COMMAND_INTX_DISABLE : 0;
 	if (vp->command != old && write_command(vp))
-		log_error("%s: command register cannot be written", vp->id);
+		log_guest_error("%s: command register cannot be written", vp->id);
 }
 
 void vfio_config_reset(struct vfio_pci *vp)
@@ -260,7 +260,7 @@ void vfio_config_reset(struct vfio_pci *vp)
 			vp->command |= PCI_COMMAND_MEMORY;
 	}
 	if (write_command(vp))
-		log_error("%s: command register cannot be written", vp->id);
+		log_guest_error("%s: command register cannot be written", vp->id);
 }
 
 int vfio_config_init(struct vfio_pci *vp, struct error *err)

@@ -77,7 +77,7 @@ void vfio_intx_disable(struct vfio_pci *vp)
 	intx->nr_set_irqs++;
 	intx->host_enabled = r != 0;
 	if (r)
-		log_error("%s: INTx cannot be switched off: %s", vp->id, strerror(-r));
+		log_guest_error("%s: INTx cannot be switched off: %s", vp->id, strerror(-r));
 }
 
 /* A function that decodes nothing cannot be told to do anything, so it has nothing to say. */
@@ -104,7 +104,7 @@ static void enable(struct vfio_pci *vp)
 		vfio_config_mask_intx(vp, false);
 	/* The guest's next write to a register tries again. */
 	else if (!intx->failed)
-		log_error("%s: INTx does not reach the guest: %s", vp->id, strerror(-r));
+		log_guest_error("%s: INTx does not reach the guest: %s", vp->id, strerror(-r));
 	intx->failed = r != 0;
 }
 

@@ -78,17 +78,17 @@ static void reset_function(struct vfio_pci *vp)
 	int r = vfio_reset_run(&vp->device, vp->reset);
 
 	if (r == -ENOTTY)
-		log_warning(
+		log_guest_warning(
 			"%s (%s): the device has no reset; it starts in the state it was left in",
 			vp->id, vp->device.host.bdf);
 	else if (r == -EPERM)
-		log_warning(
+		log_guest_warning(
 			"%s (%s): the device has no reset but one that takes along functions which "
 			"are not this machine's; it starts in the state it was left in",
 			vp->id, vp->device.host.bdf);
 	else if (r)
-		log_warning("%s (%s): reset (%s) failed: %s", vp->id, vp->device.host.bdf,
-			    vp->reset, strerror(-r));
+		log_guest_warning("%s (%s): reset (%s) failed: %s", vp->id, vp->device.host.bdf,
+				  vp->reset, strerror(-r));
 	else
 		log_debug("%s (%s): reset: %s", vp->id, vp->device.host.bdf, vp->reset);
 }

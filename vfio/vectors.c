@@ -30,7 +30,7 @@ static void attach(struct vfio_vectors *v, unsigned vector)
 	int r = irq_vector_attach(&v->vector[vector].irq, v->irq);
 
 	if (r)
-		log_error("%s: vector %u: KVM_IRQFD: %s", v->id, vector, strerror(-r));
+		log_guest_error("%s: vector %u: KVM_IRQFD: %s", v->id, vector, strerror(-r));
 }
 
 static int forward(struct vfio_vectors *v, unsigned vector)
@@ -58,7 +58,8 @@ static int take(struct vfio_vectors *v, unsigned vector)
 	if (!r)
 		r = forward(v, vector);
 	if (r)
-		log_error("%s: vector %u: no eventfd or GSI: %s", v->id, vector, strerror(-r));
+		log_guest_error("%s: vector %u: no eventfd or GSI: %s", v->id, vector,
+				strerror(-r));
 	return r;
 }
 
@@ -133,10 +134,11 @@ static void host_enable(struct vfio_vectors *v)
 	for (unsigned i = 0; i < v->nr_host; i++)
 		v->vector[i].armed = fds[i] >= 0;
 	if (r)
-		log_error("%s: enable interrupts: VFIO_DEVICE_SET_IRQS: %s", v->id, strerror(-r));
+		log_guest_error("%s: enable interrupts: VFIO_DEVICE_SET_IRQS: %s", v->id,
+				strerror(-r));
 	else if (v->nr_limit < nr)
-		log_error("%s: the host has %u of the %u vectors that the guest enabled", v->id,
-			  v->nr_limit, nr);
+		log_guest_error("%s: the host has %u of the %u vectors that the guest enabled",
+				v->id, v->nr_limit, nr);
 	else
 		v->nr_limit = v->guest.nr_vectors;
 }
@@ -186,8 +188,8 @@ static int arm_run(struct vfio_vectors *v, unsigned start, const int32_t *fds, u
 	if (r == -ENOSPC)
 		v->nr_limit = start;
 	if (r)
-		log_error("%s: vectors from %u on: VFIO_DEVICE_SET_IRQS: %s", v->id, start,
-			  strerror(-r));
+		log_guest_error("%s: vectors from %u on: VFIO_DEVICE_SET_IRQS: %s", v->id, start,
+				strerror(-r));
 	for (unsigned i = 0; i < *n; i++)
 		v->vector[start + i].armed = !r;
 	return r;
@@ -265,7 +267,8 @@ static void arm_static(struct vfio_vectors *v)
 	else
 		arm(v, nr);
 	if (r)
-		log_error("%s: %u vectors: VFIO_DEVICE_SET_IRQS: %s", v->id, nr, strerror(-r));
+		log_guest_error("%s: %u vectors: VFIO_DEVICE_SET_IRQS: %s", v->id, nr,
+				strerror(-r));
 }
 
 /* Gives every wanted vector its host interrupt and attaches it. */

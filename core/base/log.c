@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +13,12 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
+#include "core/base/clock.h"
 #include "core/base/fd.h"
+
+/* Lines that a guest may cause at once. */
+#define GUEST_BURST 64
+#define GUEST_NS    1000000000 /* until there is another one */
 
 #define MESSAGE_SIZE 2048
 /* A byte becomes at most six (\u00NN); the rest of a line is far below 256. */
@@ -159,22 +165,72 @@ static size_t format_json(char *line, enum log_level level, const char *message)
 	return n;
 }
 
-void log_line(enum log_level level, const char *fmt, ...)
+static void print_line(enum log_level level, const char *fmt, va_list ap)
 {
 	char message[MESSAGE_SIZE], line[LINE_SIZE];
 	int saved = errno;
-	va_list ap;
 	size_t n;
 
-	if (!log_enabled(level))
-		return;
-	va_start(ap, fmt);
 	vsnprintf(message, sizeof(message), fmt, ap);
-	va_end(ap);
 	n = sink.json ? format_json(line, level, message) : format_text(line, level, message);
 	/* There is nowhere to report a failure to. */
 	(void)fd_write_all(sink.fd, line, n);
 	errno = saved;
+}
+
+void log_line(enum log_level level, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_enabled(level))
+		return;
+	va_start(ap, fmt);
+	print_line(level, fmt, ap);
+	va_end(ap);
+}
+
+static struct {
+	pthread_mutex_t lock;
+	unsigned left, nr_left_out;
+	uint64_t refill_ns; /* when @left was last added to, CLOCK_MONOTONIC */
+} guest_lines = { .lock = PTHREAD_MUTEX_INITIALIZER, .left = GUEST_BURST };
+
+/* Return: whether another one may be logged; @left_out: how many were not since the last that was. */
+static bool take_guest_line(unsigned *left_out)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), more;
+	bool may;
+
+	pthread_mutex_lock(&guest_lines.lock);
+	more = (now - guest_lines.refill_ns) / GUEST_NS;
+	if (more) {
+		guest_lines.refill_ns = now;
+		guest_lines.left = more < GUEST_BURST - guest_lines.left
+					   ? guest_lines.left + (unsigned)more
+					   : GUEST_BURST;
+	}
+	may = guest_lines.left;
+	guest_lines.left -= may;
+	*left_out = guest_lines.nr_left_out;
+	guest_lines.nr_left_out = may ? 0 : guest_lines.nr_left_out + 1;
+	pthread_mutex_unlock(&guest_lines.lock);
+	return may;
+}
+
+void log_guest_line(enum log_level level, const char *fmt, ...)
+{
+	int saved = errno;
+	unsigned left_out;
+	va_list ap;
+
+	if (!log_enabled(level) || !take_guest_line(&left_out))
+		return;
+	errno = saved;
+	if (left_out)
+		log_warning("guest: %u lines about what it does were left out", left_out);
+	va_start(ap, fmt);
+	print_line(level, fmt, ap);
+	va_end(ap);
 }
 
 void log_error_struct(const struct error *err)

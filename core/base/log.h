@@ -6,6 +6,9 @@
  * write(2), so lines of several threads do not mix. Text: "[   0.001234] warning: message" (seconds
  * since log_open). JSON: {"ts":SECONDS.USEC,"level":"warning","thread":"vcpu0","message":"..."}, escaped.
  * Control bytes in a message are shown as \xNN in text, since guests can influence what is logged.
+ *
+ * What a guest can cause again and again is logged by log_guest_*(): all of that has one budget, 64 lines and one more
+ * each second; how many were left out is told when there is room.
  */
 #ifndef CORE_BASE_LOG_H
 #define CORE_BASE_LOG_H
@@ -61,15 +64,28 @@ bool log_enabled(enum log_level level);
 void log_line(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /**
+ * log_guest_line - log one line, unless the guest has caused too many; use the macros below
+ * @level: its level
+ * @fmt: as log_line()
+ *
+ * Any thread; keeps errno.
+ */
+void log_guest_line(enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/**
  * log_error_struct - log a recorded error as one line at error level, remedy included
  * @err: a recorded error
  */
 void log_error_struct(const struct error *err);
 
-#define log_error(...)	 log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
-#define log_warning(...) log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
-#define log_notice(...)	 log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
-#define log_info(...)	 log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_error(...)	       log_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...)       log_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_notice(...)	       log_line(LOG_LEVEL_NOTICE, __VA_ARGS__)
+#define log_info(...)	       log_line(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_guest_error(...)   log_guest_line(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_guest_warning(...) log_guest_line(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_guest_info(...)    log_guest_line(LOG_LEVEL_INFO, __VA_ARGS__)
 #define log_debug(...)                                          \
 	do {                                                    \
 		if (log_enabled(LOG_LEVEL_DEBUG))               \

@@ -160,8 +160,8 @@ static void bar_map(struct pci_device *dev, unsigned i, uint64_t addr)
 	if (r) {
 		/* The guest can repeat this at will; the log gets one line. */
 		if (!bar->failed)
-			log_warning("device %s: BAR %u: map at 0x%llx: %s", dev->name, i,
-				    (unsigned long long)addr, strerror(-r));
+			log_guest_warning("device %s: BAR %u: map at 0x%llx: %s", dev->name, i,
+					  (unsigned long long)addr, strerror(-r));
 		bar->failed = true;
 		return;
 	}

@@ -121,7 +121,7 @@ static void triple_fault(struct machine *machine)
 			     "registers");
 		return;
 	}
-	log_warning("guest: triple fault, restarting the machine");
+	log_guest_warning("guest: triple fault, restarting the machine");
 	reset(machine);
 }
 
@@ -140,7 +140,7 @@ void machine_request_work(struct ring_work *work)
 		ring_stop(&machine->ring);
 		return;
 	case MACHINE_RESET:
-		log_info("guest: reset");
+		log_guest_info("guest: reset");
 		reset(machine);
 		break;
 	case MACHINE_TRIPLE_FAULT:

@@ -21,7 +21,7 @@ static void commit(struct irq_batch *batch)
 
 	if (r) {
 		if (!batch->failing)
-			log_error("KVM_SET_GSI_ROUTING: %s; trying again", strerror(-r));
+			log_guest_error("KVM_SET_GSI_ROUTING: %s; trying again", strerror(-r));
 		batch->failing = true;
 		batch->dirty = true;
 		return;

@@ -14,9 +14,6 @@
 	(1ULL << VIRTIO_F_VERSION_1 | 1ULL << VIRTIO_RING_F_EVENT_IDX | \
 	 1ULL << VIRTIO_RING_F_INDIRECT_DESC)
 
-/* A hostile driver may break it and reset it again and again. */
-#define MAX_LOGGED_VIOLATIONS 16
-
 /* What the driver may set; 2.1. */
 #define STATUS_DRIVER                                                                       \
 	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_DRIVER_OK | \
@@ -287,8 +284,8 @@ static bool ask_for_reset(struct virtio_device *dev)
 void virtio_device_violation(struct virtio_device *dev, const char *what)
 {
 	pthread_mutex_lock(&dev->lock);
-	if (ask_for_reset(dev) && dev->nr_violations++ < MAX_LOGGED_VIOLATIONS)
-		log_warning(
+	if (ask_for_reset(dev))
+		log_guest_warning(
 			"%s: the guest's driver broke the specification, so the device waits for its reset: %s",
 			dev->id, what);
 	pthread_mutex_unlock(&dev->lock);

@@ -99,9 +99,8 @@ struct virtio_device {
 	uint8_t status;
 	uint8_t config_generation;
 	bool resetting;
-	unsigned nr_violations; /* so far; only the first ones are logged */
-	unsigned nr_running;	/* queues that a ring serves */
-	void *config;		/* as the driver reads it; little-endian */
+	unsigned nr_running; /* queues that a ring serves */
+	void *config;	     /* as the driver reads it; little-endian */
 	unsigned config_size;
 
 	unsigned nr_queues;

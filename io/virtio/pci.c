@@ -60,7 +60,8 @@ static void attach_vectors(struct irq_client *client)
 			break;
 		r = irq_vector_attach(v, &vp->vm->irq);
 		if (r)
-			log_error("%s: vector %u: KVM_IRQFD: %s", vp->dev->id, i, strerror(-r));
+			log_guest_error("%s: vector %u: KVM_IRQFD: %s", vp->dev->id, i,
+					strerror(-r));
 	}
 	pthread_mutex_unlock(&vp->msix.lock);
 }

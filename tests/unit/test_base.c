@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -446,6 +447,38 @@ static void log_cuts_long_messages(void **state)
 	assert_int_equal(strlen(strstr(file.text, "\\u0001")), 2047 * 6 + strlen("\"}\n"));
 }
 
+static unsigned count_lines(const char *text, const char *with)
+{
+	unsigned n = 0;
+
+	for (const char *p = strstr(text, with); p; p = strstr(p + 1, with))
+		n++;
+	return n;
+}
+
+static void guest_cannot_fill_the_log(void **state)
+{
+	time_t begin = time(NULL), took;
+	struct log_file file;
+
+	log_start(&file, LOG_LEVEL_WARNING, false);
+	for (unsigned i = 0; i < 1000; i++)
+		log_guest_warning("caused by the guest");
+	log_warning("torc's own");
+	/* In a second there is room for one more, which comes behind the number of those that were left out. */
+	do {
+		usleep(100000);
+		log_guest_error("much later");
+		took = time(NULL) - begin;
+	} while (took < 3);
+	log_finish(&file);
+	assert_in_range(count_lines(file.text, "caused by the guest"), 64, 64 + took + 1);
+	assert_in_range(count_lines(file.text, "much later"), 1, took + 1);
+	assert_in_range(count_lines(file.text, "lines about what it does were left out"), 1,
+			took + 1);
+	assert_int_equal(count_lines(file.text, "torc's own"), 1);
+}
+
 static void log_prints_a_whole_error_as_one_line(void **state)
 {
 	struct error err = { 0 };
@@ -500,6 +533,7 @@ int main(void)
 		cmocka_unit_test(log_shows_control_bytes),
 		cmocka_unit_test(log_json_is_escaped),
 		cmocka_unit_test(log_cuts_long_messages),
+		cmocka_unit_test(guest_cannot_fill_the_log),
 		cmocka_unit_test(log_prints_a_whole_error_as_one_line),
 		cmocka_unit_test(log_open_failure_keeps_the_old_sink),
 	};
