@@ -90,7 +90,8 @@ static void go(struct bench_state *state, struct vfio_ioas *ioas, uint64_t size,
 			bench_pause(state);
 		else
 			bench_resume(state);
-		vfio_ioas_unmap(ioas, (iova_t){ IOVA });
+		if (vfio_ioas_unmap(ioas, (iova_t){ IOVA }))
+			abort();
 		if (measures_map)
 			bench_resume(state);
 		done += (int64_t)size;

@@ -128,12 +128,16 @@ int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova
 
 void vfio_dma_remove_peer(struct vfio_dma *dma, iova_t iova)
 {
+	int r;
+
 	pthread_mutex_lock(&dma->lock);
 	for (unsigned i = 0; i < dma->nr_peers; i++) {
 		if (dma->peer[i].iova.v != iova.v)
 			continue;
-		if (dma->peer[i].mapped)
-			vfio_ioas_unmap(dma->ioas, iova);
+		r = dma->peer[i].mapped ? vfio_ioas_unmap(dma->ioas, iova) : 0;
+		if (r)
+			log_guest_error("BAR at 0x%llx: other devices reach it still: %s",
+					(unsigned long long)iova.v, strerror(-r));
 		dma->peer[i] = dma->peer[--dma->nr_peers];
 		break;
 	}

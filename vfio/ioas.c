@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/base/fd.h"
+#include "core/base/log.h"
 #include "vfio/holder.h"
 
 int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, struct error *err)
@@ -34,8 +35,12 @@ void vfio_ioas_destroy(struct vfio_ioas *ioas)
 		return;
 	while (ioas->nr_maps) {
 		struct vfio_ioas_map *map = &ioas->map[--ioas->nr_maps];
+		int r = ioas->ops->unmap(ioas, map->iova, map->size);
 
-		ioas->ops->unmap(ioas, map->iova, map->size);
+		/* Closing it takes all of them back. */
+		if (r)
+			log_warning("DMA map at 0x%llx: VFIO_IOMMU_UNMAP_DMA: %s",
+				    (unsigned long long)map->iova.v, strerror(-r));
 	}
 	fd_close(&ioas->fd);
 	ioas->ops = NULL;
@@ -174,15 +179,19 @@ int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, 
 	return r;
 }
 
-void vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova)
+int vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova)
 {
 	for (unsigned i = 0; i < ioas->nr_maps; i++) {
+		int r;
+
 		if (ioas->map[i].iova.v != iova.v)
 			continue;
-		ioas->ops->unmap(ioas, iova, ioas->map[i].size);
-		ioas->map[i] = ioas->map[--ioas->nr_maps];
-		return;
+		r = ioas->ops->unmap(ioas, iova, ioas->map[i].size);
+		if (!r)
+			ioas->map[i] = ioas->map[--ioas->nr_maps];
+		return r;
 	}
+	return -ENOENT;
 }
 
 uint64_t vfio_ioas_page_sizes(struct vfio_ioas *ioas)

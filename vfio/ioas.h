@@ -106,9 +106,11 @@ int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, 
 /**
  * vfio_ioas_unmap - undo a vfio_ioas_map()
  * @ioas: the address space
- * @iova: as it was mapped; nothing happens when it is not
+ * @iova: as it was mapped
+ *
+ * Return: 0; -ENOENT it is not mapped; -errno of the kernel: devices reach that memory still, so it may not be freed.
  */
-void vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova);
+MUST_CHECK int vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova);
 
 /**
  * vfio_ioas_page_sizes - how large the IOMMU's pages may be

@@ -29,6 +29,9 @@ typedef struct {
 
 #define container_of(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+/* Of a function whose failure leaves something behind that others may use. */
+#define MUST_CHECK __attribute__((warn_unused_result))
+
 /* One access of exactly this width, which the compiler may neither repeat nor split. */
 #define READ_ONCE(x)	 __atomic_load_n(&(x), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, v) __atomic_store_n(&(x), (v), __ATOMIC_RELAXED)

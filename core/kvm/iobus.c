@@ -22,11 +22,31 @@ struct iobus_table {
 	struct iobus_region region[]; /* sorted by base, disjoint */
 };
 
+void *(*iobus_calloc)(size_t nr, size_t size) = calloc;
+
+static uint64_t read_nothing(void *opaque, uint64_t offset, unsigned size)
+{
+	return UINT64_MAX;
+}
+
+static void write_nothing(void *opaque, uint64_t offset, unsigned size, uint64_t value)
+{
+}
+
+/* Of a region that was removed: it is in the table until there is memory for one without it. */
+static const struct iobus_ops gone = { read_nothing, write_nothing };
+
+/* Readers look at it while a writer removes the region; the opaque pointer stays, and gone's do not use it. */
+static const struct iobus_ops *ops_of(const struct iobus_region *region)
+{
+	return __atomic_load_n(&region->ops, __ATOMIC_RELAXED);
+}
+
 static struct iobus_table *table_new(size_t nr_regions)
 {
 	struct iobus_table *table;
 
-	table = calloc(1, sizeof(*table) + nr_regions * sizeof(table->region[0]));
+	table = iobus_calloc(1, sizeof(*table) + nr_regions * sizeof(table->region[0]));
 	if (table)
 		table->nr_regions = nr_regions;
 	return table;
@@ -137,13 +157,41 @@ void iobus_register_reader(struct iobus *bus, struct iobus_reader *reader)
 	pthread_mutex_unlock(&bus->lock);
 }
 
-static int add_locked(struct iobus *bus, const struct iobus_region *region)
+/* A table without what was removed becomes the current one. The caller holds the lock. */
+static int compact(struct iobus *bus)
 {
 	const struct iobus_table *old = bus->table;
-	size_t at = table_upper_bound(old, region->base);
-	const struct iobus_region *above = &old->region[at];
+	struct iobus_table *table;
+	size_t nr = 0;
+
+	for (size_t i = 0; i < old->nr_regions; i++)
+		nr += old->region[i].ops != &gone;
+	if (nr == old->nr_regions)
+		return 0;
+	table = table_new(nr);
+	if (!table)
+		return -ENOMEM;
+	nr = 0;
+	for (size_t i = 0; i < old->nr_regions; i++) {
+		if (old->region[i].ops != &gone)
+			table->region[nr++] = old->region[i];
+	}
+	publish(bus, table);
+	return 0;
+}
+
+static int add_locked(struct iobus *bus, const struct iobus_region *region)
+{
+	const struct iobus_table *old;
+	size_t at;
+	const struct iobus_region *above;
 	struct iobus_table *table;
 
+	if (compact(bus))
+		return -ENOMEM;
+	old = bus->table;
+	at = table_upper_bound(old, region->base);
+	above = &old->region[at];
 	if (at && region->base - above[-1].base < above[-1].size)
 		return -EEXIST;
 	if (at < old->nr_regions && above->base - region->base < region->size)
@@ -170,30 +218,20 @@ int iobus_add(struct iobus *bus, const struct iobus_region *region)
 	return r;
 }
 
-static int remove_locked(struct iobus *bus, uint64_t base)
-{
-	const struct iobus_table *old = bus->table;
-	size_t above = table_upper_bound(old, base);
-	struct iobus_table *table;
-
-	if (!above || old->region[above - 1].base != base)
-		return -ENOENT;
-	table = table_new(old->nr_regions - 1);
-	if (!table)
-		return -ENOMEM;
-	memcpy(table->region, old->region, (above - 1) * sizeof(old->region[0]));
-	memcpy(&table->region[above - 1], &old->region[above],
-	       (old->nr_regions - above) * sizeof(old->region[0]));
-	publish(bus, table);
-	return 0;
-}
-
 int iobus_remove(struct iobus *bus, uint64_t base)
 {
-	int r;
+	size_t above;
+	int r = -ENOENT;
 
 	pthread_mutex_lock(&bus->lock);
-	r = remove_locked(bus, base);
+	above = table_upper_bound(bus->table, base);
+	if (above && bus->table->region[above - 1].base == base &&
+	    bus->table->region[above - 1].ops != &gone) {
+		/* What is left when there is no memory now is taken out by the next writer. */
+		__atomic_store_n(&bus->table->region[above - 1].ops, &gone, __ATOMIC_RELAXED);
+		compact(bus);
+		r = 0;
+	}
 	pthread_mutex_unlock(&bus->lock);
 	return r;
 }
@@ -231,7 +269,7 @@ uint64_t iobus_read(struct iobus *bus, struct iobus_reader *reader, uint64_t add
 	uint64_t value = UINT64_MAX;
 
 	if (region)
-		value = region->ops->read(region->opaque, addr - region->base, size);
+		value = ops_of(region)->read(region->opaque, addr - region->base, size);
 	reader_leave(reader, outermost);
 	return value & (UINT64_MAX >> (64 - 8 * size));
 }
@@ -244,6 +282,6 @@ void iobus_write(struct iobus *bus, struct iobus_reader *reader, uint64_t addr, 
 	const struct iobus_region *region = table_find(table, addr, size);
 
 	if (region)
-		region->ops->write(region->opaque, addr - region->base, size, value);
+		ops_of(region)->write(region->opaque, addr - region->base, size, value);
 	reader_leave(reader, outermost);
 }

@@ -12,6 +12,7 @@
 #define CORE_KVM_IOBUS_H
 
 #include <pthread.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct iobus_ops {
@@ -36,6 +37,9 @@ struct iobus_reader {
 };
 
 struct iobus_table;
+
+/** calloc(3), but for tests that have it fail. */
+extern void *(*iobus_calloc)(size_t nr, size_t size);
 
 struct iobus {
 	const char *name;
@@ -85,7 +89,8 @@ int iobus_add(struct iobus *bus, const struct iobus_region *region);
  * @bus: the bus
  * @base: start of a region that iobus_add() took
  *
- * Any thread, also from within a dispatch. Return: 0; -ENOENT; -ENOMEM.
+ * Never fails for want of memory: what a device leaves behind would be read and written by the guest. Any thread, also
+ * from within a dispatch. Return: 0; -ENOENT.
  */
 int iobus_remove(struct iobus *bus, uint64_t base);
 

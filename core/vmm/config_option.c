@@ -201,6 +201,7 @@ static int add_device(struct config *config, const struct config_pairs *pairs, s
 		r = config_copy_string(&device.id, pairs->value[DEVICE_ID], err);
 	if (r) {
 		free(device.path);
+		free(device.id);
 		return r;
 	}
 	config->device[config->nr_devices++] = device;

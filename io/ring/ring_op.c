@@ -8,6 +8,9 @@
 
 #include "io/ring/internal.h"
 
+/* A kernel that lacks memory for a request takes it the next time. */
+#define SUBMIT_TRIES 1000
+
 /* The slot of a registered descriptor, plus one; 0 for others. */
 static unsigned slot_of(const struct ring *ring, int fd)
 {
@@ -63,10 +66,13 @@ void ring_unregister_file(struct ring *ring, int fd)
 
 	if (!slot || --ring->file[slot - 1].nr_users)
 		return;
-	/* SQEs that were queued before name it still. */
-	ring_submit(ring, RING_SUBMIT_ONLY);
-	io_uring_register_files_update(&ring->uring, slot - 1, &none, 1);
 	ring->slot_of_fd[fd] = 0;
+	/* SQEs that were queued before name the slot still, and would find another's file in it. */
+	for (unsigned i = 0; i < SUBMIT_TRIES && io_uring_sq_ready(&ring->uring); i++)
+		ring_submit(ring, RING_SUBMIT_ONLY);
+	if (io_uring_sq_ready(&ring->uring) ||
+	    io_uring_register_files_update(&ring->uring, slot - 1, &none, 1) != 1)
+		ring->file[slot - 1] = (struct ring_file){ -1, 1 }; /* nobody gets it any more */
 }
 
 static void ring_start(struct ring *ring, struct io_uring_sqe *sqe, struct ring_op *op)

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -180,6 +181,36 @@ static void removed_region_no_longer_answers(void **state)
 	assert_int_equal(add(f, 0x1000, 0x1000), 0);
 }
 
+static void *no_memory(size_t nr, size_t size)
+{
+	return NULL;
+}
+
+/* Its device is freed next; a region that stayed would have the guest read what is no more. */
+static void region_is_removed_without_memory(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(add(f, 0x1000 * i, 0x100), 0);
+	iobus_calloc = no_memory;
+	assert_int_equal(add(f, 0x10000, 0x100), -ENOMEM);
+	for (unsigned i = 1; i < 8; i++) {
+		assert_int_equal(iobus_remove(&f->bus, 0x1000 * i), 0);
+		assert_int_equal(iobus_remove(&f->bus, 0x1000 * i), -ENOENT);
+		assert_int_equal(iobus_read(&f->bus, &f->reader, 0x1000 * i, 4), 0xffffffff);
+		iobus_write(&f->bus, &f->reader, 0x1000 * i, 4, 0);
+	}
+	assert_int_equal(f->probe.reads + f->probe.writes, 0);
+	iobus_read(&f->bus, &f->reader, 0, 4);
+	assert_int_equal(f->probe.reads, 1);
+	iobus_calloc = calloc;
+	/* What was removed is in nobody's way. */
+	assert_int_equal(add(f, 0x1080, 0x3000), 0);
+	iobus_read(&f->bus, &f->reader, 0x2000, 4);
+	assert_int_equal(f->probe.reads, 2);
+}
+
 /* A device that moves itself while it is being written, as a BAR does. */
 struct mover {
 	struct iobus *bus;
@@ -339,6 +370,7 @@ int main(void)
 		CASE(empty_or_wrapping_region_is_refused),
 		CASE(the_whole_address_space_can_be_used),
 		CASE(removed_region_no_longer_answers),
+		CASE(region_is_removed_without_memory),
 		CASE(device_may_move_itself_in_a_dispatch),
 		CASE(retired_tables_are_freed_when_nobody_reads),
 		CASE(retired_table_stays_while_a_reader_may_hold_it),

@@ -16,6 +16,7 @@
 
 static struct {
 	int result; /* of the next map */
+	int unmap_result;
 	unsigned nr_mapped;
 	uint64_t last; /* address mapped or unmapped */
 } fake;
@@ -34,9 +35,9 @@ static int fake_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova
 
 static int fake_unmap(struct vfio_ioas *ioas, iova_t iova, uint64_t size)
 {
-	fake.nr_mapped--;
+	fake.nr_mapped -= !fake.unmap_result;
 	fake.last = iova.v;
-	return 0;
+	return fake.unmap_result;
 }
 
 static const struct vfio_ioas_ops fake_ops = {
@@ -166,6 +167,21 @@ static void bar_that_could_not_be_mapped_late_is_not_unmapped(void **state)
 	assert_int_equal(fake.last, 0);
 }
 
+/* Devices reach it still: it is known, and goes with the address space. */
+static void mapping_that_stays_is_known(void **state)
+{
+	map_memory();
+	assert_int_equal(add(0x1000), 0);
+	fake.unmap_result = -EIO;
+	assert_int_equal(vfio_ioas_unmap(&ioas, (iova_t){ 0x1000 }), -EIO);
+	assert_int_equal(ioas.nr_maps, 1);
+	vfio_dma_remove_peer(&dma, (iova_t){ 0x1000 });
+	assert_int_equal(ioas.nr_maps, 1);
+	fake.unmap_result = 0;
+	assert_int_equal(vfio_ioas_unmap(&ioas, (iova_t){ 0x1000 }), 0);
+	assert_int_equal(vfio_ioas_unmap(&ioas, (iova_t){ 0x1000 }), -ENOENT);
+}
+
 static void too_many_bars_are_refused(void **state)
 {
 	for (unsigned i = 0; i < VFIO_DMA_MAX_PEERS; i++)
@@ -186,6 +202,7 @@ int main(void)
 		CASE(bars_are_mapped_at_once_afterwards),
 		CASE(bar_that_cannot_be_mapped_is_forgotten),
 		CASE(bar_that_could_not_be_mapped_late_is_not_unmapped),
+		CASE(mapping_that_stays_is_known),
 		CASE(too_many_bars_are_refused),
 	};
 
