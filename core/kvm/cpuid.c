@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "core/base/bits.h"
 #include "core/kvm/kvm_ioctl.h"
 
 #define CPUID_MAX_ENTRIES 1024U
@@ -149,6 +150,56 @@ int cpuid_supported(int kvm_fd, struct kvm_cpuid2 **out, struct error *err)
 			return error_set(err, r, "KVM_GET_SUPPORTED_CPUID");
 	}
 	return error_set(err, -E2BIG, "KVM_GET_SUPPORTED_CPUID");
+}
+
+/* What of a leaf is to go. */
+struct hidden {
+	uint32_t function;
+	uint32_t eax, ebx, ecx, edx;
+};
+
+#define ALL 0xffffffffU
+#define ALL_OF(leaf)                     \
+	{                                \
+		leaf, ALL, ALL, ALL, ALL \
+	}
+
+static const struct hidden nested_leaves[] = {
+	{ 1, 0, 0, 1U << 5, 0 },	  /* VMX */
+	{ 0x80000001, 0, 0, 1U << 2, 0 }, /* SVM */
+	ALL_OF(0x8000000a),		  /* its features */
+};
+
+static const struct hidden pmu_leaves[] = {
+	{ 1, 0, 0, 1U << 2 | 1U << 4 | 1U << 15, 1U << 21 }, /* DTES64, DS-CPL, PDCM; DS */
+	ALL_OF(0xa),					     /* architectural counters */
+	ALL_OF(0x1c),					     /* last branch records */
+	{ 0x80000001, 0, 0, 1U << 10 | 1U << 23 | 1U << 24 | 1U << 28, 0 }, /* IBS; core, NB, L3 */
+	ALL_OF(0x8000001b),						    /* IBS */
+	ALL_OF(0x80000022),						    /* version 2 */
+};
+
+static void hide(struct kvm_cpuid2 *cpuid, const struct hidden *leaf, unsigned nr)
+{
+	for (uint32_t i = 0; i < cpuid->nent * nr; i++) {
+		struct kvm_cpuid_entry2 *e = &cpuid->entries[i / nr];
+		const struct hidden *h = &leaf[i % nr];
+
+		if (e->function != h->function)
+			continue;
+		e->eax &= ~h->eax;
+		e->ebx &= ~h->ebx;
+		e->ecx &= ~h->ecx;
+		e->edx &= ~h->edx;
+	}
+}
+
+void cpuid_hide(struct kvm_cpuid2 *cpuid, bool nested, bool pmu)
+{
+	if (nested)
+		hide(cpuid, nested_leaves, ARRAY_SIZE(nested_leaves));
+	if (pmu)
+		hide(cpuid, pmu_leaves, ARRAY_SIZE(pmu_leaves));
 }
 
 /* Leaves 0xb and 0x1f: one level a subleaf, each saying where the next one's id starts. */

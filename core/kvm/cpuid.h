@@ -8,6 +8,7 @@
 #ifndef CORE_KVM_CPUID_H
 #define CORE_KVM_CPUID_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <linux/kvm.h>
 
@@ -54,6 +55,16 @@ uint32_t cpuid_apic_id(const struct cpuid_topology *topology, unsigned index);
  * Return: 0; -ENOMEM; -errno of KVM_GET_SUPPORTED_CPUID.
  */
 int cpuid_supported(int kvm_fd, struct kvm_cpuid2 **out, struct error *err);
+
+/**
+ * cpuid_hide - take away what the guest is not to have
+ * @cpuid: from cpuid_supported()
+ * @nested: SVM and VMX
+ * @pmu: performance counters, whoever makes them
+ *
+ * Source: Intel SDM 2A, CPUID leaves 1, 0xa, 0x1c; AMD APM 3, E.4, leaves 0x80000001, 0x8000000a, 0x8000001b, 0x80000022.
+ */
+void cpuid_hide(struct kvm_cpuid2 *cpuid, bool nested, bool pmu);
 
 /**
  * cpuid_set_vcpu - turn the supported leaves into those of one vCPU

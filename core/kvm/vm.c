@@ -112,6 +112,11 @@ int vm_halt_in_guest(struct vm *vm, struct error *err)
 	return error_remedy(err, "leave idle=guest of --cpus out");
 }
 
+void vm_disable_pmu(struct vm *vm)
+{
+	kvm_enable_cap(vm->fd, KVM_CAP_PMU_CAPABILITY, KVM_PMU_CAP_DISABLE);
+}
+
 void vm_destroy(struct vm *vm)
 {
 	if (!vm->run_size && !vm->kvm_fd)

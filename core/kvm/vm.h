@@ -52,6 +52,15 @@ int vm_init(struct vm *vm, struct error *err);
 int vm_halt_in_guest(struct vm *vm, struct error *err);
 
 /**
+ * vm_disable_pmu - no performance counters for the guest
+ * @vm: the VM, without vCPUs yet
+ *
+ * A KVM that cannot be told so (before 5.18) keeps to what CPUID says: cpuid_hide(). Main thread.
+ * Source: linux/Documentation/virt/kvm/api.rst, KVM_CAP_PMU_CAPABILITY.
+ */
+void vm_disable_pmu(struct vm *vm);
+
+/**
  * vm_destroy - close it; all vCPUs are gone
  * @vm: initialised or zeroed
  */

@@ -229,7 +229,7 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 		.config = {
 			.action = CONFIG_RUN,
 			.cmdline = strdup(""),
-			.cpus = { .boot = 1 },
+			.cpus = { .boot = 1, .nested = true, .pmu = true },
 			.memory = { .size = 512 * MIB, .backing = { .thp = true } },
 			.serial = { .mode = LINE_TTY },
 			.console = { .mode = LINE_OFF },

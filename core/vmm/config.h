@@ -48,6 +48,8 @@ struct config_cpus {
 	struct config_affinity *affinity; /* nr_affinities of them: of vCPUs, each below boot */
 	unsigned nr_affinities;
 	bool idle_in_guest; /* HLT does not leave the guest; the host's CPU is the vCPU's alone */
+	bool nested;	    /* the guest may run guests of its own */
+	bool pmu;	    /* it has performance counters */
 };
 
 /** What guest memory, or a zone of it, is made of. */

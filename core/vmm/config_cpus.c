@@ -12,7 +12,9 @@ enum {
 	CPUS_MAX,
 	CPUS_TOPOLOGY,
 	CPUS_AFFINITY,
-	CPUS_IDLE
+	CPUS_IDLE,
+	CPUS_NESTED,
+	CPUS_PMU
 };
 
 static const struct config_key_set cpus_keys = {
@@ -23,11 +25,12 @@ static const struct config_key_set cpus_keys = {
 		[CPUS_TOPOLOGY] = { "topology", false },
 		[CPUS_AFFINITY] = { "affinity", false },
 		[CPUS_IDLE] = { "idle", false },
+		[CPUS_NESTED] = { "nested", false },
+		[CPUS_PMU] = { "pmu", false },
 		{ "core_scheduling", true },
 		{ "features", true },
 		{ "kvm_hyperv", true },
 		{ "max_phys_bits", true },
-		{ "nested", true },
 	},
 };
 
@@ -124,6 +127,10 @@ static int read_cpus(const struct config_pairs *pairs, struct config_cpus *cpus,
 		r = read_topology(pairs, cpus, err);
 	if (!r)
 		r = read_idle(pairs, &cpus->idle_in_guest, err);
+	if (!r)
+		r = config_pairs_toggle(pairs, CPUS_NESTED, &cpus->nested, err);
+	if (!r)
+		r = config_pairs_toggle(pairs, CPUS_PMU, &cpus->pmu, err);
 	if (!r)
 		r = config_pairs_affinity(pairs, CPUS_AFFINITY, CONFIG_MAX_CPUS - 1,
 					  &cpus->affinity, &cpus->nr_affinities, err);

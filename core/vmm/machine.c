@@ -293,8 +293,12 @@ int machine_create(const struct config *config, struct machine **out, struct err
 		r = vm_init(&machine->vm, err);
 	if (!r && config->cpus.idle_in_guest)
 		r = vm_halt_in_guest(&machine->vm, err);
+	if (!r && !config->cpus.pmu)
+		vm_disable_pmu(&machine->vm);
 	if (!r)
 		r = cpuid_supported(machine->vm.kvm_fd, &cpuid, err);
+	if (!r)
+		cpuid_hide(cpuid, !config->cpus.nested, !config->cpus.pmu);
 	if (!r)
 		r = ring_init(&machine->ring, MAIN_RING_ENTRIES, err);
 	if (!r) {

@@ -37,7 +37,7 @@ _torc_pairs()
 	last=${value##*,}
 	[[ $value == *,* ]] && done=${value%,*},
 	case $last in
-	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=* | vfio_p2p_dma=* | bind=*)
+	shared=* | mergeable=* | prefault=* | hugepages=* | thp=* | readonly=* | direct=* | vhost=* | vfio_p2p_dma=* | bind=* | nested=* | pmu=*)
 		_torc_match "$done${last%%=*}=" "${last#*=}" on off
 		return
 		;;
@@ -101,7 +101,7 @@ _torc_value()
 		_torc_files '' "$2"
 		;;
 	--cpus)
-		_torc_pairs "$2" boot= max= topology= affinity= idle=
+		_torc_pairs "$2" boot= max= topology= affinity= idle= nested= pmu=
 		;;
 	--memory)
 		_torc_pairs "$2" size= shared= mergeable= prefault= hugepages= hugepage_size= thp=

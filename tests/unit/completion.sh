@@ -57,11 +57,11 @@ expect "files for --kernel" "torc --kernel $scratch/files/vm" \
 expect "directories with a slash" "torc --initramfs $scratch/files/i" "$scratch/files/images/"
 expect "files after =" "torc --log-file=$scratch/files/vmlinuz" "$scratch/files/vmlinuz"
 
-expect "keys of --cpus" "torc --cpus " boot= max= topology= affinity= idle=
+expect "keys of --cpus" "torc --cpus " boot= max= topology= affinity= idle= nested= pmu=
 expect "a key begun" "torc --cpus t" topology=
 expect "words for idle=" "torc --cpus 4,idle=" guest host
 expect "keys of --memory" "torc --memory " size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
-expect "keys not given yet" "torc --cpus boot=4,max=4,topology=4:1:1:1," 1,affinity= 1,idle=
+expect "keys not given yet" "torc --cpus boot=4,max=4,topology=4:1:1:1," 1,affinity= 1,idle= 1,nested= 1,pmu=
 expect "no key twice" "torc --memory size=1G,si" ''
 expect "a switch's values" "torc --memory size=1G,thp=" on off
 expect "a switch's value begun" "torc --memory thp=of" off

@@ -86,6 +86,10 @@ static void cpus_take_a_number_or_keys(void **state)
 	c = line_good("--kernel k --cpus 2,max=2");
 	assert_int_equal(c.cpus.boot, 2);
 	assert_false(c.cpus.idle_in_guest);
+	assert_true(c.cpus.nested && c.cpus.pmu);
+	config_destroy(&c);
+	c = line_good("--kernel k --cpus nested=off,pmu=off");
+	assert_false(c.cpus.nested || c.cpus.pmu);
 	config_destroy(&c);
 	c = line_good("--kernel k --cpus idle=guest");
 	assert_int_equal(c.cpus.boot, 1);
@@ -418,7 +422,8 @@ static const struct bad_line bad_cpus[] = {
 	{ "--cpus 4,boot=4", "key boot", "given twice", "" },
 	{ "--cpus boot=1,boot=1", "key boot", "given twice", "" },
 	{ "--cpus bot=4", "key bot", "unknown", "did you mean boot?" },
-	{ "--cpus zebra=4", "key zebra", "unknown", "boot=, max=, topology=, affinity=, idle=" },
+	{ "--cpus zebra=4", "key zebra", "unknown",
+	  "boot=, max=, topology=, affinity=, idle=, nested=, pmu=" },
 	{ "--cpus idle=never", "key idle", "\"never\" is unknown", "use one of host, guest" },
 	{ "--cpus 4,", "value", "nothing before or after a comma", "single commas" },
 	{ "--cpus ,boot=4", "value", "comma", "" },

@@ -55,11 +55,14 @@ int kvm_supported_cpuid(int kvm_fd, struct kvm_cpuid2 *cpuid)
 {
 	static const struct kvm_cpuid_entry2 entries[] = {
 		{ .function = 0, .eax = 0x1f, .ebx = 0x68747541 /* AuthenticAMD */ },
-		{ .function = 1, .ebx = 0xdeadbeef, .edx = 0 },
+		{ .function = 1, .ebx = 0xdeadbeef, .ecx = 0x8034, .edx = 1U << 21 },
 		{ .function = 4, .index = 0, .eax = 0x121 },
 		{ .function = 4, .index = 3, .eax = 0x163 },
+		{ .function = 0xa, .eax = 0x7300402 },
 		{ .function = 0xb, .index = 0, .eax = 7 },
 		{ .function = 0x1f, .index = 0, .eax = 7 },
+		{ .function = 0x80000001, .ecx = 1U << 23 | 1U << 2 | 1U << 5 },
+		{ .function = 0x8000000a, .eax = 1, .edx = 0x1f },
 		{ .function = 0x8000001d, .index = 0, .eax = 0x121 },
 		{ .function = 0x8000001d, .index = 3, .eax = 0x163 },
 		{ .function = 0x80000008, .eax = 0x3028, .ecx = 0xffff },
@@ -96,6 +99,28 @@ static void apic_ids_pack_the_topology(void **state)
 	assert_int_equal(cpuid_apic_id(&odd, 5), 5);
 	assert_int_equal(cpuid_apic_id(&odd, 6), 8);
 	assert_int_equal(cpuid_apic_id(&odd, 11), 13);
+}
+
+static void what_is_hidden_is_not_there(void **state)
+{
+	struct kvm_cpuid2 *cpuid;
+
+	assert_int_equal(cpuid_supported(-1, &cpuid, NULL), 0);
+	cpuid_hide(cpuid, false, false);
+	assert_int_equal(leaf(cpuid, 1, 0)->ecx, 0x8034);
+	assert_int_equal(leaf(cpuid, 0xa, 0)->eax, 0x7300402);
+	assert_int_equal(leaf(cpuid, 0x8000000a, 0)->edx, 0x1f);
+	cpuid_hide(cpuid, true, false);
+	assert_int_equal(leaf(cpuid, 1, 0)->ecx, 0x8014);
+	assert_int_equal(leaf(cpuid, 0x80000001, 0)->ecx, 1U << 23 | 1U << 5);
+	assert_int_equal(leaf(cpuid, 0x8000000a, 0)->eax | leaf(cpuid, 0x8000000a, 0)->edx, 0);
+	assert_int_equal(leaf(cpuid, 0xa, 0)->eax, 0x7300402);
+	cpuid_hide(cpuid, false, true);
+	assert_int_equal(leaf(cpuid, 1, 0)->ecx | leaf(cpuid, 1, 0)->edx, 0);
+	assert_int_equal(leaf(cpuid, 1, 0)->ebx, 0xdeadbeef);
+	assert_int_equal(leaf(cpuid, 0x80000001, 0)->ecx, 1U << 5);
+	assert_int_equal(leaf(cpuid, 0xa, 0)->eax, 0);
+	free(cpuid);
 }
 
 static void leaves_describe_the_topology(void **state)
@@ -432,6 +457,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(apic_ids_pack_the_topology),
+		cmocka_unit_test(what_is_hidden_is_not_there),
 		cmocka_unit_test(leaves_describe_the_topology),
 		cmocka_unit_test(each_node_is_a_package),
 		cmocka_unit_test(nodes_share_no_cache),
