@@ -64,8 +64,8 @@ static int refuse(int r, const char *what, const char *path, struct error *err)
 	return r;
 }
 
-int listener_open(struct listener *listener, const char *what, const char *path, int backlog,
-		  struct error *err)
+int listener_open(struct listener *listener, const char *what, const char *path, mode_t mode,
+		  int backlog, struct error *err)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
 	struct stat st;
@@ -77,8 +77,10 @@ int listener_open(struct listener *listener, const char *what, const char *path,
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return refuse(-errno, what, path, err);
-	r = bind_over(fd, &addr);
-	if (!r && (listen(fd, backlog) || lstat(path, &st))) {
+	/* bind(2) gives the file the socket's mode less the umask: nobody else has it for a moment, either. */
+	r = fchmod(fd, mode) ? -errno : bind_over(fd, &addr);
+	if (!r && (lstat(path, &st) || ((st.st_mode & 07777) != mode && chmod(path, mode)) ||
+		   listen(fd, backlog))) {
 		r = -errno;
 		unlink(path);
 	}

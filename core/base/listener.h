@@ -13,6 +13,9 @@
 
 #define LISTENER_MAX_PATH 107 /* unix(7) */
 
+/** Who may connect where nothing else is said: who runs it. What others may type on a console would be the guest's root's. */
+#define LISTENER_MODE 0600
+
 struct listener {
 	int fd; /* -1: none */
 	const char *path;
@@ -25,13 +28,14 @@ struct listener {
  * @listener: receives it; untouched on failure
  * @what: the option it comes from, for messages: "serial socket"
  * @path: stays
+ * @mode: of the file, whatever the umask
  * @backlog: how many may wait
  * @err: filled on failure
  *
  * Return: 0; -EADDRINUSE a process listens there; -EEXIST it is something else; -ENAMETOOLONG; -errno.
  */
-int listener_open(struct listener *listener, const char *what, const char *path, int backlog,
-		  struct error *err);
+int listener_open(struct listener *listener, const char *what, const char *path, mode_t mode,
+		  int backlog, struct error *err);
 
 /**
  * listener_close - close it and remove its file

@@ -50,7 +50,7 @@ int log_open(const struct log_config *config, struct error *err)
 	int fd = STDERR_FILENO;
 
 	if (config->path) {
-		fd = open(config->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+		fd = open(config->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 		if (fd < 0)
 			return error_set(err, -errno, "log file %s", config->path);
 	}

@@ -28,7 +28,7 @@ enum log_level {
 struct log_config {
 	enum log_level level; /* the least severe level that is printed */
 	bool json;
-	const char *path; /* NULL: stderr; otherwise appended to, created with 0644 */
+	const char *path; /* NULL: stderr; otherwise appended to, created with 0600 */
 };
 
 /**

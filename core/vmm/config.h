@@ -136,6 +136,7 @@ struct config_net {
 struct config_metrics {
 	char *path;	     /* NULL: none */
 	unsigned interval_s; /* at which the file there is written; 0: it is a socket */
+	mode_t mode;	     /* of the file or socket */
 };
 
 enum config_action {

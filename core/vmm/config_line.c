@@ -5,8 +5,10 @@
 
 #include "core/base/bits.h"
 #include "core/vmm/config_option.h"
+#include "core/vmm/config_value.h"
 
-#define MODES "off, null, tty, pty, file=PATH or socket=PATH"
+#define MODES	   "off, null, tty, pty, file=PATH or socket=PATH"
+#define ACCESS_KEY ",mode="
 
 /* As typed; those with a path end in "=". */
 static const char *const mode_name[] = {
@@ -70,17 +72,45 @@ static int parse_line(const char *value, enum line_mode *mode, const char **path
 	return refuse_unknown(value, err);
 }
 
-static int set_line(struct line_config *line, const char *value, struct error *err)
+/* Takes ",mode=OCTAL" off the end, where it is; any other comma belongs to a path. */
+static int cut_access(char *value, mode_t *access, struct error *err)
 {
-	enum line_mode mode = LINE_OFF;
-	const char *path = NULL;
-	char *copy = NULL;
-	int r = parse_line(value, &mode, &path, err);
+	struct error why = { .code = -EINVAL };
+	char *comma = strrchr(value, ',');
+	int r;
 
-	if (!r && path)
-		r = config_copy_string(&copy, path, err);
+	if (!comma || strncmp(comma, ACCESS_KEY, strlen(ACCESS_KEY)) != 0)
+		return 0;
+	r = config_value_mode(comma + strlen(ACCESS_KEY), access, &why);
+	if (!r) {
+		*comma = '\0';
+		return 0;
+	}
+	error_set(err, r, "value %s: key mode", value);
+	error_reason(err, "%s", why.reason);
+	return error_remedy(err, "%s", why.remedy);
+}
+
+static int set_line(struct line_config *line, const char *text, struct error *err)
+{
+	struct line_config found = { .mode = LINE_OFF };
+	char *value = strdup(text), *copy = NULL;
+	int r = value ? cut_access(value, &found.access, err) : error_set(err, -ENOMEM, "value");
+
 	if (!r)
-		*line = (struct line_config){ mode, copy };
+		r = parse_line(value, &found.mode, &found.path, err);
+	if (!r && found.access && !found.path) {
+		r = error_set(err, -EINVAL, "value %s: key mode", text);
+		error_reason(err, "there is no file or socket that it could be of");
+		error_remedy(err, "leave it out");
+	}
+	if (!r && found.path)
+		r = config_copy_string(&copy, found.path, err);
+	if (!r) {
+		found.path = copy;
+		*line = found;
+	}
+	free(value);
 	return r;
 }
 
@@ -91,7 +121,7 @@ int config_set_serial(struct config *config, const char *value, struct error *er
 
 int config_set_console(struct config *config, const char *value, struct error *err)
 {
-	struct line_config line = { LINE_OFF, NULL };
+	struct line_config line = { .mode = LINE_OFF };
 	int r = set_line(&line, value, err);
 
 	if (!r && line.mode != LINE_OFF)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/base/listener.h"
 #include "core/vmm/config_option.h"
 #include "core/vmm/config_value.h"
 
@@ -11,13 +12,15 @@
 
 enum {
 	METRICS_PATH,
-	METRICS_INTERVAL
+	METRICS_INTERVAL,
+	METRICS_MODE
 };
 
 static const struct config_key_set metrics_keys = {
 	.key = {
 		[METRICS_PATH] = { "path", false },
 		[METRICS_INTERVAL] = { "interval", false },
+		[METRICS_MODE] = { "mode", false },
 	},
 };
 
@@ -61,6 +64,11 @@ int config_set_metrics(struct config *config, const char *value, struct error *e
 	}
 	if (!r)
 		r = read_interval(&pairs, &config->metrics.interval_s, err);
+	if (!r) {
+		/* Who collects a file is seldom who runs torc. */
+		config->metrics.mode = is_file(pairs.value[METRICS_PATH]) ? 0644 : LISTENER_MODE;
+		r = config_pairs_mode(&pairs, METRICS_MODE, &config->metrics.mode, err);
+	}
 	if (!r)
 		r = config_copy_string(&config->metrics.path, pairs.value[METRICS_PATH], err);
 	config_pairs_destroy(&pairs);

@@ -176,6 +176,30 @@ int config_pairs_refuse(const struct config_pairs *pairs, unsigned key, struct e
 	return -EINVAL;
 }
 
+int config_value_mode(const char *text, mode_t *out, struct error *err)
+{
+	size_t len = strspn(text, "01234567");
+
+	if (len && len <= 4 && !text[len] && strtoul(text, NULL, 8) <= 0777) {
+		*out = (mode_t)strtoul(text, NULL, 8);
+		return 0;
+	}
+	error_reason(err, "\"%s\" is no mode of a file", text);
+	error_remedy(err, "write it in octal digits, as for chmod(1), for example 0660");
+	return -EINVAL;
+}
+
+int config_pairs_mode(const struct config_pairs *pairs, unsigned key, mode_t *out,
+		      struct error *err)
+{
+	struct error why = { .code = -EINVAL };
+
+	if (!pairs->value[key] || !config_value_mode(pairs->value[key], out, &why))
+		return 0;
+	config_pairs_refuse(pairs, key, err, "%s", why.reason);
+	return error_remedy(err, "%s", why.remedy);
+}
+
 int config_value_unsigned(const char *text, unsigned min, unsigned max, unsigned *out,
 			  struct error *err)
 {

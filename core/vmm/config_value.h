@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "core/base/error.h"
 
@@ -172,6 +173,28 @@ int config_pairs_size(const struct config_pairs *pairs, unsigned key, uint64_t *
  */
 int config_pairs_toggle(const struct config_pairs *pairs, unsigned key, bool *out,
 			struct error *err);
+
+/**
+ * config_value_mode - the mode of a file, in octal digits as chmod(1) has it
+ * @text: digits only
+ * @out: untouched on failure
+ * @err: not NULL; gets the reason only, so error_set() must have been called or follow
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_value_mode(const char *text, mode_t *out, struct error *err);
+
+/**
+ * config_pairs_mode - a key's value as the mode of a file
+ * @pairs: parsed
+ * @key: index into the key set
+ * @out: untouched when the key was not given, and on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_pairs_mode(const struct config_pairs *pairs, unsigned key, mode_t *out,
+		      struct error *err);
 
 /**
  * config_value_unsigned - a decimal number on its own

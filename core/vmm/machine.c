@@ -263,8 +263,9 @@ static int start_metrics(struct machine *machine, struct error *err)
 		return 0;
 	return metrics->interval_s
 		       ? metrics_file_start(&machine->metrics_file, &machine->ring, metrics->path,
-					    metrics->interval_s, err)
-		       : metrics_start(&machine->metrics, &machine->ring, metrics->path, err);
+					    metrics->mode, metrics->interval_s, err)
+		       : metrics_start(&machine->metrics, &machine->ring, metrics->path,
+				       metrics->mode, err);
 }
 
 int machine_create(const struct config *config, struct machine **out, struct error *err)

@@ -39,11 +39,13 @@ void metrics_print(FILE *out);
  * @metrics: embedded; zeroed
  * @ring: the calling thread's
  * @path: of the socket; stays
+ * @mode: as listener_open()
  * @err: filled on failure
  *
  * Return: 0; what listener_open() returns.
  */
-int metrics_start(struct metrics *metrics, struct ring *ring, const char *path, struct error *err);
+int metrics_start(struct metrics *metrics, struct ring *ring, const char *path, mode_t mode,
+		  struct error *err);
 
 /**
  * metrics_destroy - no longer

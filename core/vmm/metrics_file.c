@@ -15,15 +15,14 @@
 
 #define NS_PER_S 1000000000ULL
 
-/* Readable by others as the umask says: who collects it is seldom who runs torc. */
-static int write_text(const char *path)
+static int write_text(const char *path, mode_t mode)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), r;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r;
 	FILE *out;
 
 	if (fd < 0)
 		return -errno;
-	out = fdopen(fd, "w");
+	out = fchmod(fd, mode) ? NULL : fdopen(fd, "w");
 	if (!out) {
 		r = -errno;
 		close(fd);
@@ -44,7 +43,7 @@ static int replace(const struct metrics_file *file)
 	/* A torc with this process id was killed while it wrote. */
 	if (unlink(file->new_path) && errno != ENOENT)
 		return -errno;
-	r = write_text(file->new_path);
+	r = write_text(file->new_path, file->mode);
 	if (!r && rename(file->new_path, file->path))
 		r = -errno;
 	if (r)
@@ -84,14 +83,18 @@ static int check_path(const char *path, struct error *err)
 	return error_remedy(err, "remove it, or name another path");
 }
 
-int metrics_file_start(struct metrics_file *file, struct ring *ring, const char *path,
+int metrics_file_start(struct metrics_file *file, struct ring *ring, const char *path, mode_t mode,
 		       unsigned interval_s, struct error *err)
 {
 	int r = check_path(path, err);
 
 	if (r)
 		return r;
-	*file = (struct metrics_file){ .interval_s = interval_s, .path = path };
+	*file = (struct metrics_file){
+		.interval_s = interval_s,
+		.path = path,
+		.mode = mode,
+	};
 	if (asprintf(&file->new_path, "%s.%d", path, (int)getpid()) < 0)
 		return error_set(err, -ENOMEM, "option --metrics: path=%s", path);
 	r = replace(file);

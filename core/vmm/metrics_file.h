@@ -18,6 +18,7 @@ struct metrics_file {
 	struct ring_op timer;
 	unsigned interval_s;
 	const char *path;
+	mode_t mode;
 	char *new_path; /* of the next text until it is whole: never ends in .prom */
 	bool failed;	/* the last time, which was said */
 };
@@ -27,13 +28,14 @@ struct metrics_file {
  * @file: embedded; zeroed
  * @ring: the calling thread's
  * @path: stays
+ * @mode: of the file, whatever the umask
  * @interval_s: seconds, not 0
  * @err: filled on failure
  *
  * A later failure is a warning, once, and the file stays as it is until writing succeeds.
  * Return: 0; -EEXIST there is something else; -ENOMEM; -errno of open(2), write(2) or rename(2).
  */
-int metrics_file_start(struct metrics_file *file, struct ring *ring, const char *path,
+int metrics_file_start(struct metrics_file *file, struct ring *ring, const char *path, mode_t mode,
 		       unsigned interval_s, struct error *err);
 
 /**

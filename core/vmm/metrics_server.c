@@ -121,9 +121,10 @@ static void accept_next(struct metrics *metrics)
 	ring_accept(metrics->ring, &metrics->op, metrics->listener.fd);
 }
 
-int metrics_start(struct metrics *metrics, struct ring *ring, const char *path, struct error *err)
+int metrics_start(struct metrics *metrics, struct ring *ring, const char *path, mode_t mode,
+		  struct error *err)
 {
-	int r = listener_open(&metrics->listener, "option --metrics: path", path, 8, err);
+	int r = listener_open(&metrics->listener, "option --metrics: path", path, mode, 8, err);
 
 	if (r)
 		return r;

@@ -129,7 +129,7 @@ _torc_value()
 		fi
 		;;
 	--metrics)
-		_torc_pairs "$2" path= interval=
+		_torc_pairs "$2" path= interval= mode=
 		;;
 	--device)
 		_torc_pairs "$2" path= bind= id= trace= x_exclude_mmap_bars=

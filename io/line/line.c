@@ -111,7 +111,7 @@ static int file_open(struct line *line, struct error *err)
 	int r;
 	/* O_NONBLOCK: opening a FIFO without a reader must fail, not wait. */
 	int fd = open(line->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		      0644);
+		      LISTENER_MODE);
 
 	if (fd < 0) {
 		r = error_set(err, -errno, "%s file=%s", line->name, line->path);
@@ -122,7 +122,8 @@ static int file_open(struct line *line, struct error *err)
 		return r;
 	}
 	/* From here on the ring waits where the file is slow; see tty_open() for terminals. */
-	if (fstat(fd, &st) || (!isatty(fd) && fcntl(fd, F_SETFL, 0))) {
+	if (fstat(fd, &st) || (!isatty(fd) && fcntl(fd, F_SETFL, 0)) ||
+	    (line->access_given && S_ISREG(st.st_mode) && fchmod(fd, line->access))) {
 		r = error_set(err, -errno, "%s file=%s", line->name, line->path);
 		fd_close(&fd);
 		return r;
@@ -177,6 +178,8 @@ int line_open(struct line *line, const char *name, const struct line_config *con
 		.name = name,
 		.mode = config->mode,
 		.path = config->path,
+		.access = config->access ? config->access : LISTENER_MODE,
+		.access_given = config->access,
 		.opened = true,
 		.in_fd = -1,
 		.out_fd = -1,

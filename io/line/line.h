@@ -44,6 +44,7 @@ enum line_mode {
 struct line_config {
 	enum line_mode mode;
 	const char *path; /* of LINE_FILE and LINE_SOCKET; outlives the line */
+	mode_t access;	  /* of that file or socket; 0: LISTENER_MODE */
 };
 
 /** Who uses a line. The callbacks run on the ring's thread. */
@@ -62,6 +63,8 @@ struct line {
 	const char *name; /* for messages */
 	enum line_mode mode;
 	const char *path;
+	mode_t access;	   /* of its file or socket; */
+	bool access_given; /* of a file that is there already, too */
 	bool opened;
 	struct line_user user;
 

@@ -129,7 +129,7 @@ int line_open_socket(struct line *line, struct error *err)
 	int r;
 
 	snprintf(what, sizeof(what), "%s socket", line->name);
-	r = listener_open(&line->listener, what, line->path, 1, err);
+	r = listener_open(&line->listener, what, line->path, line->access, 1, err);
 	if (r)
 		return r;
 	line->peer_fd = line->listener.fd;

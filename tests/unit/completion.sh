@@ -85,7 +85,7 @@ expect "modes of --console" "torc --console " off null tty pty file= socket=
 expect "log formats" "torc --log-format j" json
 expect "one value only" "torc --log-format json t" ''
 
-expect "keys of --metrics" "torc --metrics " path= interval=
+expect "keys of --metrics" "torc --metrics " path= interval= mode=
 expect "a file for --metrics" "torc --metrics path=$scratch/files/vmlinuz" "$scratch/files/vmlinuz"
 expect "an interval after it" "torc --metrics path=/a.prom,i" /a.prom,interval=
 expect "keys of --disk" "torc --disk " path= readonly= direct= num_queues= queue_size= serial= queue_affinity= id=

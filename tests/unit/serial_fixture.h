@@ -152,7 +152,7 @@ static inline struct fixture *fixture_new(void)
  */
 static inline void start(struct fixture *f, enum line_mode mode, const char *path)
 {
-	struct serial_config config = { .line = { mode, path }, .quit = on_quit };
+	struct serial_config config = { .line = { .mode = mode, .path = path }, .quit = on_quit };
 
 	assert_int_equal(serial_init(&f->s, &config, &f->ring, on_irq, f, NULL), 0);
 	fake_ring_settle(&f->ring);

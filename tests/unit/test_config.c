@@ -156,6 +156,11 @@ static void serial_and_console_modes(void **state)
 	assert_int_equal(c.serial.mode, LINE_SOCKET);
 	assert_int_equal(strlen(c.serial.path), LINE_MAX_SOCKET_PATH);
 	config_destroy(&c);
+	c = line_good("--kernel k --serial socket=/a,b,mode=0660 --console file=/c");
+	assert_string_equal(c.serial.path, "/a,b");
+	assert_int_equal(c.serial.access, 0660);
+	assert_int_equal(c.console.access, 0);
+	config_destroy(&c);
 	c = line_good("--kernel k --serial null");
 	assert_int_equal(c.serial.mode, LINE_NULL);
 	config_destroy(&c);
@@ -568,6 +573,7 @@ static const struct bad_line bad_metrics[] = {
 	{ "--metrics /tmp/m", "key /tmp/m", "unknown", "it takes path=" },
 	{ "--metrics path=", "key path", "has no value", "path=VALUE" },
 	{ "--metrics interval=5", "key path", "missing", "a file, path=torc.prom" },
+	{ "--metrics path=/a,mode=99", "key mode", "is no mode", "0660" },
 	{ "--metrics path=/a,interval=5", "key interval", "/a is a socket's", "path=/a.prom" },
 	{ "--metrics path=.prom,interval=5", "key interval", "is a socket's", "leave interval=" },
 	{ "--metrics path=a.prom,interval=0", "key interval", "too small", "from 1 to 3600" },
@@ -615,6 +621,10 @@ static const struct bad_line bad_lines[] = {
 	{ "--serial socket", "value socket", "names no socket", "socket=PATH" },
 	{ "--serial socket=", "value socket=", "names no socket", "socket=PATH" },
 	{ "--serial pty=", "value pty=", "unknown", "did you mean pty?" },
+	{ "--serial socket=/a,mode=8", "key mode", "\"8\" is no mode", "for example 0660" },
+	{ "--serial file=/a,mode=", "key mode", "is no mode", "0660" },
+	{ "--console file=/a,mode=1777", "key mode", "is no mode", "0660" },
+	{ "--serial tty,mode=0600", "key mode", "no file or socket", "leave it out" },
 	{ "--serial socket=" PATH_107 "x", "value socket=", "at most 107 bytes, this one has 108",
 	  "closer to the root" },
 	{ "--serial tty --console tty", "option --console: value tty", "already", "--serial null" },

@@ -108,7 +108,7 @@ static int teardown(void **state)
 
 static void start(struct fixture *f, enum line_mode mode)
 {
-	const struct line_config config = { mode, f->path };
+	const struct line_config config = { .mode = mode, .path = f->path };
 	const struct line_user user = {
 		.changed = on_changed,
 		.closed = on_closed,
@@ -581,9 +581,39 @@ static void socket_of_somebody_else_stays(void **state)
 	assert_int_equal(access(f->path, F_OK), 0);
 }
 
+/* Opens what @config says, under the widest or the narrowest umask, and looks at the mode of its file. */
+static void has_mode(const struct line_config *config, mode_t mask, mode_t mode)
+{
+	struct line line = { 0 };
+	struct stat st;
+
+	mask = umask(mask);
+	assert_int_equal(line_open(&line, "serial", config, NULL), 0);
+	umask(mask);
+	assert_int_equal(stat(config->path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, mode);
+	line_destroy(&line);
+	unlink(config->path);
+}
+
+static void umask_does_not_say_who_may_use_it(void **state)
+{
+	struct fixture *f = *state;
+	struct line_config config = { .mode = LINE_SOCKET, .path = f->path };
+
+	for (unsigned i = 0; i < 2; i++) {
+		config.mode = i ? LINE_FILE : LINE_SOCKET;
+		config.access = 0;
+		has_mode(&config, 0, 0600);
+		config.access = 0660;
+		has_mode(&config, 0, 0660);
+		has_mode(&config, 077, 0660);
+	}
+}
+
 static void refuse(struct fixture *f, int r, const char *reason, const char *remedy)
 {
-	const struct line_config config = { LINE_SOCKET, f->path };
+	const struct line_config config = { .mode = LINE_SOCKET, .path = f->path };
 	struct error err = { 0 };
 	struct line line = { 0 };
 
@@ -640,7 +670,7 @@ static void longest_path_of_a_socket(void **state)
 {
 	struct fixture *f = *state;
 	char path[LINE_MAX_SOCKET_PATH + 2];
-	struct line_config config = { LINE_SOCKET, path };
+	struct line_config config = { .mode = LINE_SOCKET, .path = path };
 	struct error err = { 0 };
 	struct line line = { 0 };
 
@@ -662,6 +692,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(pty_carries_both_ways),
 		TEST(pty_discards_while_nobody_has_it),
+		TEST(umask_does_not_say_who_may_use_it),
 		TEST(pty_reopened_at_once_goes_on),
 		TEST(pty_that_is_not_read_holds_the_guest),
 		TEST(pty_ends_while_it_is_not_read),

@@ -105,7 +105,8 @@ static void *serve(void *arg)
 {
 	server.result = ring_init(&server.ring, 8, NULL);
 	if (!server.result)
-		server.result = metrics_start(&server.metrics, &server.ring, path, NULL);
+		server.result =
+			metrics_start(&server.metrics, &server.ring, path, LISTENER_MODE, NULL);
 	/* Pairs with start_server(). */
 	store_release(&server.is_ready, true);
 	if (!server.result)

@@ -105,7 +105,7 @@ static void it_is_replaced_at_the_interval_and_left_at_the_end(void **state)
 	int first;
 
 	trace_count(queue, TRACE_QUEUE_REQUESTS, 1);
-	assert_int_equal(metrics_file_start(&file, &ring, path, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
 	assert_int_equal(requests(), 1);
 	first = open(path, O_RDONLY | O_CLOEXEC);
 	trace_count(queue, TRACE_QUEUE_REQUESTS, 1);
@@ -121,12 +121,12 @@ static void it_is_replaced_at_the_interval_and_left_at_the_end(void **state)
 	assert_int_equal(requests(), 4);
 }
 
-static void others_may_read_it_as_the_umask_says(void **state)
+static void others_may_read_it_whatever_the_umask(void **state)
 {
-	mode_t mask = umask(022);
+	mode_t mask = umask(077);
 	struct stat st;
 
-	assert_int_equal(metrics_file_start(&file, &ring, path, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
 	umask(mask);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
@@ -139,7 +139,7 @@ static void what_a_killed_one_left_is_no_obstacle(void **state)
 
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(metrics_file_start(&file, &ring, path, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
 	assert_int_equal(requests(), 0);
 	finish();
 }
@@ -148,7 +148,7 @@ static void a_failure_is_made_up_for(void **state)
 {
 	char away[48];
 
-	assert_int_equal(metrics_file_start(&file, &ring, path, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
 	snprintf(away, sizeof(away), "%s.away", folder);
 	assert_int_equal(rename(folder, away), 0);
 	for (unsigned i = 0; i < MAX_STEPS && !file.failed; i++) {
@@ -171,7 +171,7 @@ static void something_else_is_left_alone(void **state)
 	struct stat st;
 
 	assert_int_equal(symlink("/dev/null", path), 0);
-	assert_int_equal(metrics_file_start(&file, &ring, path, 1, &err), -EEXIST);
+	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, &err), -EEXIST);
 	assert_non_null(strstr(err.object, path));
 	assert_string_equal(err.reason, "it exists and is no regular file");
 	finish();
@@ -185,7 +185,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_is_replaced_at_the_interval_and_left_at_the_end),
-		TEST(others_may_read_it_as_the_umask_says),
+		TEST(others_may_read_it_whatever_the_umask),
 		TEST(what_a_killed_one_left_is_no_obstacle),
 		TEST(a_failure_is_made_up_for),
 		TEST(something_else_is_left_alone),

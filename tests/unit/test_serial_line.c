@@ -169,17 +169,18 @@ static void file_is_created_truncated_and_written(void **state)
 	serial_destroy(&f->s);
 	close(fd);
 	unlink(path);
-	umask(022);
+	umask(0);
 	start(f, LINE_FILE, path);
+	umask(022);
 	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	unlink(path);
 }
 
 static void file_that_cannot_be_opened_is_named(void **state)
 {
 	struct fixture *f = *state;
-	struct serial_config config = { .line = { LINE_FILE, "/nonexistent/log" } };
+	struct serial_config config = { .line = { .mode = LINE_FILE, .path = "/nonexistent/log" } };
 	struct error err = { 0 };
 
 	assert_int_equal(serial_init(&f->s, &config, &f->ring, on_irq, f, &err), -ENOENT);
@@ -191,7 +192,7 @@ static void fifo_without_reader_is_refused_at_once(void **state)
 {
 	struct fixture *f = *state;
 	char dir[] = "/tmp/torc-serial-XXXXXX", path[64];
-	struct serial_config config = { .line = { LINE_FILE, path } };
+	struct serial_config config = { .line = { .mode = LINE_FILE, .path = path } };
 	struct error err = { 0 };
 
 	assert_non_null(mkdtemp(dir));

@@ -67,7 +67,7 @@ static void create(struct fixture *f, enum line_mode mode)
 {
 	const struct virtio_console_options options = {
 		.id = "__console",
-		.line = { mode, f->path },
+		.line = { .mode = mode, .path = f->path },
 		.quit = on_quit,
 		.opaque = f,
 		.host = &f->driver.host,
@@ -559,7 +559,7 @@ static void line_that_cannot_be_opened(void **state)
 	struct fixture *f = *state;
 	const struct virtio_console_options options = {
 		.id = "__console",
-		.line = { LINE_FILE, "/nonexistent/file" },
+		.line = { .mode = LINE_FILE, .path = "/nonexistent/file" },
 		.host = &f->driver.host,
 	};
 	struct virtio_pci *vp = NULL;
