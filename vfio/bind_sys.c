@@ -7,6 +7,7 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -36,10 +37,23 @@ int bind_sys_modprobe(const char *modprobe, const char *module)
 	/* posix_spawn() promises to change none of them. */
 	const char *const argv[] = { modprobe, "-q", "--", module, NULL };
 	const char *const envp[] = { "PATH=/usr/sbin:/usr/bin:/sbin:/bin", NULL };
-	int status;
+	posix_spawnattr_t attr;
+	sigset_t none, usual;
+	int status, r;
 	pid_t pid;
-	int r = posix_spawn(&pid, modprobe, NULL, NULL, (char *const *)argv, (char *const *)envp);
 
+	/* torc has its signals blocked, and SIGPIPE ignored; a program that it starts would have them so, too. */
+	sigemptyset(&none);
+	sigemptyset(&usual);
+	sigaddset(&usual, SIGPIPE);
+	r = posix_spawnattr_init(&attr);
+	if (r)
+		return -r;
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &usual);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawn(&pid, modprobe, NULL, &attr, (char *const *)argv, (char *const *)envp);
+	posix_spawnattr_destroy(&attr);
 	if (r)
 		return -r;
 	while (waitpid(pid, &status, 0) < 0) {

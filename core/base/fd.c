@@ -2,6 +2,7 @@
 #include "core/base/fd.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -74,6 +75,47 @@ int fd_write_all(int fd, const void *buf, size_t size)
 			return -EIO;
 		done += (size_t)n;
 	}
+	return 0;
+}
+
+static int compare_fds(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+int fd_list(int **out, unsigned *nr)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	int *list = NULL, r = dir ? 0 : -errno;
+	const struct dirent *entry;
+	unsigned n = 0, room = 0;
+
+	while (!r && (entry = readdir(dir))) {
+		int fd = atoi(entry->d_name);
+
+		if (entry->d_name[0] == '.' || fd == dirfd(dir))
+			continue;
+		if (n == room) {
+			int *more = realloc(list, (room += 64) * sizeof(*list));
+
+			if (!more) {
+				r = -ENOMEM;
+				break;
+			}
+			list = more;
+		}
+		list[n++] = fd;
+	}
+	if (dir)
+		closedir(dir);
+	if (r) {
+		free(list);
+		return r;
+	}
+	if (n)
+		qsort(list, n, sizeof(*list), compare_fds);
+	*out = list;
+	*nr = n;
 	return 0;
 }
 

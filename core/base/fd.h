@@ -49,6 +49,15 @@ ssize_t fd_pread_all(int fd, void *buf, size_t size, uint64_t offset);
 int fd_write_all(int fd, const void *buf, size_t size);
 
 /**
+ * fd_list - the descriptors that are open
+ * @out: receives an array to be freed, in ascending order; untouched on failure
+ * @nr: receives its length; likewise
+ *
+ * Those of threads that open and close meanwhile may be in it or not. Return: 0; -ENOMEM; -errno of opendir(3).
+ */
+int fd_list(int **out, unsigned *nr);
+
+/**
  * fd_eventfd - a new non-blocking, close-on-exec eventfd with counter 0
  *
  * Return: the descriptor; -errno.

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "core/base/error.h"
+#include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/base/trace.h"
 #include "core/vmm/config.h"
@@ -22,6 +24,12 @@
  */
 const char *malloc_conf
 	__attribute__((visibility("default"), used)) = "narenas:1,tcache:false,thp:never";
+
+/* Descriptors that were open when torc began. */
+static struct {
+	int *fd;
+	unsigned nr;
+} inherited;
 
 static int exit_status(const struct error *err)
 {
@@ -68,6 +76,29 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+static bool is_named(const struct config *config, int fd)
+{
+	for (unsigned i = 0; i < config->nr_nets; i++) {
+		for (unsigned n = 0; n < config->net[i].nr_fds; n++) {
+			if (config->net[i].fd[n] == fd)
+				return true;
+		}
+	}
+	return fd <= STDERR_FILENO;
+}
+
+/* What torc was started with and no option names, for whoever left it open. Paths like /dev/fd/63 have been opened by now. */
+static void close_inherited(const struct config *config)
+{
+	for (unsigned i = 0; i < inherited.nr; i++) {
+		if (!is_named(config, inherited.fd[i]))
+			close(inherited.fd[i]);
+	}
+	free(inherited.fd);
+	inherited.fd = NULL;
+	inherited.nr = 0;
+}
+
 static int run_machine(const struct config *config, struct error *err)
 {
 	struct machine *machine = NULL;
@@ -79,6 +110,7 @@ static int run_machine(const struct config *config, struct error *err)
 	catch_fatal_signals();
 	raise_descriptor_limit();
 	r = machine_create(config, &machine, err);
+	close_inherited(config);
 	if (!r)
 		r = machine_run(machine, err);
 	/* First the terminal, then the message. */
@@ -107,6 +139,8 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	open_standard_descriptors();
+	if (fd_list(&inherited.fd, &inherited.nr))
+		inherited.nr = 0;
 	if (config_parse(&config, argc, argv, &err))
 		return exit_status(&err);
 	switch (config.action) {

@@ -36,21 +36,42 @@ static void cut(const struct ring_memory *memory, struct iovec *buffer)
 	}
 }
 
+/* It holds registrations and nothing else. */
+static int restrict_and_enable(struct io_uring *uring)
+{
+	static const uint8_t registrations[] = { IORING_REGISTER_ENABLE_RINGS,
+						 IORING_REGISTER_BUFFERS,
+						 IORING_UNREGISTER_BUFFERS };
+	struct io_uring_restriction res[ARRAY_SIZE(registrations)] = { 0 };
+	int r;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(registrations); i++) {
+		res[i].opcode = IORING_RESTRICTION_REGISTER_OP;
+		res[i].register_op = registrations[i];
+	}
+	r = io_uring_register((unsigned)uring->ring_fd, IORING_REGISTER_RESTRICTIONS, res,
+			      ARRAY_SIZE(res));
+	return r < 0 ? r : io_uring_enable_rings(uring);
+}
+
 static int register_all(struct ring_memory *memory)
 {
 	struct iovec *buffer = calloc(memory->nr_buffers, sizeof(*buffer));
-	int r = buffer ? 0 : -ENOMEM;
+	int r;
 
-	if (!r) {
-		cut(memory, buffer);
-		/* Others may only take registrations over that have no thread of their own: no SINGLE_ISSUER. */
-		r = io_uring_queue_init(1, &memory->uring, 0);
-	}
-	if (!r) {
+	if (!buffer)
+		return -ENOMEM;
+	cut(memory, buffer);
+	/* Others may only take registrations over that have no thread of their own: no SINGLE_ISSUER. */
+	r = io_uring_queue_init(1, &memory->uring, IORING_SETUP_R_DISABLED);
+	if (r)
+		goto free_buffer;
+	r = restrict_and_enable(&memory->uring);
+	if (!r)
 		r = io_uring_register_buffers(&memory->uring, buffer, memory->nr_buffers);
-		if (r)
-			io_uring_queue_exit(&memory->uring);
-	}
+	if (r)
+		io_uring_queue_exit(&memory->uring);
+free_buffer:
 	free(buffer);
 	return r;
 }

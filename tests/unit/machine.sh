@@ -102,6 +102,27 @@ while data := s.recv(65536):
 PYTHON
 }
 
+# What torc was started with, and nothing named, is closed; what it opens, a program that it starts would not have.
+exec 7</etc/hostname
+start halt --metrics "path=$tmp/metrics" --serial null --console pty
+exec 7<&-
+ready
+n=$((n + 1)) left=''
+for info in /proc/"$pid"/fdinfo/*; do
+	[ "${info##*/}" -gt 2 ] || continue
+	flags=$(sed -n 's/^flags:\t//p' "$info")
+	[ $((flags & 02000000)) -ne 0 ] || left="$left ${info##*/}"
+done
+if [ -z "$left" ]; then
+	echo "ok $n - no descriptor is left open for others"
+else
+	echo "not ok $n - no descriptor is left open for others"
+	echo "# without O_CLOEXEC:$left"
+	failed=1
+fi
+kill -s TERM "$pid"
+ends "SIGTERM with a console" 0 'signal .*: ending the VM'
+
 # A tool finds the trace, and whoever asks the figures, while the guest runs.
 start halt --metrics "path=$tmp/metrics"
 ready
