@@ -15,6 +15,7 @@
 struct error {
 	int code;	   /* -errno; 0 while nothing is recorded */
 	bool usage;	   /* the command line is at fault: exit status 2 */
+	bool guest;	   /* the guest is: exit status 3 */
 	char object[512];  /* "device 0000:01:00.0: group 7" */
 	char reason[512];  /* "in use by another process" */
 	char remedy[1024]; /* may hold several lines; empty when there is none */
@@ -53,6 +54,8 @@ int error_remedy(struct error *err, const char *fmt, ...) __attribute__((format(
  * error_print - write the whole error to a stream
  * @err: a recorded error
  * @out: usually stderr
+ *
+ * Who recorded no remedy knows none that fits better than what is usual for the code.
  */
 void error_print(const struct error *err, FILE *out);
 

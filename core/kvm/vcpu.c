@@ -231,7 +231,7 @@ static void handle_rare(struct vcpu *vcpu, enum vcpu_exit exit)
 	case VCPU_EXIT_INTERNAL_ERROR:
 		snprintf(what, sizeof(what), "KVM internal error %u", vcpu->run->internal.suberror);
 		log_registers(vcpu, what);
-		stop(vcpu, VCPU_STOP_ERROR);
+		stop(vcpu, VCPU_STOP_GUEST_ERROR);
 		break;
 	case VCPU_EXIT_FAIL_ENTRY:
 		snprintf(what, sizeof(what), "failed VM entry, hardware reason 0x%llx",

@@ -26,7 +26,8 @@ enum vcpu_stop {
 	VCPU_STOP_TRIPLE_FAULT,
 	VCPU_STOP_RESET, /* KVM's system event */
 	VCPU_STOP_POWER_OFF,
-	VCPU_STOP_ERROR, /* KVM cannot go on; logged with the registers */
+	VCPU_STOP_ERROR,       /* KVM cannot go on; logged with the registers */
+	VCPU_STOP_GUEST_ERROR, /* likewise, and it is the guest's doing: what KVM does not emulate */
 };
 
 struct vcpu;

@@ -44,6 +44,8 @@ enum machine_request {
 	MACHINE_RESET,
 	MACHINE_TRIPLE_FAULT,
 	MACHINE_ERROR,
+	MACHINE_GUEST_ERROR,
+	MACHINE_RING_FAILED,
 };
 
 /** Loads the kernel in a thread of its own while the VM is created and the devices are opened. */

@@ -42,10 +42,9 @@ void machine_quit(void *opaque)
 void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
 {
 	static const enum machine_request requests[] = {
-		[VCPU_STOP_TRIPLE_FAULT] = MACHINE_TRIPLE_FAULT,
-		[VCPU_STOP_RESET] = MACHINE_RESET,
-		[VCPU_STOP_POWER_OFF] = MACHINE_POWER_OFF,
-		[VCPU_STOP_ERROR] = MACHINE_ERROR,
+		[VCPU_STOP_TRIPLE_FAULT] = MACHINE_TRIPLE_FAULT, [VCPU_STOP_RESET] = MACHINE_RESET,
+		[VCPU_STOP_POWER_OFF] = MACHINE_POWER_OFF,	 [VCPU_STOP_ERROR] = MACHINE_ERROR,
+		[VCPU_STOP_GUEST_ERROR] = MACHINE_GUEST_ERROR,
 	};
 
 	machine_ask(opaque, requests[why]);
@@ -103,9 +102,10 @@ static int reset(struct machine *machine)
 	return 0;
 }
 
-static void fail(struct machine *machine, const char *reason)
+static void fail(struct machine *machine, const char *reason, bool is_its_doing)
 {
 	error_set(&machine->error, -EIO, "guest");
+	machine->error.guest = is_its_doing;
 	error_reason(&machine->error, "%s", reason);
 }
 
@@ -115,7 +115,7 @@ static void triple_fault(struct machine *machine)
 
 	machine->last_fault_ns = now;
 	if (last && now - last < FAULT_WINDOW_NS) {
-		fail(machine, "triple fault again right after a triple fault");
+		fail(machine, "triple fault again right after a triple fault", true);
 		error_remedy(&machine->error,
 			     "look at the last lines of its console; the log has its "
 			     "registers");
@@ -147,8 +147,20 @@ void machine_request_work(struct ring_work *work)
 		triple_fault(machine);
 		break;
 	case MACHINE_ERROR:
-		fail(machine, "KVM cannot run it any further");
+		fail(machine, "KVM cannot run it any further", false);
 		error_remedy(&machine->error, "the log has its registers");
+		break;
+	case MACHINE_GUEST_ERROR:
+		fail(machine, "crashed: it did what KVM cannot emulate", true);
+		error_remedy(
+			&machine->error,
+			"look at where its instruction pointer was, which the log has with the "
+			"other registers: running what is no memory, for one, cannot be");
+		break;
+	case MACHINE_RING_FAILED:
+		error_set(&machine->error, -EIO, "io_uring");
+		error_reason(&machine->error, "the kernel refuses to serve a ring any further");
+		error_remedy(&machine->error, "the log says which and why; it may lack memory");
 		break;
 	}
 	if (machine->error.code)

@@ -17,6 +17,7 @@
 
 #define EXIT_FAILED 1
 #define EXIT_USAGE  2
+#define EXIT_GUEST  3
 
 /*
  * jemalloc: one arena, no thread caches and no background threads. torc allocates at set-up only, so it
@@ -34,7 +35,7 @@ static struct {
 static int exit_status(const struct error *err)
 {
 	error_print(err, stderr);
-	return err->usage ? EXIT_USAGE : EXIT_FAILED;
+	return err->usage ? EXIT_USAGE : err->guest ? EXIT_GUEST : EXIT_FAILED;
 }
 
 /* A crash of torc itself must not leave the user's terminal in raw mode. */

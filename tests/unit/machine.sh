@@ -15,7 +15,7 @@ pid=''
 trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-for guest in halt poweroff fault reset off-and-reset reset-and-fault eject; do
+for guest in halt poweroff fault jump reset off-and-reset reset-and-fault eject; do
 	python3 "$here/../lab/cases/tiny.py" $guest "$tmp/$guest" || exit 1
 done
 
@@ -71,7 +71,9 @@ for cpus in 1 4; do
 	start poweroff --cpus $cpus
 	ends "power-off, $cpus vCPUs" 0 'guest: power off'
 	start fault --cpus $cpus
-	ends "triple fault, twice, $cpus vCPUs" 1 'triple fault again'
+	ends "triple fault, twice, $cpus vCPUs" 3 'triple fault again'
+	start jump --cpus $cpus
+	ends "a jump to what is no memory, $cpus vCPUs" 3 'KVM internal error .* rip 0xd0000000.*'
 	for signal in TERM INT HUP; do
 		start halt --cpus $cpus
 		ready

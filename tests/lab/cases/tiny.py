@@ -17,6 +17,8 @@ CODE = {
     'poweroff': '66 ba 00 06 b0 34 ee f4 eb fd',
     # push $0; push $0; lidt (%esp); ud2: no handler, and none for the double fault
     'fault': 'bc 00 00 20 00 6a 00 6a 00 0f 01 1c 24 0f 0b',
+    # mov $0xd0000000,%eax; jmp *%eax: where there is nothing to run
+    'jump': 'b8 00 00 00 d0 ff e0',
     # mov $6,%al; mov $0xcf9,%dx; 1: out %al,(%dx); jmp 1b: resets, as fast as it can
     'reset': 'b0 06 66 ba f9 0c ee eb fd',
     # mov $0x34,%al; mov $0x600,%dx; out %al,(%dx), then as above: it is off, whatever it asks for afterwards

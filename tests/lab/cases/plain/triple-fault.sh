@@ -15,5 +15,5 @@ expect_not log 'guest: reset'
 
 launch --kernel "$GUESTS/fault" --memory 64M
 finish 20
-expect_status 1
+expect_status 3
 expect_error guest 'triple fault again' console
