@@ -193,9 +193,19 @@ static void count_turn(struct ring *ring, unsigned nr_completions)
 	ring->idle_cycles = 0;
 }
 
+static bool has_work(struct ring *ring)
+{
+	/* What was put off to this turn does not keep others from being looked at. */
+	if (ring->deferred) {
+		ring_ask_pollers(ring, false);
+		return true;
+	}
+	return ring_busy_wait(ring) || ring_ask_pollers(ring, true);
+}
+
 static int ring_turn(struct ring *ring)
 {
-	bool busy = ring->deferred || ring_busy_wait(ring) || ring_ask_pollers(ring, true);
+	bool busy = has_work(ring);
 	int r = ring_submit(ring, busy ? RING_SUBMIT_AND_GET_EVENTS : RING_SUBMIT_AND_WAIT);
 	unsigned n;
 

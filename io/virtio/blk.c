@@ -14,6 +14,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "io/virtio/blk_file.h"
+#include "io/virtio/bounce.h"
 #include "io/virtio/device.h"
 #include "io/virtio/iov.h"
 #include "io/virtio/pci.h"
@@ -24,6 +25,15 @@
 /* Data buffers of a request; the header and the status have one each. */
 #define MAX_SEGMENTS 126
 #define MAX_BUFFERS  (MAX_SEGMENTS + 2)
+
+/*
+ * So much of a request at a time: others' go on between its pieces, and the ring, which may copy all of one at once, and
+ * who wants to end the queue do not wait longer.
+ */
+#define MAX_PIECE 0x400000U
+
+/* What a driver is told to make its buffers of at most; one that does not is served all the same. */
+#define SIZE_MAX_TOLD 0x100000U
 
 #define MAX_DISCARD_SECTORS  0x200000 /* 1 GiB */
 #define MAX_DISCARD_SEGMENTS 1
@@ -40,10 +50,12 @@ struct blk_request {
 	unsigned first, nr; /* what is still to do of iov */
 	int mode;	    /* of fallocate(2) */
 	struct iovec iov[MAX_SEGMENTS];
-	/* Buffers that are not aligned for direct I/O go through one that is. */
-	void *bounce;
-	struct iovec *user; /* the buffers meanwhile, nr_user of them */
-	unsigned nr_user;
+	unsigned nr_piece; /* how many of those are in flight, */
+	size_t cut;	   /* and what of the last one is not */
+	/* Buffers that are not aligned for direct I/O go through the queue's. */
+	bool bounces;
+	struct bounce_turn turn;
+	struct iovec bounced; /* what is in flight of it */
 };
 
 struct virtio_blk {
@@ -53,6 +65,8 @@ struct virtio_blk {
 	struct blk_file file;
 	char serial[VIRTIO_BLK_SERIAL_SIZE];
 	struct blk_request *request; /* one for each head of each queue */
+	struct bounce *bounce;	     /* one for each queue */
+	unsigned nr_bounces;	     /* with a buffer: 0 where every buffer will do */
 	bool failed;		     /* an error of the file was logged; atomic */
 };
 
@@ -61,17 +75,13 @@ static struct virtio_blk *blk_of(const struct virtio_queue *queue)
 	return container_of(queue->dev, struct virtio_blk, dev);
 }
 
+static struct bounce *bounce_of(const struct virtio_queue *queue)
+{
+	return &blk_of(queue)->bounce[queue->index];
+}
+
 static void finish(struct virtio_queue *queue, struct blk_request *req, uint8_t status)
 {
-	if (req->bounce) {
-		if (status == VIRTIO_BLK_S_OK && req->type == VIRTIO_BLK_T_IN && !queue->stopping)
-			iov_scatter(req->user, req->nr_user, req->bounce,
-				    iov_size(req->user, req->nr_user));
-		free(req->bounce);
-		free(req->user);
-		req->bounce = NULL;
-		req->user = NULL;
-	}
 	if (status != VIRTIO_BLK_S_OK)
 		queue_trace_error(&queue->trace);
 	WRITE_ONCE(*req->status, status);
@@ -99,21 +109,60 @@ static void log_failure(struct virtio_blk *blk, const struct blk_request *req, i
 		    what, r ? strerror(-r) : "the file ends before");
 }
 
+/* What is next of a read or write, as it goes to the file. */
+static const struct iovec *next_piece(struct virtio_queue *queue, struct blk_request *req)
+{
+	struct iovec *iov = req->iov + req->first;
+	uint64_t bytes = 0;
+
+	if (req->bounces) {
+		uint8_t *buffer = bounce_of(queue)->buffer;
+		size_t size = req->todo < BOUNCE_SIZE ? req->todo : BOUNCE_SIZE;
+
+		if (req->type == VIRTIO_BLK_T_OUT)
+			iov_gather(iov, req->nr, buffer, size);
+		req->bounced = (struct iovec){ .iov_base = buffer, .iov_len = size };
+		req->nr_piece = 1;
+		return &req->bounced;
+	}
+	req->nr_piece = req->nr;
+	if (req->todo <= MAX_PIECE)
+		return iov;
+	for (req->nr_piece = 0; bytes < MAX_PIECE; req->nr_piece++)
+		bytes += iov[req->nr_piece].iov_len;
+	req->cut = bytes - MAX_PIECE;
+	iov[req->nr_piece - 1].iov_len -= req->cut;
+	return iov;
+}
+
+/* The piece is done: what next_piece() changed is as it was, and what was read is where it belongs. */
+static void end_piece(struct virtio_queue *queue, struct blk_request *req, int32_t res)
+{
+	if (req->cut)
+		req->iov[req->first + req->nr_piece - 1].iov_len += req->cut;
+	req->cut = 0;
+	if (req->bounces && req->type == VIRTIO_BLK_T_IN && res > 0 && !queue->stopping)
+		iov_scatter(req->iov + req->first, req->nr, bounce_of(queue)->buffer,
+			    (uint64_t)res);
+}
+
 static void submit(struct virtio_queue *queue, struct blk_request *req)
 {
 	struct virtio_blk *blk = blk_of(queue);
 	int fd = blk->file.fd;
 	bool through = !(blk->dev.driver_features >> VIRTIO_BLK_F_FLUSH & 1);
+	const struct iovec *iov;
 
 	queue_trace_submit(&queue->trace, req->head, req->offset, req->todo);
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
-		ring_readv(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset,
-			   0);
+		iov = next_piece(queue, req);
+		ring_readv(queue->ring, &req->op, fd, iov, req->nr_piece, req->offset, 0);
 		break;
 	case VIRTIO_BLK_T_OUT:
+		iov = next_piece(queue, req);
 		/* A driver that cannot flush takes a finished write for a durable one: 5.2.6.2. */
-		ring_writev(queue->ring, &req->op, fd, req->iov + req->first, req->nr, req->offset,
+		ring_writev(queue->ring, &req->op, fd, iov, req->nr_piece, req->offset,
 			    through ? RWF_DSYNC : 0);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
@@ -151,10 +200,24 @@ static void request_done(struct ring_op *op, int32_t res, uint32_t flags)
 	struct virtio_queue *queue = req->queue;
 	bool is_data = req->type == VIRTIO_BLK_T_IN || req->type == VIRTIO_BLK_T_OUT;
 	uint8_t status = VIRTIO_BLK_S_OK;
+	bool more;
 
 	queue_trace_complete(&queue->trace, queue->ring->wake_tsc, req->head, res);
-	if (goes_on(req, res)) {
+	end_piece(queue, req, res);
+	more = !queue->stopping && goes_on(req, res);
+	if (req->bounces) {
+		struct bounce_turn *next = bounce_pass(bounce_of(queue), more);
+
+		if (next)
+			submit(queue, container_of(next, struct blk_request, turn));
+	} else if (more) {
 		submit(queue, req);
+	}
+	if (more)
+		return;
+	/* The driver has reset the queue: nothing of it is to be told, or the guest's memory touched. */
+	if (queue->stopping) {
+		virtio_queue_release(queue);
 		return;
 	}
 	if (!is_data && res == -EOPNOTSUPP) {
@@ -171,7 +234,19 @@ static void begin(struct virtio_queue *queue, struct blk_request *req)
 {
 	req->op.done = request_done;
 	virtio_queue_hold(queue);
-	submit(queue, req);
+	if (!req->bounces || bounce_enter(bounce_of(queue), &req->turn))
+		submit(queue, req);
+}
+
+/* Those in flight end as soon as the file lets them; those that wait for the buffer never begin. */
+static void cancel(struct virtio_queue *queue)
+{
+	struct blk_request *requests = blk_of(queue)->request + queue->index * queue->max_size;
+
+	for (unsigned i = 0; i < queue->vq.size; i++)
+		ring_cancel(queue->ring, &requests[i].op);
+	for (unsigned n = bounce_dismiss(bounce_of(queue)); n; n--)
+		virtio_queue_release(queue);
 }
 
 static bool is_aligned(const struct blk_request *req, uint64_t align)
@@ -181,28 +256,6 @@ static bool is_aligned(const struct blk_request *req, uint64_t align)
 	for (unsigned i = 0; i < req->nr; i++)
 		bits |= (uintptr_t)req->iov[i].iov_base | req->iov[i].iov_len;
 	return !(bits & (align - 1));
-}
-
-static int bounce(struct blk_request *req, uint64_t align)
-{
-	size_t iov_bytes = req->nr * sizeof(*req->iov);
-	void *buffer = aligned_alloc(align, align_up(req->todo, align));
-	struct iovec *user = malloc(iov_bytes);
-
-	if (!buffer || !user) {
-		free(buffer);
-		free(user);
-		return -ENOMEM;
-	}
-	memcpy(user, req->iov, iov_bytes);
-	req->bounce = buffer;
-	req->user = user;
-	req->nr_user = req->nr;
-	if (req->type == VIRTIO_BLK_T_OUT)
-		iov_gather(user, req->nr, buffer, req->todo);
-	req->iov[0] = (struct iovec){ .iov_base = buffer, .iov_len = req->todo };
-	req->nr = 1;
-	return 0;
 }
 
 static void read_or_write(struct virtio_queue *queue, struct blk_request *req, uint64_t sector)
@@ -222,10 +275,7 @@ static void read_or_write(struct virtio_queue *queue, struct blk_request *req, u
 		finish(queue, req, VIRTIO_BLK_S_OK);
 		return;
 	}
-	if (!is_aligned(req, file->memory_align) && bounce(req, file->memory_align)) {
-		finish(queue, req, VIRTIO_BLK_S_IOERR);
-		return;
-	}
+	req->bounces = !is_aligned(req, file->memory_align);
 	begin(queue, req);
 }
 
@@ -331,6 +381,7 @@ static void process(struct virtio_queue *queue)
 
 		req->head = chain.head;
 		req->queue = queue;
+		req->bounces = false;
 		if (!parse(req, &chain, iov, &sector)) {
 			queue->vq.broken = true;
 			virtio_device_violation(queue->dev, "a request without header or status");
@@ -354,6 +405,9 @@ static void blk_free(struct virtio_device *dev)
 {
 	struct virtio_blk *blk = container_of(dev, struct virtio_blk, dev);
 
+	while (blk->nr_bounces)
+		bounce_destroy(&blk->bounce[--blk->nr_bounces]);
+	free(blk->bounce);
 	free(blk->request);
 	blk_file_close(&blk->file);
 	free(blk);
@@ -363,13 +417,15 @@ static const struct virtio_device_ops blk_ops = {
 	.process = process,
 	.start = queue_start,
 	.stopped = queue_stopped,
+	.cancel = cancel,
 	.free = blk_free,
 };
 
 static uint64_t features(const struct blk_file *file, unsigned nr_queues)
 {
-	uint64_t f = 1ULL << VIRTIO_BLK_F_SEG_MAX | 1ULL << VIRTIO_BLK_F_BLK_SIZE |
-		     1ULL << VIRTIO_BLK_F_TOPOLOGY | 1ULL << VIRTIO_BLK_F_FLUSH;
+	uint64_t f = 1ULL << VIRTIO_BLK_F_SIZE_MAX | 1ULL << VIRTIO_BLK_F_SEG_MAX |
+		     1ULL << VIRTIO_BLK_F_BLK_SIZE | 1ULL << VIRTIO_BLK_F_TOPOLOGY |
+		     1ULL << VIRTIO_BLK_F_FLUSH;
 
 	if (nr_queues > 1)
 		f |= 1ULL << VIRTIO_BLK_F_MQ;
@@ -388,6 +444,7 @@ static void fill_config(struct virtio_blk *blk, const struct virtio_blk_options 
 
 	blk->config = (struct virtio_blk_config){
 		.capacity = file->size / SECTOR,
+		.size_max = SIZE_MAX_TOLD,
 		/* A queue takes no longer chain than it has entries. */
 		.seg_max = options->queue_size > MAX_BUFFERS ? MAX_SEGMENTS
 							     : options->queue_size - 2U,
@@ -403,6 +460,22 @@ static void fill_config(struct virtio_blk *blk, const struct virtio_blk_options 
 		.max_write_zeroes_seg = MAX_DISCARD_SEGMENTS,
 		.write_zeroes_may_unmap = 1,
 	};
+}
+
+static int make_requests(struct virtio_blk *blk, const struct virtio_blk_options *options)
+{
+	unsigned nr = options->nr_queues;
+	int r = 0;
+
+	blk->request = calloc((size_t)nr * options->queue_size, sizeof(*blk->request));
+	blk->bounce = calloc(nr, sizeof(*blk->bounce));
+	if (!blk->request || !blk->bounce)
+		return -ENOMEM;
+	while (!r && blk->file.memory_align > 1 && blk->nr_bounces < nr) {
+		r = bounce_init(&blk->bounce[blk->nr_bounces], blk->file.memory_align);
+		blk->nr_bounces += !r;
+	}
+	return r;
 }
 
 int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pci **out,
@@ -431,10 +504,9 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pc
 	blk->dev.features = features(&blk->file, options->nr_queues);
 	blk->dev.config = &blk->config;
 	blk->dev.config_size = sizeof(blk->config);
-	blk->request =
-		calloc((size_t)options->nr_queues * options->queue_size, sizeof(*blk->request));
-	r = blk->request ? virtio_device_init(&blk->dev, options->nr_queues, options->queue_size)
-			 : -ENOMEM;
+	r = make_requests(blk, options);
+	if (!r)
+		r = virtio_device_init(&blk->dev, options->nr_queues, options->queue_size);
 	if (r) {
 		error_set(err, r, "disk %s: queues", options->path);
 		goto fail;

@@ -51,6 +51,7 @@ static void flush(struct ring_work *work)
 	if (interrupts)
 		interrupt(queue);
 	queue_trace_publish(&queue->trace, now, queue->vq.published, interrupts);
+	queue->budget = queue->vq.size;
 	process(queue);
 }
 
@@ -96,6 +97,7 @@ static void start(struct ring_work *work)
 	queue->stopping = false;
 	queue->resting = false;
 	queue->sated = false;
+	queue->budget = queue->vq.size;
 	queue_trace_start(&queue->trace);
 	virtio_queue_hold(queue);
 	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
@@ -314,8 +316,15 @@ void virtio_queue_resume(struct virtio_queue *queue)
 bool virtio_queue_next(struct virtio_queue *queue, struct virtqueue_chain *chain, struct iovec *iov,
 		       unsigned max)
 {
-	int r = virtqueue_pop(&queue->vq, chain, iov, max);
+	int r;
 
+	/* A driver may add chains as fast as they are served: the end of the turn goes on, behind what else there is. */
+	if (!queue->budget) {
+		ring_defer(queue->ring, &queue->flush_work);
+		return false;
+	}
+	queue->budget--;
+	r = virtqueue_pop(&queue->vq, chain, iov, max);
 	if (r < 0)
 		virtio_device_violation(queue->dev, r == -EFAULT  ? "a buffer is not in RAM"
 						    : r == -E2BIG ? "a chain has too many buffers"

@@ -82,6 +82,7 @@ struct virtio_queue {
 	bool resting; /* the driver was asked for a kick */
 	bool sated;   /* the type's to set: it does not wait for chains, so no kick is needed */
 	bool started, stopping;
+	unsigned budget;  /* how many chains may still be taken before others have their turn */
 	unsigned nr_busy; /* requests whose operations are in flight */
 };
 
