@@ -72,9 +72,47 @@ int error_remedy(struct error *err, const char *fmt, ...)
 	return err->code;
 }
 
+/* For what fails by a system call whose reason says it all. */
+static const char *usual_remedy(int code)
+{
+	switch (-code) {
+	case EACCES:
+	case EPERM:
+		return "run it as a user that may do that, such as root";
+	case ENOENT:
+	case ENOTDIR:
+	case ENODEV:
+	case ENXIO:
+	case ESRCH:
+		return "name one that is there";
+	case EEXIST:
+		return "remove it, or name another";
+	case EISDIR:
+		return "name a file";
+	case EROFS:
+		return "name a place that can be written to, or mount -o remount,rw that one";
+	case ENOSPC:
+	case EDQUOT:
+		return "free space there";
+	case ENOMEM:
+		return "free memory, or raise the limit on it: ulimit -a";
+	case EMFILE:
+	case ENFILE:
+		return "raise the limit on open files: ulimit -n";
+	case EBUSY:
+	case ETXTBSY:
+		return "end what uses it: lsof";
+	case ECANCELED: /* as it was asked to */
+	case EPIPE:	/* nobody reads it */
+		return "";
+	default:
+		return "see what the kernel says of it: dmesg | tail";
+	}
+}
+
 void error_print(const struct error *err, FILE *out)
 {
-	const char *line = err->remedy;
+	const char *line = err->remedy[0] ? err->remedy : usual_remedy(err->code);
 	const char *label = "  remedy: ";
 
 	if (err->object[0])

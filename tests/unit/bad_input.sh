@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What torc refuses without a lab: each bad input gets its object, reason, remedy and exit status, and nothing boots.
+# What torc and its tools refuse without a lab: each bad input gets its object, reason, remedy and exit status, and
+# nothing boots.
 # Usage: bad_input.sh TORC; prints TAP. What needs devices is in tests/lab/cases/refuse.
 
 set -u
@@ -53,7 +54,8 @@ skip() {
 }
 
 # refused NAME STATUS OBJECT REASON REMEDY COMMAND...: COMMAND ends at once with this status and says on stderr, and
-# there only, "torc: OBJECT: REASON" and the remedy, of which each is a part.
+# there only, "$program: OBJECT: REASON" and the remedy, of which each is a part.
+program=torc
 refused() {
 	name=$1 want=$2 object=$3 reason=$4 remedy=$5
 	shift 5
@@ -63,10 +65,11 @@ refused() {
 	[ $status -eq "$want" ] || why="$why exit status $status, not $want;"
 	[ ! -s "$tmp/stdout" ] || why="$why something on stdout;"
 	case $(head -n 1 "$tmp/stderr") in
-	"torc: "*"$object"*": "*"$reason"*) ;;
-	*) why="$why no line 'torc: ...$object...: ...$reason...';" ;;
+	"$program: "*"$object"*": "*"$reason"*) ;;
+	*) why="$why no line '$program: ...$object...: ...$reason...';" ;;
 	esac
 	case $(sed -n '2,$s/^\( \{2\}remedy: \| \{10\}\)//p' "$tmp/stderr") in
+	'') why="$why no remedy at all;" ;;
 	*"$remedy"*) ;;
 	*) why="$why no remedy '$remedy';" ;;
 	esac
@@ -336,6 +339,38 @@ else
 	chmod 644 "$bz"
 	# shellcheck disable=SC2086 # a command and its options
 	refused "$name" 1 '/dev/kvm' 'Permission denied' 'usermod -aG kvm' $nobody "$torc" --kernel "$bz"
+fi
+
+# tool NAME STATUS OBJECT REASON REMEDY PROGRAM ARGUMENT...: the same of a tool beside torc.
+tools=${1%/*}
+tool() {
+	name=$1 want=$2 object=$3 reason=$4 remedy=$5 program=$6
+	shift 6
+	refused "$program: $name" "$want" "$object" "$reason" "$remedy" "$tools/$program" "$@"
+	program=torc
+}
+tool 'no command' 2 'command' 'missing' 'torc-trace --help' torc-trace
+tool 'a command misspelt' 2 'command recrod' 'unknown' 'did you mean record?' torc-trace recrod 1
+tool 'no number of a process' 2 'process torc' "not a process's number" 'torc-trace --help' torc-trace live torc
+tool 'no such process' 1 'process 4194305' 'No such process' 'pgrep -x torc' torc-trace live 4194305
+tool 'a process that is no torc' 1 "process $$" 'shares no trace' 'pgrep -x torc' torc-trace live $$
+tool 'a recording that is not there' 1 "$tmp/none" 'No such file' 'name one that is there' torc-trace report "$tmp/none"
+tool 'a folder for a recording' 1 "$tmp" 'not a recording' 'torc-trace record' torc-trace report "$tmp"
+tool 'no recording' 1 "$bz" 'not a recording' 'torc-trace record' torc-trace report "$bz"
+tool 'no command' 2 'command' 'missing' 'torc-vfio --help' torc-vfio
+tool 'a command misspelt' 2 'command bnid' 'unknown' 'did you mean bind?' torc-vfio bnid 01:00.0
+tool 'no device' 2 'command bind' 'too few operands' 'torc-vfio --help' torc-vfio bind
+tool 'a device that is not there' 1 'ffff:ff:1f.7' 'No such file' 'lspci -D' torc-vfio bind ffff:ff:1f.7
+tool 'no address' 1 'device zebra' 'not an address' 'torc-vfio list' torc-vfio bind zebra
+# Where nothing can be written, in a name space of its own.
+if unshare -m true 2>/dev/null; then
+	name='a journal that cannot be written' program=torc-vfio
+	# shellcheck disable=SC2016 # that shell's
+	refused "torc-vfio: $name" 1 'journal /var/lib/torc/bind' 'Read-only file system' 'mount -t tmpfs' \
+		unshare -m sh -c 'mount -t tmpfs -o ro tmpfs /var/lib && exec "$0" recover' "$tools/torc-vfio"
+	program=torc
+else
+	skip 'torc-vfio: a journal that cannot be written' 'no name space may be made'
 fi
 
 echo "1..$n"
