@@ -52,10 +52,12 @@ static void start_server(struct ring_work *work)
 
 void trip_serve(struct trip_server *server, unsigned poll_us)
 {
+	const struct ring_thread_config config = { .poll_us = poll_us };
+
 	if (!server->poller.poll)
 		server->poller.poll = server->poller.rest = nothing_there;
 	server->start.run = start_server;
-	if (ring_thread_start(&server->thread, 0, poll_us, NULL) ||
+	if (ring_thread_start(&server->thread, &config, NULL) ||
 	    ring_thread_wait(&server->thread, NULL))
 		abort();
 	ring_post(&server->thread.ring, &server->start);

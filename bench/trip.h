@@ -27,7 +27,7 @@ struct trip_server {
 /**
  * trip_serve - begin to serve
  * @server: @heard.done, @poller and @fd are set
- * @poll_us: as ring_thread_start() has it
+ * @poll_us: as struct ring_thread_config has it
  *
  * Ends the process where there is no ring; ring_thread_stop() ends it.
  */

@@ -134,6 +134,26 @@ static int init_memory(struct machine *machine, struct error *err)
 	return r ? r : machine_start_load(machine, err);
 }
 
+static void ring_failed(void *opaque, unsigned index, int r)
+{
+	struct machine *machine = opaque;
+
+	log_error("ring%u: io_uring_enter: %s", index, strerror(-r));
+	machine_ask(machine, MACHINE_RING_FAILED);
+}
+
+static int start_ring(struct machine *machine, unsigned i, struct error *err)
+{
+	const struct ring_thread_config config = {
+		.index = i,
+		.poll_us = machine->config->ring_poll_us,
+		.failed = ring_failed,
+		.opaque = machine,
+	};
+
+	return ring_thread_start(&machine->ring_thread[i], &config, err);
+}
+
 static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error *err)
 {
 	unsigned nr = machine->config->cpus.boot;
@@ -151,8 +171,7 @@ static int init_vcpus(struct machine *machine, struct kvm_cpuid2 *cpuid, struct 
 				      machine_vcpu_stopped, machine, err);
 		if (!r) {
 			machine->nr_vcpus++;
-			r = ring_thread_start(&machine->ring_thread[i], i,
-					      machine->config->ring_poll_us, err);
+			r = start_ring(machine, i, err);
 		}
 		if (r)
 			return r;
@@ -342,20 +361,22 @@ static void stop_threads(struct machine *machine)
 	vfio_dma_cancel(&machine->dma);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_destroy(&machine->vcpu[i]);
-	machine_reset_virtio(machine);
+	machine_end_virtio(machine);
 	machine_close_console(machine);
 	machine_finish_register(machine);
-	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
+	/* A ring ends when its last request has. */
+	for (unsigned i = 0; i < machine->nr_ring_threads && !machine->gave_up; i++)
 		ring_thread_stop(&machine->ring_thread[i]);
-	ring_memory_destroy(&machine->ring_memory);
+	if (!machine->gave_up)
+		ring_memory_destroy(&machine->ring_memory);
 	vfio_dma_stop(&machine->dma);
 	machine->nr_vcpus = machine->nr_ring_threads = 0;
 }
 
-void machine_free(struct machine *machine)
+bool machine_free(struct machine *machine)
 {
 	if (!machine)
-		return;
+		return true;
 	stop_threads(machine);
 	serial_destroy(&machine->serial);
 	/* From now on a turn of the ring releases no device. */
@@ -370,6 +391,10 @@ void machine_free(struct machine *machine)
 	metrics_file_finish(&machine->metrics_file);
 	vm_destroy(&machine->vm);
 	machine_unbind_devices(machine);
+	claim_close(&machine->claim);
+	/* Its requests have guest memory, and the rings' threads, until the process has ended. */
+	if (machine->gave_up)
+		return false;
 	free(machine->host);
 	/* Only now: the buses' lists of readers go through the vCPUs. */
 	free(machine->vcpu);
@@ -379,7 +404,6 @@ void machine_free(struct machine *machine)
 	free(machine->numa);
 	free(machine->host_topology);
 	placement_destroy(&machine->plan);
-	claim_close(&machine->claim);
 	free(machine->taker);
 	free(machine->apic_ids);
 	guest_mem_destroy(&machine->mem);
@@ -388,4 +412,5 @@ void machine_free(struct machine *machine)
 	if (machine->masked)
 		pthread_sigmask(SIG_SETMASK, &machine->old_mask, NULL);
 	free(machine);
+	return true;
 }

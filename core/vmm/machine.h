@@ -9,6 +9,7 @@
 #ifndef CORE_VMM_MACHINE_H
 #define CORE_VMM_MACHINE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "core/base/error.h"
@@ -49,7 +50,10 @@ int machine_run(struct machine *machine, struct error *err);
 /**
  * machine_free - take it apart: memory unpinned, devices reset and closed, terminal restored
  * @machine: may be NULL
+ *
+ * Requests that do not end are given up after a second signal; what they may use is left to the end of the process then.
+ * Return: whether nothing was given up.
  */
-void machine_free(struct machine *machine);
+bool machine_free(struct machine *machine);
 
 #endif

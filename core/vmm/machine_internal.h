@@ -136,6 +136,10 @@ struct machine {
 	bool masked;
 	int signal_fd;
 	struct ring_op signal_op;
+	unsigned nr_signals; /* to end */
+	uint64_t
+		give_up_ns; /* after the second one: when not to wait any longer; CLOCK_MONOTONIC */
+	bool gave_up;	    /* on a device's requests: what they may still use stays */
 	struct metrics metrics;
 	struct metrics_file metrics_file;
 
@@ -185,10 +189,27 @@ void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why);
 int machine_add_virtio(struct machine *machine, struct error *err);
 
 /**
+ * machine_take_signals - read what signals are there, and do what they ask for
+ * @machine: on the main thread
+ */
+void machine_take_signals(struct machine *machine);
+
+/**
  * machine_reset_virtio - let what is in flight end, forget the drivers
  * @machine: no vCPU runs, the ring threads do
+ *
+ * Return: 0; -EINTR: it was asked to end before that was over, or a ring has failed.
  */
-void machine_reset_virtio(struct machine *machine);
+int machine_reset_virtio(struct machine *machine);
+
+/**
+ * machine_end_virtio - the same for the last time
+ * @machine: no vCPU runs, the ring threads do
+ *
+ * Waits for as long as storage takes, but no longer than two seconds from a second signal on, and not for a ring that has
+ * failed. A device that still has requests then is left to them: gave_up.
+ */
+void machine_end_virtio(struct machine *machine);
 
 /**
  * machine_close_console - write out what is queued, let go of the terminal

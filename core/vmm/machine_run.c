@@ -16,6 +16,9 @@
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL
 
+/* For storage, once the user has asked for the end twice. */
+#define PATIENCE_NS 2000000000ULL
+
 static void request_pause(struct machine *machine)
 {
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
@@ -79,7 +82,9 @@ static int reset(struct machine *machine)
 			vfio_pci_reset(machine->device[i]);
 	}
 	hotplug_reset(&machine->hotplug);
-	machine_reset_virtio(machine);
+	/* What the user asked for meanwhile comes first. */
+	if (machine_reset_virtio(machine))
+		return 0;
 	serial_reset(&machine->serial);
 	for (unsigned i = 0; i < MACHINE_NR_IRQCHIPS; i++) {
 		r = kvm_set_irqchip(machine->vm.fd, &machine->irqchip[i]);
@@ -174,18 +179,26 @@ static void take_signal(struct machine *machine, const struct signalfd_siginfo *
 		return;
 	}
 	log_info("signal %u (%s): ending the VM", info->ssi_signo, strsignal((int)info->ssi_signo));
+	if (++machine->nr_signals == 2)
+		machine->give_up_ns = clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS;
 	ring_stop(&machine->ring);
+}
+
+void machine_take_signals(struct machine *machine)
+{
+	struct signalfd_siginfo info;
+
+	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		take_signal(machine, &info);
 }
 
 /* Polled, then read: a READ of a non-blocking signalfd is punted to a worker on some kernels and fails there. */
 static void signal_done(struct ring_op *op, int32_t res, uint32_t flags)
 {
 	struct machine *machine = container_of(op, struct machine, signal_op);
-	struct signalfd_siginfo info;
 
 	/* The poll tells of several signals once. */
-	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		take_signal(machine, &info);
+	machine_take_signals(machine);
 	if (!op->active && res != -ECANCELED)
 		ring_poll(&machine->ring, op, machine->signal_fd);
 }

@@ -4,12 +4,18 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "core/base/clock.h"
+#include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
 #include "io/virtio/blk.h"
 #include "io/virtio/console.h"
 #include "io/virtio/net.h"
 #include "io/virtio/rng.h"
 #include "numa/affinity.h"
+
+/* Storage that takes longer than this to end is worth a line. */
+#define SAY_AFTER_MS 2000
+#define LOOK_MS	     1000
 
 /* Queues in groups of @per_ring go round the rings. */
 static int add(struct machine *machine, struct virtio_pci *vp, unsigned per_ring, struct error *err)
@@ -188,10 +194,82 @@ int machine_add_virtio(struct machine *machine, struct error *err)
 	return r;
 }
 
-void machine_reset_virtio(struct machine *machine)
+/* Whether nobody is left to finish what the device has in flight. */
+static bool is_abandoned(const struct virtio_pci *vp)
 {
-	for (unsigned i = 0; i < machine->nr_virtio; i++)
-		virtio_pci_reset(machine->virtio[i]);
+	for (unsigned i = 0; i < vp->dev->nr_queues; i++) {
+		const struct ring *ring = vp->dev->queue[i].ring;
+
+		if (ring && load_acquire(&ring->failed))
+			return true;
+	}
+	return false;
+}
+
+int machine_reset_virtio(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->nr_virtio; i++) {
+		/* Now and then it is to be seen whether a ring has failed. */
+		while (virtio_pci_reset(machine->virtio[i], machine->signal_fd, LOOK_MS)) {
+			machine_take_signals(machine);
+			if (machine->nr_signals || is_abandoned(machine->virtio[i]))
+				return -EINTR;
+		}
+	}
+	return 0;
+}
+
+/* How long to wait for a device until the next look. */
+static int patience_ms(const struct machine *machine, const struct virtio_pci *vp, bool said)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+
+	if (is_abandoned(vp))
+		return 0;
+	if (machine->nr_signals < 2)
+		return said ? LOOK_MS : SAY_AFTER_MS;
+	return now < machine->give_up_ns ? (int)((machine->give_up_ns - now) / 1000000) + 1 : 0;
+}
+
+/* Return: whether nothing is in flight any more. */
+static bool end_device(struct machine *machine, struct virtio_pci *vp)
+{
+	bool said = false;
+
+	for (;;) {
+		int r = virtio_pci_reset(vp, machine->signal_fd, patience_ms(machine, vp, said));
+
+		if (!r)
+			return true;
+		if (r == -EINTR) {
+			machine_take_signals(machine);
+			continue;
+		}
+		if (machine->nr_signals >= 2 || is_abandoned(vp))
+			return false;
+		if (said)
+			continue;
+		said = true;
+		log_warning(
+			"%s: its requests do not end; waiting for what they are on; %s ends torc without it",
+			vp->dev->id, machine->nr_signals ? "another signal" : "a second signal");
+	}
+}
+
+void machine_end_virtio(struct machine *machine)
+{
+	for (unsigned i = 0; i < machine->nr_virtio; i++) {
+		struct virtio_pci *vp = machine->virtio[i];
+
+		if (end_device(machine, vp))
+			continue;
+		log_error(
+			"%s: its requests do not end: given up; everything else is released, and the "
+			"process ends when the kernel is done with them",
+			vp->dev->id);
+		machine->gave_up = true;
+		machine->virtio[i] = NULL;
+	}
 }
 
 void machine_close_console(struct machine *machine)

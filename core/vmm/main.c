@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -115,7 +116,11 @@ static int run_machine(const struct config *config, struct error *err)
 	if (!r)
 		r = machine_run(machine, err);
 	/* First the terminal, then the message. */
-	machine_free(machine);
+	if (!machine_free(machine) && !r) {
+		r = error_set(err, -EIO, "storage");
+		error_reason(err, "does not answer; requests of the guest were given up");
+		error_remedy(err, "see what it waits for: the log names the disk");
+	}
 	trace_destroy();
 	return r;
 }

@@ -49,7 +49,7 @@ struct io_uring_sqe *ring_sqe(struct ring *ring);
  * @ring: the calling thread's
  * @how: and what else
  *
- * Return: as io_uring_submit(3).
+ * Return: 0; -errno, and the ring has failed.
  */
 int ring_submit(struct ring *ring, enum ring_submit how);
 

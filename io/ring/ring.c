@@ -5,10 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "io/ring/internal.h"
+
+/* A kernel that has no memory for a request may have some soon. */
+#define MAX_REFUSED 1000
+#define REFUSED_US  1000
 
 static int ring_setup_error(int r, struct error *err)
 {
@@ -129,6 +134,22 @@ bool ring_has_events(const struct ring *ring)
 	       (flags & IORING_SQ_TASKRUN && !ring->taskrun_is_stale);
 }
 
+/* Return: 0, or -errno that trying again will not mend. */
+static int judge(struct ring *ring, int r)
+{
+	if (r >= 0)
+		ring->nr_refused = 0;
+	if (r >= 0 || r == -EINTR || r == -EAGAIN || r == -EBUSY)
+		return 0;
+	if (r == -ENOMEM && ring->nr_refused++ < MAX_REFUSED) {
+		usleep(REFUSED_US);
+		return 0;
+	}
+	/* Pairs with those who ask whether it has. */
+	store_release(&ring->failed, r);
+	return r;
+}
+
 int ring_submit(struct ring *ring, enum ring_submit how)
 {
 	unsigned nr = io_uring_sq_ready(&ring->uring);
@@ -141,10 +162,10 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 	if (how != RING_SUBMIT_AND_WAIT)
 		trace_event_at(ring->now_tsc, TRACE_EVENT_SUBMIT, ring->trace, 0, nr, 0);
 	if (how == RING_SUBMIT_ONLY)
-		return io_uring_submit(&ring->uring);
+		return judge(ring, io_uring_submit(&ring->uring));
 	if (how == RING_SUBMIT_AND_GET_EVENTS) {
 		ring->wake_tsc = 0;
-		return io_uring_submit_and_get_events(&ring->uring);
+		return judge(ring, io_uring_submit_and_get_events(&ring->uring));
 	}
 	begin = ring_tsc(ring);
 	trace_count(ring->trace, TRACE_RING_WAITS, 1);
@@ -155,7 +176,7 @@ int ring_submit(struct ring *ring, enum ring_submit how)
 	ring_slept(ring, ring->wake_tsc - begin);
 	trace_event_at(ring->wake_tsc, TRACE_EVENT_WAKE, ring->trace, 0,
 		       io_uring_cq_ready(&ring->uring), 0);
-	return r;
+	return judge(ring, r);
 }
 
 static bool has_stale_taskrun(const struct ring *ring)
@@ -213,7 +234,7 @@ static int ring_turn(struct ring *ring)
 	n = ring_reap(ring);
 	ring_run_deferred(ring);
 	count_turn(ring, n);
-	return r == -EINTR || r == -EAGAIN || r == -EBUSY || r >= 0 ? 0 : r;
+	return r ? r : ring->failed;
 }
 
 int ring_run(struct ring *ring)
@@ -240,7 +261,8 @@ struct io_uring_sqe *ring_sqe(struct ring *ring)
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&ring->uring);
 
 	while (!sqe) {
-		ring_submit(ring, RING_SUBMIT_ONLY);
+		if (ring_submit(ring, RING_SUBMIT_ONLY))
+			return &ring->nowhere;
 		sqe = io_uring_get_sqe(&ring->uring);
 	}
 	return sqe;
@@ -252,7 +274,7 @@ void ring_destroy(struct ring *ring)
 		return;
 	ring_drain_posted(ring);
 	ring->turn_tsc = ring->now_tsc = ring_tsc(ring);
-	while (ring->nr_active) {
+	while (ring->nr_active && !ring->failed) {
 		struct io_uring_sqe *sqe = ring_sqe(ring);
 
 		io_uring_prep_cancel(sqe, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);

@@ -9,7 +9,9 @@
  * for completions with one io_uring_enter(2) a turn.
  *
  * The ring is set up R_DISABLED, restricted to the opcodes in ring_features.c, then enabled. SQEs that do not fit are
- * submitted at once, so that queueing an operation never fails while the ring is alive.
+ * submitted at once, so that queueing an operation never fails while the ring is alive. A kernel without memory is asked
+ * again for a second. What it refuses for good (completions that it had to drop, EBADR, among that) ends the ring:
+ * `failed`; operations that are active then stay so.
  */
 #ifndef IO_RING_RING_H
 #define IO_RING_RING_H
@@ -91,10 +93,13 @@ struct ring {
 	bool can_take_memory;	/* that was registered elsewhere */
 	bool has_fixed_vectors; /* several pieces of registered memory in one operation */
 	bool stopping;
-	bool taskrun_is_stale; /* the flag told of task work, and there was none */
-	unsigned nr_active;    /* operations the kernel owns */
-	unsigned nr_io;	       /* those of them that a device works on */
-	unsigned nr_io_queued; /* those that are not yet submitted */
+	int failed; /* io_uring_enter(2) refuses for good: -errno; atomic, as others look */
+	unsigned nr_refused;	     /* how often in a row for want of memory */
+	struct io_uring_sqe nowhere; /* for what is queued then */
+	bool taskrun_is_stale;	     /* the flag told of task work, and there was none */
+	unsigned nr_active;	     /* operations the kernel owns */
+	unsigned nr_io;		     /* those of them that a device works on */
+	unsigned nr_io_queued;	     /* those that are not yet submitted */
 	struct trace_object *trace;
 	uint64_t
 		now_tsc; /* when it last looked at the time, in this turn: each reading costs 8 ns or so */
@@ -124,7 +129,7 @@ void ring_destroy(struct ring *ring);
  * ring_run - submit and complete until ring_stop()
  * @ring: the calling thread's
  *
- * Return: 0; -errno of io_uring_enter(2).
+ * Return: 0; -errno of io_uring_enter(2), and the ring has failed.
  */
 int ring_run(struct ring *ring);
 

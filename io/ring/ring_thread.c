@@ -17,8 +17,8 @@ static void *ring_thread_main(void *arg)
 
 	trace_thread_begin(t->name);
 	r = ring_init(&t->ring, RING_ENTRIES, &t->error);
-	if (!r && t->poll_us != RING_POLL_AUTO)
-		ring_set_poll(&t->ring, t->poll_us);
+	if (!r && t->config.poll_us != RING_POLL_AUTO)
+		ring_set_poll(&t->ring, t->config.poll_us);
 	if (!r && t->ring.cycles_per_us)
 		log_debug("a system call takes %llu ns; rings poll for up to %llu us",
 			  (unsigned long long)(t->ring.call_cycles * 1000 / t->ring.cycles_per_us),
@@ -32,8 +32,8 @@ static void *ring_thread_main(void *arg)
 	if (r)
 		goto end;
 	r = ring_run(&t->ring);
-	if (r)
-		log_error("io_uring_enter: %s", strerror(-r));
+	if (r && t->config.failed)
+		t->config.failed(t->config.opaque, t->config.index, r);
 	/* Others may post to it until they are told that it goes. */
 	pthread_mutex_lock(&t->lock);
 	while (!t->stop_requested)
@@ -45,18 +45,19 @@ end:
 	return NULL;
 }
 
-int ring_thread_start(struct ring_thread *t, unsigned index, unsigned poll_us, struct error *err)
+int ring_thread_start(struct ring_thread *t, const struct ring_thread_config *config,
+		      struct error *err)
 {
 	int r;
 
 	memset(t, 0, sizeof(*t));
-	t->poll_us = poll_us;
+	t->config = *config;
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->changed, NULL);
-	snprintf(t->name, sizeof(t->name), "ring%u", index);
+	snprintf(t->name, sizeof(t->name), "ring%u", config->index);
 	r = thread_start(&t->thread, t->name, ring_thread_main, t);
 	if (r)
-		return error_set(err, r, "thread of ring %u", index);
+		return error_set(err, r, "thread of ring %u", config->index);
 	t->started = true;
 	return 0;
 }

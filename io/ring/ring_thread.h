@@ -16,11 +16,19 @@
 
 #define RING_POLL_AUTO UINT_MAX
 
+struct ring_thread_config {
+	unsigned index;	  /* N of its name */
+	unsigned poll_us; /* as ring_set_poll(); RING_POLL_AUTO for its default */
+	/* The ring has failed, by this error of io_uring_enter(2); on its thread. May be NULL. */
+	void (*failed)(void *opaque, unsigned index, int r);
+	void *opaque;
+};
+
 struct ring_thread {
 	struct ring ring;
 	char name[16];
 	pthread_t thread;
-	unsigned poll_us;
+	struct ring_thread_config config;
 	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
@@ -33,13 +41,13 @@ struct ring_thread {
 /**
  * ring_thread_start - start a thread that runs a ring
  * @t: embedded; stays in place
- * @index: N of its name
- * @poll_us: as ring_set_poll(); RING_POLL_AUTO for its default
+ * @config: copied
  * @err: filled on failure
  *
  * Returns at once; call ring_thread_wait() before using the ring. Return: 0; -errno of pthread_create().
  */
-int ring_thread_start(struct ring_thread *t, unsigned index, unsigned poll_us, struct error *err);
+int ring_thread_start(struct ring_thread *t, const struct ring_thread_config *config,
+		      struct error *err);
 
 /**
  * ring_thread_wait - wait until its ring is up

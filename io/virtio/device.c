@@ -2,6 +2,7 @@
 #include "io/virtio/device.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -151,7 +152,7 @@ static void finish_reset(struct virtio_device *dev)
 	dev->status = 0;
 	dev->resetting = false;
 	dev->transport->reset(dev);
-	pthread_cond_broadcast(&dev->stopped);
+	fd_eventfd_signal(dev->reset_fd);
 }
 
 /* Device locked. */
@@ -174,11 +175,15 @@ int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t q
 {
 	int r;
 
+	dev->reset_fd = fd_eventfd();
+	if (dev->reset_fd < 0)
+		return dev->reset_fd;
 	dev->queue = calloc(nr_queues, sizeof(*dev->queue));
-	if (!dev->queue)
+	if (!dev->queue) {
+		fd_close(&dev->reset_fd);
 		return -ENOMEM;
+	}
 	pthread_mutex_init(&dev->lock, NULL);
-	pthread_cond_init(&dev->stopped, NULL);
 	dev->features |= COMMON_FEATURES;
 	for (; dev->nr_queues < nr_queues; dev->nr_queues++) {
 		struct virtio_queue *queue = &dev->queue[dev->nr_queues];
@@ -216,7 +221,7 @@ void virtio_device_destroy(struct virtio_device *dev)
 		fd_close(&dev->queue[i].kick_fd);
 		queue_trace_destroy(&dev->queue[i].trace);
 	}
-	pthread_cond_destroy(&dev->stopped);
+	fd_close(&dev->reset_fd);
 	pthread_mutex_destroy(&dev->lock);
 	free(dev->queue);
 	dev->queue = NULL;
@@ -263,13 +268,36 @@ void virtio_device_set_status(struct virtio_device *dev, uint8_t status)
 		run_queues(dev);
 }
 
-void virtio_device_reset(struct virtio_device *dev)
+static bool is_resetting(struct virtio_device *dev)
 {
+	bool resetting;
+
+	pthread_mutex_lock(&dev->lock);
+	resetting = dev->resetting;
+	pthread_mutex_unlock(&dev->lock);
+	return resetting;
+}
+
+int virtio_device_reset(struct virtio_device *dev, int hurry_fd, int timeout_ms)
+{
+	struct pollfd fds[] = { { dev->reset_fd, POLLIN, 0 }, { hurry_fd, POLLIN, 0 } };
+
+	/* Earlier ones have signalled it too. */
+	fd_eventfd_drain(dev->reset_fd);
 	pthread_mutex_lock(&dev->lock);
 	begin_reset(dev);
-	while (dev->resetting)
-		pthread_cond_wait(&dev->stopped, &dev->lock);
 	pthread_mutex_unlock(&dev->lock);
+	while (is_resetting(dev)) {
+		int r = poll(fds, ARRAY_SIZE(fds), timeout_ms);
+
+		if (!r)
+			return -ETIMEDOUT;
+		if (r > 0 && fds[0].revents)
+			fd_eventfd_drain(dev->reset_fd);
+		else if (r > 0)
+			return -EINTR;
+	}
+	return 0;
 }
 
 /* Device locked. Return: whether that is news. */

@@ -93,7 +93,7 @@ struct virtio_device {
 	const char *id; /* for the log; borrowed */
 	const struct guest_mem *mem;
 	pthread_mutex_t lock;
-	pthread_cond_t stopped;
+	int reset_fd; /* eventfd: a reset is over */
 
 	uint64_t features;	  /* offered */
 	uint64_t driver_features; /* accepted */
@@ -137,10 +137,14 @@ void virtio_device_set_status(struct virtio_device *dev, uint8_t status);
 /**
  * virtio_device_reset - reset and wait until nothing is in flight
  * @dev: not locked; its rings run
+ * @hurry_fd: readable when the caller has something else to do; negative: never
+ * @timeout_ms: to wait at most; negative: no limit
  *
- * Main thread, no vCPU runs.
+ * Storage that does not answer keeps its requests for as long as it likes. What was begun goes on when this gives up, and
+ * can be waited for again; until it is over nothing of the device may be freed. Main thread, no vCPU runs.
+ * Return: 0; -EINTR @hurry_fd is readable; -ETIMEDOUT.
  */
-void virtio_device_reset(struct virtio_device *dev);
+int virtio_device_reset(struct virtio_device *dev, int hurry_fd, int timeout_ms);
 
 /**
  * virtio_device_violation - the driver broke the specification: stop, and say so by DEVICE_NEEDS_RESET

@@ -477,9 +477,13 @@ void virtio_pci_set_ring(struct virtio_pci *vp, unsigned queue, struct ring *rin
 	vp->dev->queue[queue].ring = ring;
 }
 
-void virtio_pci_reset(struct virtio_pci *vp)
+int virtio_pci_reset(struct virtio_pci *vp, int hurry_fd, int timeout_ms)
 {
-	virtio_device_reset(vp->dev);
+	int r = virtio_device_reset(vp->dev, hurry_fd, timeout_ms);
+
+	if (r)
+		return r;
 	pci_msix_reset(&vp->msix);
 	vp->msix_on = vp->intx_disabled = false;
+	return 0;
 }

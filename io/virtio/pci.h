@@ -94,7 +94,11 @@ void virtio_pci_set_ring(struct virtio_pci *vp, unsigned queue, struct ring *rin
 /**
  * virtio_pci_reset - as after power-on, for a guest's reset; what is in flight ends first
  * @vp: no vCPU runs; its BAR is unmapped, its rings run
+ * @hurry_fd: as virtio_device_reset()
+ * @timeout_ms: likewise
+ *
+ * Return: as virtio_device_reset(); with an error nothing else is reset.
  */
-void virtio_pci_reset(struct virtio_pci *vp);
+int virtio_pci_reset(struct virtio_pci *vp, int hurry_fd, int timeout_ms);
 
 #endif

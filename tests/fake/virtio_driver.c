@@ -28,14 +28,14 @@
 int driver_init(struct driver *d)
 {
 	const struct guest_mem_config mem = ONE_ZONE(DRIVER_MEMORY);
+	const struct ring_thread_config ring = { .poll_us = RING_POLL_AUTO };
 	const struct pci_bus_config bus = { .io = { 0xc000, 0x1000 }, .mem32 = { BAR_ADDR, MIB } };
 
 	memset(d, 0, sizeof(*d));
 	d->vm.fd = 1;
 	if (trace_init(NULL) || guest_mem_init(&d->mem, &mem, NULL) ||
 	    iobus_init(&d->vm.mmio, "mmio") || irq_table_init(&d->vm.irq, d->vm.fd, NULL) ||
-	    ring_init(&d->ring, 8, NULL) ||
-	    ring_thread_start(&d->ring_thread, 0, RING_POLL_AUTO, NULL) ||
+	    ring_init(&d->ring, 8, NULL) || ring_thread_start(&d->ring_thread, &ring, NULL) ||
 	    ring_thread_wait(&d->ring_thread, NULL))
 		return -1;
 	irq_batch_init(&d->batch, &d->ring, &d->vm.irq);
@@ -70,7 +70,7 @@ void driver_detach(struct driver *d)
 	if (!d->vp)
 		return;
 	pci_bus_remove(&d->vp->pci);
-	virtio_pci_reset(d->vp);
+	virtio_pci_reset(d->vp, -1, -1);
 	virtio_pci_free(d->vp);
 	d->vp = NULL;
 }

@@ -82,7 +82,7 @@ static void create(struct fixture *f, enum line_mode mode)
 static void end(struct fixture *f)
 {
 	if (f->console) {
-		virtio_pci_reset(f->console);
+		virtio_pci_reset(f->console, -1, -1);
 		virtio_console_close(f->console);
 	}
 	f->console = NULL;

@@ -320,7 +320,7 @@ static void resets_stop_first(void **state)
 	assert_true(pair_runs(0));
 	assert_int_equal(nr_backends(), 2);
 	/* As a guest's reboot does. */
-	virtio_pci_reset(f->driver.vp);
+	virtio_pci_reset(f->driver.vp, -1, -1);
 	assert_int_equal(nr_backends(), 0);
 	start(f, 0);
 	assert_true(pair_runs(0));

@@ -1,0 +1,46 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Storage that does not answer any more, with writes of the guest on it: torc waits for it after one signal, and after a
+# second one releases all that it can while its requests are still there: sockets, the device, guest memory pinned for it.
+# The process goes when the storage answers.
+. "$CASES/lib.sh"
+frozen=''
+thaw() {
+	[ -z "$frozen" ] || fsfreeze -u disk
+	frozen=''
+}
+trap 'set +e; thaw; cleanup; umount disk' EXIT
+modprobe loop
+truncate -s 96M filesystem
+mkfs.ext4 -q filesystem
+mkdir disk
+mount -o loop filesystem disk
+truncate -s 64M disk/image
+initramfs=$GUESTS/guest-virtio.cpio
+start commands --disk path=disk/image --device "$(device "$LAB_BDF_NVME_A")" --metrics path=metrics
+await serial '^TORC-GUEST-COMMANDS'
+tell 'sectors() { awk "{ print \$7 }" /sys/block/vda/stat; }'
+tell 'still() { was=$(sectors); usleep 500000; [ "$was" = "$(sectors)" ]; }'
+tell 'written() { [ "$(sectors)" -gt 1000 ]; }'
+tell '(while dd if=/dev/zero of=/dev/vda bs=64k oflag=direct; do :; done) 2>/dev/null &'
+ask 'within 200 written'
+fsfreeze -f disk
+frozen=1
+ask 'within 100 still'
+kill -s TERM "$torc"
+await log '_disk0: its requests do not end; waiting.*another signal'
+[ -S metrics ] || fail "not waited for"
+begin=$(seconds)
+kill -s TERM "$torc"
+await log '_disk0: its requests do not end: given up'
+n=0
+until [ ! -e metrics ] && (: <>"/dev/vfio/$(group "$LAB_BDF_NVME_A")") 2>/dev/null; do
+	[ $((n += 1)) -lt 600 ] || fail "not released"
+	sleep 0.1
+done
+echo "# released $(($(seconds) - begin)) s after the second signal"
+[ -e "/proc/$torc" ] || fail "ended, with requests that had not"
+thaw
+finish
+expect_status 1
+expect_error storage 'does not answer' 'names the disk'
