@@ -14,8 +14,6 @@
 #include "core/trace/recording_block.h"
 #include "core/trace/source.h"
 
-/* More than any torc has; a file that claims more is damaged. */
-
 static int by_time(const void *a, const void *b)
 {
 	const struct trace_kernel_event *x = a, *y = b;

@@ -180,7 +180,7 @@ int config_value_mode(const char *text, mode_t *out, struct error *err)
 {
 	size_t len = strspn(text, "01234567");
 
-	if (len && len <= 4 && !text[len] && strtoul(text, NULL, 8) <= 0777) {
+	if (len && len <= 4 && !text[len] && strtoul(text, NULL, 8) - 1 < 0777) {
 		*out = (mode_t)strtoul(text, NULL, 8);
 		return 0;
 	}

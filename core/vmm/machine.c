@@ -139,6 +139,8 @@ static void ring_failed(void *opaque, unsigned index, int r)
 	struct machine *machine = opaque;
 
 	log_error("ring%u: io_uring_enter: %s", index, strerror(-r));
+	/* Another request may be on its way; pairs with machine_request_work(). */
+	store_release(&machine->ring_failed, true);
 	machine_ask(machine, MACHINE_RING_FAILED);
 }
 
@@ -298,6 +300,7 @@ int machine_create(const struct config *config, struct machine **out, struct err
 	machine->config = config;
 	machine->signal_fd = machine->claim.fd = -1;
 	machine->request_work.run = machine_request_work;
+	pthread_mutex_init(&machine->ask_lock, NULL);
 	r = check_input(machine, err);
 	if (!r)
 		machine_log_plan(machine);
@@ -359,11 +362,17 @@ static void stop_threads(struct machine *machine)
 	machine_finish_load(machine, NULL);
 	/* A vCPU may wait for the DMA map. */
 	vfio_dma_cancel(&machine->dma);
+	pthread_mutex_lock(&machine->ask_lock);
+	machine->vcpus_end = true;
+	pthread_mutex_unlock(&machine->ask_lock);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_destroy(&machine->vcpu[i]);
 	machine_end_virtio(machine);
 	machine_close_console(machine);
 	machine_finish_register(machine);
+	/* The kernel may still have what a ring that failed had in flight. */
+	if (load_acquire(&machine->ring_failed))
+		machine->gave_up = true;
 	/* A ring ends when its last request has. */
 	for (unsigned i = 0; i < machine->nr_ring_threads && !machine->gave_up; i++)
 		ring_thread_stop(&machine->ring_thread[i]);

@@ -143,8 +143,11 @@ struct machine {
 	struct metrics metrics;
 	struct metrics_file metrics_file;
 
-	bool running; /* vCPUs may be in the guest */
-	int request;  /* enum machine_request; atomic */
+	bool running;		  /* vCPUs may be in the guest */
+	bool ring_failed;	  /* atomic */
+	pthread_mutex_t ask_lock; /* of the vCPUs, by threads that may outlive them */
+	bool vcpus_end;		  /* nobody asks them any more */
+	int request;		  /* enum machine_request; atomic */
 	struct ring_work request_work;
 	uint64_t last_fault_ns;
 	struct error error; /* why machine_run() fails */

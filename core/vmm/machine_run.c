@@ -30,7 +30,10 @@ void machine_ask(struct machine *machine, enum machine_request request)
 	int none = MACHINE_NONE;
 
 	/* No instruction runs after the one that resets or powers off: Linux goes on to a triple fault. */
-	request_pause(machine);
+	pthread_mutex_lock(&machine->ask_lock);
+	if (!machine->vcpus_end)
+		request_pause(machine);
+	pthread_mutex_unlock(&machine->ask_lock);
 	/* Pairs with the exchange in machine_request_work(). */
 	__atomic_compare_exchange_n(&machine->request, &none, (int)request, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
@@ -137,6 +140,9 @@ void machine_request_work(struct ring_work *work)
 	enum machine_request request = (enum machine_request)__atomic_exchange_n(
 		&machine->request, MACHINE_NONE, __ATOMIC_ACQ_REL);
 
+	/* Whatever else was asked for: without it nothing goes on. Pairs with ring_failed(). */
+	if (load_acquire(&machine->ring_failed))
+		request = MACHINE_RING_FAILED;
 	switch (request) {
 	case MACHINE_NONE:
 		return;

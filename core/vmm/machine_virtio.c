@@ -16,6 +16,9 @@
 /* Storage that takes longer than this to end is worth a line. */
 #define SAY_AFTER_MS 2000
 #define LOOK_MS	     1000
+#define LEAST_MS     200
+/* It takes a second at most to write out what is queued. */
+#define CONSOLE_MS 2000
 
 /* Queues in groups of @per_ring go round the rings. */
 static int add(struct machine *machine, struct virtio_pci *vp, unsigned per_ring, struct error *err)
@@ -219,16 +222,17 @@ int machine_reset_virtio(struct machine *machine)
 	return 0;
 }
 
-/* How long to wait for a device until the next look. */
+/* How long to wait for a device until the next look. Those behind a dead one have their chance, too. */
 static int patience_ms(const struct machine *machine, const struct virtio_pci *vp, bool said)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	int left = now < machine->give_up_ns ? (int)((machine->give_up_ns - now) / 1000000) : 0;
 
 	if (is_abandoned(vp))
 		return 0;
 	if (machine->nr_signals < 2)
 		return said ? LOOK_MS : SAY_AFTER_MS;
-	return now < machine->give_up_ns ? (int)((machine->give_up_ns - now) / 1000000) + 1 : 0;
+	return left < LEAST_MS ? LEAST_MS : left;
 }
 
 /* Return: whether nothing is in flight any more. */
@@ -256,26 +260,46 @@ static bool end_device(struct machine *machine, struct virtio_pci *vp)
 	}
 }
 
+static void give_up(struct machine *machine, unsigned i)
+{
+	machine->gave_up = true;
+	machine->virtio[i] = NULL;
+}
+
 void machine_end_virtio(struct machine *machine)
 {
+	/* All at once. */
+	for (unsigned i = 0; i < machine->nr_virtio; i++)
+		virtio_pci_reset(machine->virtio[i], -1, 0);
 	for (unsigned i = 0; i < machine->nr_virtio; i++) {
 		struct virtio_pci *vp = machine->virtio[i];
 
 		if (end_device(machine, vp))
 			continue;
-		log_error(
-			"%s: its requests do not end: given up; everything else is released, and the "
-			"process ends when the kernel is done with them",
-			vp->dev->id);
-		machine->gave_up = true;
-		machine->virtio[i] = NULL;
+		if (is_abandoned(vp))
+			log_error("%s: its requests are given up, as its ring has failed",
+				  vp->dev->id);
+		else
+			log_error(
+				"%s: its requests do not end: given up; everything else is "
+				"released, and the process ends when the kernel is done with them",
+				vp->dev->id);
+		give_up(machine, i);
 	}
 }
 
 void machine_close_console(struct machine *machine)
 {
-	if (machine->console)
-		virtio_console_close(machine->console);
+	struct virtio_pci *vp = machine->console;
+
+	if (!vp || virtio_console_close(vp, is_abandoned(vp)   ? 0
+					    : machine->gave_up ? CONSOLE_MS
+							       : -1))
+		return;
+	for (unsigned i = 0; i < machine->nr_virtio; i++) {
+		if (machine->virtio[i] == vp)
+			give_up(machine, i);
+	}
 }
 
 void machine_free_virtio(struct machine *machine)

@@ -116,10 +116,14 @@ static int run_machine(const struct config *config, struct error *err)
 	if (!r)
 		r = machine_run(machine, err);
 	/* First the terminal, then the message. */
-	if (!machine_free(machine) && !r) {
-		r = error_set(err, -EIO, "storage");
-		error_reason(err, "does not answer; requests of the guest were given up");
-		error_remedy(err, "see what it waits for: the log names the disk");
+	if (!machine_free(machine)) {
+		if (!r) {
+			error_set(err, -EIO, "storage");
+			error_reason(err, "does not answer; requests of the guest were given up");
+			error_remedy(err, "see what it waits for: the log names the disk");
+		}
+		/* Rings that still run have all that is not taken apart here. */
+		_exit(exit_status(err));
 	}
 	trace_destroy();
 	return r;

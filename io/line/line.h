@@ -186,6 +186,14 @@ bool line_close(struct line *line);
 void line_destroy(struct line *line);
 
 /**
+ * line_abandon - the terminal is put back and the socket's file removed, of a line whose ring does nothing any more
+ * @line: open; never destroyed afterwards
+ *
+ * For a process that ends. Any thread.
+ */
+void line_abandon(struct line *line);
+
+/**
  * line_restore_terminal - put the terminal back, from a signal handler or atexit too
  *
  * Async-signal-safe; does nothing when no terminal is in raw mode.

@@ -180,6 +180,13 @@ void line_await_peer(struct line *line)
 	ring_accept(line->ring, &line->peer_op, line->peer_fd);
 }
 
+void line_abandon(struct line *line)
+{
+	line_restore_terminal();
+	if (line->mode == LINE_SOCKET)
+		listener_close(&line->listener);
+}
+
 void line_close_peer(struct line *line)
 {
 	if (line->mode == LINE_SOCKET && line->peer_fd >= 0) {

@@ -139,8 +139,14 @@ static int judge(struct ring *ring, int r)
 {
 	if (r >= 0)
 		ring->nr_refused = 0;
-	if (r >= 0 || r == -EINTR || r == -EAGAIN || r == -EBUSY)
+	if (r >= 0 || r == -EINTR || r == -EBUSY)
 		return 0;
+	if (r == -EAGAIN) {
+		/* No memory for what is queued; that will come. */
+		if (io_uring_sq_ready(&ring->uring))
+			usleep(REFUSED_US);
+		return 0;
+	}
 	if (r == -ENOMEM && ring->nr_refused++ < MAX_REFUSED) {
 		usleep(REFUSED_US);
 		return 0;

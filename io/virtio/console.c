@@ -230,15 +230,26 @@ void virtio_console_start(struct virtio_pci *vp)
 	ring_post(vp->dev->queue[0].ring, &console_of(vp->dev)->start_work);
 }
 
-void virtio_console_close(struct virtio_pci *vp)
+bool virtio_console_close(struct virtio_pci *vp, int timeout_ms)
 {
 	struct virtio_console *console = console_of(vp->dev);
+	struct timespec until;
+	bool is_closed;
+	int r = 0;
 
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += timeout_ms / 1000 + 1;
 	ring_post(vp->dev->queue[0].ring, &console->close_work);
 	pthread_mutex_lock(&console->lock);
-	while (!console->is_closed)
-		pthread_cond_wait(&console->closed, &console->lock);
+	while (!console->is_closed && !r)
+		r = timeout_ms < 0
+			    ? pthread_cond_wait(&console->closed, &console->lock)
+			    : pthread_cond_timedwait(&console->closed, &console->lock, &until);
+	is_closed = console->is_closed;
 	pthread_mutex_unlock(&console->lock);
+	if (!is_closed)
+		line_abandon(&console->line);
+	return is_closed;
 }
 
 void virtio_console_resize(struct virtio_pci *vp)

@@ -47,10 +47,12 @@ void virtio_console_start(struct virtio_pci *vp);
 /**
  * virtio_console_close - write out what is queued (for a second at most) and end what the line has in flight
  * @vp: a console that was started, then reset; its ring runs
+ * @timeout_ms: to wait at most, where it may not; negative: no limit
  *
  * Before it is freed. Main thread, not the ring's.
+ * Return: true; false: its ring does not answer, so it is abandoned, and may not be freed.
  */
-void virtio_console_close(struct virtio_pci *vp);
+bool virtio_console_close(struct virtio_pci *vp, int timeout_ms);
 
 /**
  * virtio_console_resize - tell the driver the size of the terminal, if there is one and it has changed

@@ -105,7 +105,7 @@ PYTHON
 }
 
 # What torc was started with, and nothing named, is closed; what it opens, a program that it starts would not have.
-exec 7</etc/hostname
+exec 7</dev/null
 start halt --metrics "path=$tmp/metrics" --serial null --console pty
 exec 7<&-
 ready
@@ -113,7 +113,7 @@ n=$((n + 1)) left=''
 for info in /proc/"$pid"/fdinfo/*; do
 	[ "${info##*/}" -gt 2 ] || continue
 	flags=$(sed -n 's/^flags:\t//p' "$info")
-	[ $((flags & 02000000)) -ne 0 ] || left="$left ${info##*/}"
+	[ $((${flags:-02000000} & 02000000)) -ne 0 ] || left="$left ${info##*/}"
 done
 if [ -z "$left" ]; then
 	echo "ok $n - no descriptor is left open for others"

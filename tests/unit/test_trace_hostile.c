@@ -62,13 +62,16 @@ static void share(const struct shared *s)
 	thread->events = events;
 }
 
+/* Where it mounts that file system. */
+static char folder[] = "/tmp/test-hostile-XXXXXX";
+
 static void make_fifo(void)
 {
 	/* As root one namespace will do; anybody else gets it with one of users. */
 	if (unshare(CLONE_NEWNS) && unshare(CLONE_NEWUSER | CLONE_NEWNS))
 		_exit(77);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount("none", "/mnt", "tmpfs", 0, NULL) || chroot("/mnt") || chdir("/") ||
+	    mount("none", folder, "tmpfs", 0, NULL) || chroot(folder) || chdir("/") ||
 	    mkfifo("/memfd:torc-trace", 0600) || open("/memfd:torc-trace", O_PATH | O_CLOEXEC) < 0)
 		_exit(77);
 }
@@ -151,9 +154,12 @@ static void what_is_no_file_is_not_opened(void **state)
 {
 	struct trace_source source;
 	struct error err = { 0 };
-	pid_t pid = begin(&(struct shared){ .is_fifo = true });
+	pid_t pid;
 
+	assert_non_null(mkdtemp(folder));
+	pid = begin(&(struct shared){ .is_fifo = true });
 	if (!pid) {
+		rmdir(folder);
 		print_message("no namespaces here\n");
 		skip();
 	}
@@ -162,6 +168,7 @@ static void what_is_no_file_is_not_opened(void **state)
 	alarm(0);
 	assert_non_null(strstr(err.reason, "shares no trace"));
 	end(pid);
+	assert_int_equal(rmdir(folder), 0);
 }
 
 int main(void)

@@ -83,7 +83,7 @@ static void end(struct fixture *f)
 {
 	if (f->console) {
 		virtio_pci_reset(f->console, -1, -1);
-		virtio_console_close(f->console);
+		assert_true(virtio_console_close(f->console, -1));
 	}
 	f->console = NULL;
 	driver_detach(&f->driver);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Storage that does not answer any more, with writes of the guest on it: torc waits for it after one signal, and after a
-# second one releases all that it can while its requests are still there: sockets, the device, guest memory pinned for it.
+# second one releases all that it can while its requests are still there: sockets, the device, guest memory pinned for it,
+# other disks.
 # The process goes when the storage answers.
 . "$CASES/lib.sh"
 frozen=''
@@ -15,9 +16,9 @@ truncate -s 96M filesystem
 mkfs.ext4 -q filesystem
 mkdir disk
 mount -o loop filesystem disk
-truncate -s 64M disk/image
+truncate -s 64M disk/image other
 initramfs=$GUESTS/guest-virtio.cpio
-start commands --disk path=disk/image --device "$(device "$LAB_BDF_NVME_A")" --metrics path=metrics
+start commands --disk path=disk/image path=other --console socket=console --device "$(device "$LAB_BDF_NVME_A")" --metrics path=metrics
 await serial '^TORC-GUEST-COMMANDS'
 tell 'sectors() { awk "{ print \$7 }" /sys/block/vda/stat; }'
 tell 'still() { was=$(sectors); usleep 500000; [ "$was" = "$(sectors)" ]; }'
@@ -33,8 +34,9 @@ await log '_disk0: its requests do not end; waiting.*another signal'
 begin=$(seconds)
 kill -s TERM "$torc"
 await log '_disk0: its requests do not end: given up'
+expect_not log '(_disk1|__console): its'
 n=0
-until [ ! -e metrics ] && (: <>"/dev/vfio/$(group "$LAB_BDF_NVME_A")") 2>/dev/null; do
+until [ ! -e metrics ] && [ ! -e console ] && (: <>"/dev/vfio/$(group "$LAB_BDF_NVME_A")") 2>/dev/null; do
 	[ $((n += 1)) -lt 600 ] || fail "not released"
 	sleep 0.1
 done
