@@ -222,12 +222,13 @@ static void count_turn(struct ring *ring, unsigned nr_completions)
 
 static bool has_work(struct ring *ring)
 {
-	/* What was put off to this turn does not keep others from being looked at. */
-	if (ring->deferred) {
+	ring->has_looked = false;
+	if (!ring->deferred && !ring_busy_wait(ring))
+		return ring_ask_pollers(ring, true);
+	/* What is going on anyway does not keep others from being looked at. */
+	if (!ring->has_looked)
 		ring_ask_pollers(ring, false);
-		return true;
-	}
-	return ring_busy_wait(ring) || ring_ask_pollers(ring, true);
+	return true;
 }
 
 static int ring_turn(struct ring *ring)

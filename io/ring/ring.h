@@ -82,6 +82,7 @@ struct ring {
 	uint64_t pace_cycles;	  /* from one request to the next, while they come */
 	unsigned depth;		  /* how many requests come before the guest waits for them */
 	bool signal_queued;
+	bool has_looked;		      /* in this turn; at its pollers */
 	unsigned linger_skip, linger_backoff; /* how many batches until that is looked at again */
 	uint64_t preemption_asked;	      /* when it was last looked: */
 	long nr_preempted;		      /* involuntary context switches */

@@ -89,6 +89,7 @@ static bool look(struct ring *ring)
 {
 	bool found = ring_ask_pollers(ring, false);
 
+	ring->has_looked = true;
 	ring_run_deferred(ring);
 	return found;
 }

@@ -24,7 +24,7 @@
 #define IMAGE_SIZE (128 * MIB)
 #define FLUSH	   (1ULL << VIRTIO_BLK_F_FLUSH)
 #define HEADER	   DRIVER_DATA
-#define STATUS	   (DRIVER_DATA + 0x100)
+#define STATUS	   (DRIVER_DATA + 0x8000)
 #define BUFFER	   (DRIVER_DATA + 0x10000)
 
 struct fixture {
@@ -237,9 +237,9 @@ static void reset_ends_what_is_large(void **state)
 	sem_init(&gate.reached, 0, 0);
 	sem_init(&gate.open, 0, 0);
 	driver_start(&f->driver, FLUSH, 1);
+	memset(guest, 0x5a, 28 * MIB);
 	ring_post(gate.ring, &gate.begin);
 	sem_wait(&gate.reached);
-	memset(guest, 0x5a, 28 * MIB);
 	*header = (struct virtio_blk_outhdr){ .type = VIRTIO_BLK_T_IN };
 	driver_add(&f->driver, 0, buffers, 3);
 	driver_kick(&f->driver, 0);
@@ -306,8 +306,9 @@ static void *run_flood(void *arg)
 
 		while (__atomic_load_n(len, __ATOMIC_ACQUIRE) == UNTOUCHED)
 			;
-		*len = UNTOUCHED;
-		__atomic_store_n(&q->avail->idx, (uint16_t)(q->avail->idx + 1), __ATOMIC_RELEASE);
+		WRITE_ONCE(*len, UNTOUCHED);
+		__atomic_store_n(&q->avail->idx, (uint16_t)(READ_ONCE(q->avail->idx) + 1),
+				 __ATOMIC_RELEASE);
 		__atomic_fetch_add(&flood->rounds, 1, __ATOMIC_RELAXED);
 	}
 	return NULL;
@@ -358,17 +359,13 @@ static void driver_that_never_stops_leaves_others_their_turn(void **state)
 	driver_start(&f->driver, FLUSH, 1);
 	ring_post(flood.ring, &flood.begin);
 	sem_wait(&flood.done);
-	/* Of a type that there is not, so that each is over at once; three descriptors each, so 32 of them. */
-	for (unsigned i = 0; i < 32; i++) {
-		struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER + 32 * i);
-
-		add(f, i, 99, BUFFER, 512, 1);
-		header->type = 99;
-	}
-	for (unsigned i = 0; i < q->size; i++) {
+	for (unsigned i = 0; i < q->size; i++)
 		q->used->ring[i].len = UNTOUCHED;
-		q->avail->ring[i] = q->avail->ring[i % 32];
-	}
+	/* Of a type that there is not, so that each is over at once; three descriptors each, so 32 of them. */
+	for (unsigned i = 0; i < 32; i++)
+		add(f, i, 99, BUFFER, 512, 1);
+	for (unsigned i = 32; i < q->size; i++)
+		WRITE_ONCE(q->avail->ring[i], READ_ONCE(q->avail->ring[i % 32]));
 	pthread_create(&thread, NULL, run_flood, &flood);
 	driver_kick(&f->driver, 0);
 	while (__atomic_load_n(&flood.rounds, __ATOMIC_RELAXED) < ROUNDS) {
