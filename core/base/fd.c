@@ -78,11 +78,6 @@ int fd_write_all(int fd, const void *buf, size_t size)
 	return 0;
 }
 
-static int compare_fds(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
 int fd_list(int **out, unsigned *nr)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -112,8 +107,6 @@ int fd_list(int **out, unsigned *nr)
 		free(list);
 		return r;
 	}
-	if (n)
-		qsort(list, n, sizeof(*list), compare_fds);
 	*out = list;
 	*nr = n;
 	return 0;

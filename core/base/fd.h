@@ -50,7 +50,7 @@ int fd_write_all(int fd, const void *buf, size_t size);
 
 /**
  * fd_list - the descriptors that are open
- * @out: receives an array to be freed, in ascending order; untouched on failure
+ * @out: receives an array to be freed; untouched on failure
  * @nr: receives its length; likewise
  *
  * Those of threads that open and close meanwhile may be in it or not. Return: 0; -ENOMEM; -errno of opendir(3).

@@ -52,6 +52,7 @@ static int read_interval(const struct config_pairs *pairs, unsigned *seconds, st
 int config_set_metrics(struct config *config, const char *value, struct error *err)
 {
 	struct config_pairs pairs;
+	mode_t mode = LISTENER_MODE;
 	int r = config_pairs_parse(&pairs, value, &metrics_keys, err);
 
 	if (r)
@@ -66,11 +67,14 @@ int config_set_metrics(struct config *config, const char *value, struct error *e
 		r = read_interval(&pairs, &config->metrics.interval_s, err);
 	if (!r) {
 		/* Who collects a file is seldom who runs torc. */
-		config->metrics.mode = is_file(pairs.value[METRICS_PATH]) ? 0644 : LISTENER_MODE;
-		r = config_pairs_mode(&pairs, METRICS_MODE, &config->metrics.mode, err);
+		if (is_file(pairs.value[METRICS_PATH]))
+			mode = 0644;
+		r = config_pairs_mode(&pairs, METRICS_MODE, &mode, err);
 	}
 	if (!r)
 		r = config_copy_string(&config->metrics.path, pairs.value[METRICS_PATH], err);
+	if (!r)
+		config->metrics.mode = mode;
 	config_pairs_destroy(&pairs);
 	return r;
 }
