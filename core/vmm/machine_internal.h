@@ -209,8 +209,8 @@ int machine_reset_virtio(struct machine *machine);
  * machine_end_virtio - the same for the last time
  * @machine: no vCPU runs, the ring threads do
  *
- * Waits for as long as storage takes, but no longer than two seconds from a second signal on, and not for a ring that has
- * failed. A device that still has requests then is left to them: gave_up.
+ * Waits for as long as storage takes, but no longer than two seconds from a second signal on (a fifth for those behind one
+ * that took them), and not for a ring that has failed. A device that still has requests then is left to them: gave_up.
  */
 void machine_end_virtio(struct machine *machine);
 
