@@ -382,6 +382,18 @@ static void stop_threads(struct machine *machine)
 	machine->nr_vcpus = machine->nr_ring_threads = 0;
 }
 
+/* What asks for the end has it: nobody is killed by a signal that came late, with the error untold and another exit status. */
+static void unblock_signals(struct machine *machine)
+{
+	struct signalfd_siginfo info;
+
+	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		;
+	fd_close(&machine->signal_fd);
+	if (machine->masked)
+		pthread_sigmask(SIG_SETMASK, &machine->old_mask, NULL);
+}
+
 bool machine_free(struct machine *machine)
 {
 	if (!machine)
@@ -417,9 +429,7 @@ bool machine_free(struct machine *machine)
 	free(machine->apic_ids);
 	guest_mem_destroy(&machine->mem);
 	boot_destroy(&machine->boot);
-	fd_close(&machine->signal_fd);
-	if (machine->masked)
-		pthread_sigmask(SIG_SETMASK, &machine->old_mask, NULL);
+	unblock_signals(machine);
 	free(machine);
 	return true;
 }

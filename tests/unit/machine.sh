@@ -12,7 +12,8 @@ if ! (: <>/dev/kvm) 2>/dev/null; then
 fi
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/torc-machine.XXXXXX") || exit 1
 pid=''
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$tmp"' EXIT
+tracer=''
+trap '[ -z "$pid$tracer" ] || kill -9 $pid $tracer 2>/dev/null; rm -rf "$tmp"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 for guest in halt poweroff fault jump reset off-and-reset reset-and-fault eject; do
@@ -55,6 +56,8 @@ ends() {
 	status=0
 	wait "$pid" || status=$?
 	pid=''
+	[ -z "$tracer" ] || wait "$tracer" || :
+	tracer=''
 	n=$((n + 1))
 	if [ $status -eq "$2" ] && grep -Eq -- "$3" "$tmp/log" && [ ! -s "$tmp/out" ] &&
 		{ [ -z "${4-}" ] || ! grep -Eq -- "$4" "$tmp/log"; }; then
@@ -202,5 +205,50 @@ else
 	grep -E '_exits_|_completions_' "$tmp"/last.prom* | sed 's/^/#   /'
 	failed=1
 fi
+
+# refuse TID ERROR WHICH: io_uring_enter(2) of a thread ends so, the calls that strace counts thus from now on.
+refuse() {
+	strace -qq -o /dev/null -p "$1" -e trace=io_uring_enter -e inject="io_uring_enter:error=$2:when=$3" &
+	tracer=$!
+	tries=0
+	while grep -qs '^TracerPid:[[:blank:]]*0' /proc/"$pid"/task/"$1"/status && [ $((tries += 1)) -lt 200 ]; do
+		sleep 0.1
+	done
+}
+
+ring0() {
+	grep -lx ring0 /proc/"$pid"/task/*/comm | sed 's|/comm$||; s|.*/||'
+}
+
+# A ring that its kernel refuses for good ends the machine in order, and by the sockets' names that is seen.
+speak() {
+	python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.send(b"x")' "$tmp/socket"
+}
+start halt --serial null --console "socket=$tmp/socket" --disk "path=$tmp/image"
+ready
+refuse "$(ring0)" ENOMEM 1..200
+speak
+kill -s TERM "$pid"
+ends "a kernel that has no memory for a while" 0 'signal .*: ending the VM' '(warning|error):'
+for error in EBADR ENOMEM; do
+	start halt --serial null --console "socket=$tmp/socket" --disk "path=$tmp/image"
+	ready
+	refuse "$(ring0)" $error 1+
+	speak
+	ends "a ring that is refused for good by $error" 1 'ring0: io_uring_enter: '
+	n=$((n + 1))
+	if [ -e "$tmp/socket" ]; then
+		echo "not ok $n - the console's socket is gone after $error"
+		failed=1
+	else
+		echo "ok $n - the console's socket is gone after $error"
+	fi
+	start halt --serial null --console "socket=$tmp/socket"
+	ready
+	refuse "$pid" $error 1+
+	# By EBADR it has ended already.
+	kill -s TERM "$pid" 2>/dev/null || :
+	ends "the main ring refused for good by $error" 1 'io_uring_enter: '
+done
 echo "1..$n"
 exit $failed
