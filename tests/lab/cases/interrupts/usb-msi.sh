@@ -18,12 +18,14 @@ prepare 1
 ask 'head -c 4194304 /dev/urandom | dd of=/dev/sda bs=64k conv=fsync 2>/dev/null'
 ask 'echo "SUM $(sum)"'
 sum=$(sed -n 's/^SUM \([0-9a-f]*\).*/\1/p' serial)
-# Each move changes the message while the controller sends by it.
+# Each move changes the message while the controller sends by it. Reads go on until both CPUs have had enough of them.
 ask 'i=$(awk -F: "/xhci_hcd/ { print \$1 + 0; exit }" /proc/interrupts) && test -d /proc/irq/$i'
-tell 'move() { for _ in 1 2 3 4 5 6 7 8; do echo $((_ % 2)) >/proc/irq/$i/smp_affinity_list; usleep 50000; done; }'
+tell 'move() { until test -e /still; do for _ in 0 1; do echo $_ >/proc/irq/$i/smp_affinity_list; usleep 50000; done; done; }'
+tell 'moved() { sum >/dev/null; awk "/xhci_hcd/ && \$2 > 20 && \$3 > 20 { print \"MOVED\" }" /proc/interrupts | grep MOVED; }'
 tell 'move & mover=$!'
-ask "sum | grep $sum && wait \$mover"
-ask 'awk "/xhci_hcd/ && \$2 > 20 && \$3 > 20 { print \"MOVED\" }" /proc/interrupts | grep MOVED || { cat /proc/interrupts; false; }'
+ask "sum | grep $sum"
+ask 'within 20 moved || { cat /proc/interrupts; false; }'
+ask 'touch /still && wait $mover'
 for _ in 1 2; do
 	ask 'echo 0000:00:01.0 >$d/unbind && test ! -e /dev/sda'
 	ask 'echo 0000:00:01.0 >$d/bind && stick'
