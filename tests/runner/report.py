@@ -52,11 +52,13 @@ class Report:
             return sum(row[0] == 'case' and row[3] == result for row in self.rows)
 
     def save(self):
+        """Any thread: that of the signals may while the run comes to its end."""
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
-        with open(self.path + '.new', 'w', encoding='utf-8') as out:
-            for what, seconds, begin, result, name in self.rows:
-                print(what, f'{seconds:.2f}', f'{begin:.2f}', result, name, sep='\t', file=out)
-        os.replace(self.path + '.new', self.path)
+        with self.lock:
+            with open(self.path + '.new', 'w', encoding='utf-8') as out:
+                for what, seconds, begin, result, name in self.rows:
+                    print(what, f'{seconds:.2f}', f'{begin:.2f}', result, name, sep='\t', file=out)
+            os.replace(self.path + '.new', self.path)
 
     def finish(self, all_times):
         """The table and how many of each; the run's exit status."""
