@@ -149,11 +149,27 @@ void vfio_bars_destroy(struct vfio_pci *vp)
 	for (unsigned i = 0; i < PCI_NR_BARS; i++) {
 		struct vfio_bar *bar = &vp->bar[i];
 
-		/* The device's own mappings lie within. */
-		if (bar->reserved)
+		/* The device's own mappings lie within. What the guest still reaches stays, and is nothing. */
+		if (bar->is_stuck)
+			mmap(bar->reserved, bar->reserved_size, PROT_NONE,
+			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+		else if (bar->reserved)
 			munmap(bar->reserved, bar->reserved_size);
 		bar->reserved = NULL;
+		bar->is_stuck = false;
 	}
+}
+
+static void remove_slot(struct vfio_bar *bar, int slot)
+{
+	int r = vm_remove_memory(bar->owner->vm, slot);
+
+	if (!r)
+		return;
+	log_guest_error(
+		"%s: BAR %u: the guest keeps what it has of it: KVM_SET_USER_MEMORY_REGION: %s",
+		bar->owner->id, bar->index, strerror(-r));
+	bar->is_stuck = true;
 }
 
 static void unmap_slots(struct vfio_bar *bar, uint64_t addr)
@@ -164,7 +180,7 @@ static void unmap_slots(struct vfio_bar *bar, uint64_t addr)
 		if (map->is_peer)
 			vfio_dma_remove_peer(bar->owner->dma, (iova_t){ addr + map->offset });
 		if (map->slot >= 0)
-			vm_remove_memory(bar->owner->vm, map->slot);
+			remove_slot(bar, map->slot);
 		map->is_peer = false;
 		map->slot = -1;
 	}

@@ -77,7 +77,7 @@ int vfio_dma_start(struct vfio_dma *dma, struct guest_mem *mem, struct vfio_ioas
  *
  * Any thread. Return: 0; why it could not be; -ECANCELED.
  */
-int vfio_dma_wait(struct vfio_dma *dma);
+MUST_CHECK int vfio_dma_wait(struct vfio_dma *dma);
 
 /**
  * vfio_dma_add_peer - let the devices reach a piece of a BAR
@@ -89,7 +89,7 @@ int vfio_dma_wait(struct vfio_dma *dma);
  * At once, or when guest memory is mapped. Any thread.
  * Return: 0; -ENOSPC too many; what vfio_ioas_map() returns: it cannot be reached then.
  */
-int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova);
+MUST_CHECK int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova);
 
 /**
  * vfio_dma_remove_peer - they reach it no more

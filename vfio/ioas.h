@@ -101,7 +101,8 @@ void vfio_ioas_put_group(struct vfio_ioas *ioas, struct vfio_group *group);
  * Return: 0; -EINVAL alignment, or a range the IOMMU reserves; -EEXIST overlap; -ENOMEM locked-memory limit; -ENOSPC.
  * Source: <linux/vfio.h>, VFIO_IOMMU_MAP_DMA.
  */
-int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, struct error *err);
+MUST_CHECK int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova,
+			     struct error *err);
 
 /**
  * vfio_ioas_unmap - undo a vfio_ioas_map()

@@ -53,6 +53,7 @@ struct vfio_bar {
 	unsigned index;
 	void *reserved; /* the address range that the maps lie in */
 	uint64_t reserved_size;
+	bool is_stuck; /* KVM did not take back what the guest has of it */
 	unsigned nr_maps;
 	struct vfio_bar_map map[VFIO_BAR_MAX_MAPS];
 };

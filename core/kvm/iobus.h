@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/base/bits.h"
+
 struct iobus_ops {
 	/* @offset from the start of the region; @size 1, 2, 4 or 8; the access lies within the
 	 * region. */
@@ -82,7 +84,7 @@ void iobus_register_reader(struct iobus *bus, struct iobus_reader *reader);
  * Any thread, also from within a dispatch. Return: 0; -EEXIST overlap; -EINVAL empty or wraps;
  * -ENOMEM.
  */
-int iobus_add(struct iobus *bus, const struct iobus_region *region);
+MUST_CHECK int iobus_add(struct iobus *bus, const struct iobus_region *region);
 
 /**
  * iobus_remove - make it no longer answer

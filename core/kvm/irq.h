@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <linux/kvm.h>
 
+#include "core/base/bits.h"
 #include "core/base/error.h"
 #include "core/kvm/layout.h"
 
@@ -78,7 +79,7 @@ bool irq_set_msi(struct irq_table *irq, int gsi, uint64_t address, uint32_t data
  *
  * Return: 0; -errno of KVM_SET_GSI_ROUTING, the change stays pending.
  */
-int irq_commit(struct irq_table *irq);
+MUST_CHECK int irq_commit(struct irq_table *irq);
 
 /**
  * irq_committed - whether KVM has every route as it was set last
@@ -96,7 +97,7 @@ bool irq_committed(struct irq_table *irq);
  *
  * Return: 0; -EBUSY @fd is attached already; -errno.
  */
-int irq_attach(struct irq_table *irq, int gsi, int fd);
+MUST_CHECK int irq_attach(struct irq_table *irq, int gsi, int fd);
 
 /**
  * irq_attach_level - make KVM assert an I/O APIC pin when an eventfd is signalled, and drop it at the guest's EOI
@@ -108,7 +109,7 @@ int irq_attach(struct irq_table *irq, int gsi, int fd);
  * Ended by irq_detach(), which drops the line too.
  * Return: 0; -EOPNOTSUPP KVM cannot; -EBUSY @fd is attached already; -errno.
  */
-int irq_attach_level(struct irq_table *irq, int gsi, int fd, int resample_fd);
+MUST_CHECK int irq_attach_level(struct irq_table *irq, int gsi, int fd, int resample_fd);
 
 /**
  * irq_detach - stop it; signals stay in the eventfd from now on

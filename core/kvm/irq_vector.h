@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 
+#include "core/base/bits.h"
 #include "core/kvm/irq.h"
 
 struct irq_vector {
@@ -30,7 +31,7 @@ struct irq_vector {
  *
  * Return: 0; -errno of eventfd(2); -ENOSPC no GSI.
  */
-int irq_vector_take(struct irq_vector *v, struct irq_table *irq);
+MUST_CHECK int irq_vector_take(struct irq_vector *v, struct irq_table *irq);
 
 /**
  * irq_vector_release - detach it and give both back
@@ -46,7 +47,7 @@ void irq_vector_release(struct irq_vector *v, struct irq_table *irq);
  *
  * Return: 0, also if it was; -errno of KVM_IRQFD.
  */
-int irq_vector_attach(struct irq_vector *v, struct irq_table *irq);
+MUST_CHECK int irq_vector_attach(struct irq_vector *v, struct irq_table *irq);
 
 /**
  * irq_vector_detach - signals wait from now on

@@ -155,12 +155,15 @@ static void leave_vmx(int vcpu_fd)
 
 int vcpu_state_restore(const struct vcpu_state *state, int vcpu_fd, struct error *err)
 {
+	int r = 0;
+
 	leave_vmx(vcpu_fd);
 	if (state->has_xcrs)
-		kvm_set_part(vcpu_fd, KVM_PART_XCRS, &state->xcrs);
+		r = kvm_set_part(vcpu_fd, KVM_PART_XCRS, &state->xcrs);
+	if (r)
+		return error_set(err, r, "XCR0");
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
-		int r = kvm_set_part(vcpu_fd, parts[i].part, (const char *)state + parts[i].offset);
-
+		r = kvm_set_part(vcpu_fd, parts[i].part, (const char *)state + parts[i].offset);
 		if (r)
 			return error_set(err, r, "%s", parts[i].name);
 		/* Between the APIC base in SREGS and the timer in LAPIC. */

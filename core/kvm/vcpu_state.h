@@ -10,6 +10,7 @@
 
 #include <linux/kvm.h>
 
+#include "core/base/bits.h"
 #include "core/base/error.h"
 
 struct vcpu_state;
@@ -33,7 +34,7 @@ int vcpu_state_save(int kvm_fd, int vcpu_fd, struct vcpu_state **out, struct err
  *
  * Return: 0; -errno of KVM.
  */
-int vcpu_state_restore(const struct vcpu_state *state, int vcpu_fd, struct error *err);
+MUST_CHECK int vcpu_state_restore(const struct vcpu_state *state, int vcpu_fd, struct error *err);
 
 /**
  * vcpu_state_free - free it

@@ -164,14 +164,16 @@ int vm_add_memory(struct vm *vm, gpa_t gpa, uint64_t size, void *va, bool readon
 	return slot;
 }
 
-void vm_remove_memory(struct vm *vm, int slot)
+int vm_remove_memory(struct vm *vm, int slot)
 {
 	struct kvm_userspace_memory_region region = { .slot = (uint32_t)slot };
+	int r;
 
 	pthread_mutex_lock(&vm->slot_lock);
-	kvm_set_memory_region(vm->fd, &region);
-	vm->slot_used[slot] = false;
+	r = kvm_set_memory_region(vm->fd, &region);
+	vm->slot_used[slot] = r;
 	pthread_mutex_unlock(&vm->slot_lock);
+	return r;
 }
 
 int vm_add_ram(struct vm *vm, const struct guest_mem *mem, struct error *err)

@@ -76,16 +76,16 @@ void vm_destroy(struct vm *vm);
  *
  * Any thread. Return: the slot; -ENOSPC; -EEXIST overlap; -errno.
  */
-int vm_add_memory(struct vm *vm, gpa_t gpa, uint64_t size, void *va, bool readonly);
+MUST_CHECK int vm_add_memory(struct vm *vm, gpa_t gpa, uint64_t size, void *va, bool readonly);
 
 /**
  * vm_remove_memory - take a slot back; no vCPU can reach it afterwards
  * @vm: the VM
  * @slot: from vm_add_memory()
  *
- * Any thread.
+ * Any thread. Return: 0; -ENOMEM, and the guest keeps it: nothing else may come to its addresses, guest's or host's.
  */
-void vm_remove_memory(struct vm *vm, int slot);
+MUST_CHECK int vm_remove_memory(struct vm *vm, int slot);
 
 /**
  * vm_add_ram - give the guest all of its RAM

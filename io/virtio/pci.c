@@ -44,6 +44,15 @@
 #define CFG_LENGTH offsetof(struct virtio_pci_cap, length)
 #define CFG_DATA   sizeof(struct virtio_pci_cap)
 
+static void attach_vector(struct virtio_pci *vp, struct irq_vector *v)
+{
+	int r = irq_vector_attach(v, &vp->vm->irq);
+
+	if (r)
+		log_guest_error("%s: vector %u: KVM_IRQFD: %s", vp->dev->id,
+				(unsigned)(v - vp->vector), strerror(-r));
+}
+
 static void attach_vectors(struct irq_client *client)
 {
 	struct virtio_pci *vp = container_of(client, struct virtio_pci, irq_client);
@@ -51,17 +60,13 @@ static void attach_vectors(struct irq_client *client)
 	pthread_mutex_lock(&vp->msix.lock);
 	for (unsigned i = 0; i < vp->nr_vectors; i++) {
 		struct irq_vector *v = &vp->vector[i];
-		int r;
 
 		if (!v->wanted || v->attached)
 			continue;
 		/* Its route may be newer than the commit; then the next one comes for it. */
 		if (!irq_committed(&vp->vm->irq))
 			break;
-		r = irq_vector_attach(v, &vp->vm->irq);
-		if (r)
-			log_guest_error("%s: vector %u: KVM_IRQFD: %s", vp->dev->id, i,
-					strerror(-r));
+		attach_vector(vp, v);
 	}
 	pthread_mutex_unlock(&vp->msix.lock);
 }
@@ -77,7 +82,7 @@ static void msix_enable(void *opaque, unsigned vector, const struct msi_message 
 	if (changed || !irq_committed(&vp->vm->irq))
 		irq_batch_changed(vp->batch);
 	else
-		irq_vector_attach(v, &vp->vm->irq);
+		attach_vector(vp, v);
 }
 
 static void msix_disable(void *opaque, unsigned vector)

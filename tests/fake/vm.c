@@ -33,10 +33,13 @@ int vm_add_memory(struct vm *vm, gpa_t gpa, uint64_t size, void *va, bool readon
 	return free;
 }
 
-void vm_remove_memory(struct vm *vm, int slot)
+int vm_remove_memory(struct vm *vm, int slot)
 {
+	if (fake_vm.remove_error)
+		return fake_vm.remove_error;
 	fake_vm.nr_slots--;
 	fake_vm.slot[slot].size = 0;
+	return 0;
 }
 
 void *fake_vm_find(uint64_t gpa)

@@ -20,6 +20,7 @@ struct fake_vm {
 	struct fake_slot slot[FAKE_VM_SLOTS];
 	unsigned nr_slots; /* in use */
 	unsigned nr_added;
+	int remove_error; /* -errno of vm_remove_memory(); 0: none */
 };
 
 extern struct fake_vm fake_vm;

@@ -364,6 +364,29 @@ static void bar_below_a_page_works_mapped_or_not(void **state)
 	assert_int_equal(get_le(f->file + 3 * MIB + 4, 4), 78);
 }
 
+static void what_kvm_does_not_take_back_is_nobody_elses(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t base;
+	void *va;
+
+	config_write(f, PCI_COMMAND, 2, DECODE);
+	base = bar_address(f, 5);
+	va = fake_vm_find(base);
+	fake_vm.remove_error = -ENOMEM;
+	config_write(f, PCI_COMMAND, 2, 0);
+	assert_ptr_equal(fake_vm_find(base), va);
+	vfio_bars_destroy(&f->vp);
+	/* It is no more the device's, and nothing else can come there. */
+	assert_int_equal(pwrite(f->vp.device.fd, va, 1, 0), -1);
+	assert_int_equal(errno, EFAULT);
+	assert_ptr_equal(mmap(va, PAGE, PROT_READ,
+			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0),
+			 MAP_FAILED);
+	assert_int_equal(errno, EEXIST);
+	memset(&fake_vm, 0, sizeof(fake_vm));
+}
+
 static void bar_that_is_not_to_be_mapped_is_trapped(void **state)
 {
 	struct fixture *f = *state;
@@ -520,6 +543,7 @@ int main(void)
 			teardown),
 		CASE(moved_bar_is_at_its_new_place_only),
 		CASE(disabled_bars_are_nowhere),
+		CASE(what_kvm_does_not_take_back_is_nobody_elses),
 		CASE(ports_reach_the_device_wherever_they_are),
 		CASE(bar_below_a_page_works_mapped_or_not),
 		cmocka_unit_test_setup_teardown(bar_that_is_not_to_be_mapped_is_trapped,
