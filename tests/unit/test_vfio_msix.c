@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +21,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/fd.h"
+#include "core/base/log.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
@@ -527,6 +530,45 @@ static void host_without_vectors_keeps_those_that_worked(void **state)
 		assert_int_equal(f->delivered[i], 1);
 }
 
+/* In a log that @path names. */
+static unsigned count_lines(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	unsigned n = 0;
+
+	assert_non_null(file);
+	for (int c = fgetc(file); c != EOF; c = fgetc(file))
+		n += c == '\n';
+	fclose(file);
+	return n;
+}
+
+static void guest_cannot_fill_the_log_by_asking_again(void **state)
+{
+	struct fixture *f = *state;
+	char path[64];
+	struct log_config config = { .level = LOG_LEVEL_WARNING, .path = path };
+	time_t begin = time(NULL);
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/torc-msix.XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	fd = mkstemp(path);
+	assert_int_equal(log_open(&config, NULL), 0);
+	fake_vfio.limit = 0;
+	for (unsigned i = 0; i < 1000; i++) {
+		set_control(f, ENABLE);
+		unmask(f, 0, 1);
+		settle(f);
+		set_mask(f, 0, true);
+		set_control(f, 0);
+	}
+	log_close();
+	/* One for each is what it would be; two for each second that there is room for one. */
+	assert_in_range(count_lines(path), 1, 64 + 2 * (time(NULL) - begin + 1));
+	unlink(path);
+	close(fd);
+}
+
 static uint32_t next_random(uint32_t *seed)
 {
 	*seed = *seed * 1664525 + 1013904223;
@@ -679,6 +721,8 @@ int main(void)
 		OLD_KERNEL("without_resizing_no_interrupt_is_lost", no_interrupt_is_lost),
 		OLD_KERNEL("without_resizing_a_full_host_keeps_what_worked",
 			   host_without_vectors_keeps_those_that_worked),
+		cmocka_unit_test_setup_teardown(guest_cannot_fill_the_log_by_asking_again, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(untraced_vector_costs_one_descriptor, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(traced_interrupts_go_through_the_ring, setup_traced,
