@@ -261,6 +261,22 @@ static void rings_of_other_threads_share_it(void **state)
 	assert_int_equal(ring_take_memory(&f.a, &f.registered), -EBUSY);
 }
 
+static void ring_that_holds_it_does_nothing_else(void **state)
+{
+	struct io_uring *uring;
+	struct io_uring_cqe *cqe;
+
+	if (!take_memory(&f.a))
+		return;
+	uring = &f.registered.uring;
+	io_uring_prep_nop(io_uring_get_sqe(uring));
+	assert_int_equal(io_uring_submit(uring), 1);
+	assert_int_equal(io_uring_wait_cqe(uring, &cqe), 0);
+	assert_int_equal(cqe->res, -EACCES);
+	io_uring_cqe_seen(uring, cqe);
+	assert_int_equal(io_uring_register_eventfd(uring, f.a.post_fd), -EACCES);
+}
+
 static void memory_that_is_not_there_is_refused(void **state)
 {
 	struct iovec regions[RING_MAX_REGIONS + 1] = { { f.memory, MEMORY } };
@@ -307,6 +323,7 @@ int main(void)
 		TEST(other_memory_is_reached_too),
 		TEST(large_memory_has_several_buffers),
 		TEST(rings_of_other_threads_share_it),
+		TEST(ring_that_holds_it_does_nothing_else),
 		TEST(memory_that_is_not_there_is_refused),
 		TEST(waiting_within_a_turn_that_slept_is_no_long_turn),
 	};
