@@ -22,10 +22,9 @@
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"
-#include "io/virtio/blk.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/trace.h"
-#include "tests/fake/virtio_driver.h"
+#include "tests/unit/blk_fixture.h"
 
 #define SECTORS	  2048
 #define HEADER	  DRIVER_DATA
@@ -36,68 +35,46 @@
 
 #define COMMON(field) (DRIVER_COMMON + offsetof(struct virtio_pci_common_cfg, field))
 
-struct fixture {
-	struct driver driver;
-	char path[64];
-	int fd; /* of the image, beside the disk's */
-};
-
 static uint8_t byte_at(uint64_t offset)
 {
 	return (uint8_t)(offset * 7 + offset / 512);
 }
 
-static void make_image(struct fixture *f, bool in_memory)
+static int write_image(struct fixture *f)
 {
 	uint8_t *bytes = malloc(SECTORS * 512);
+	ssize_t n;
 
-	if (in_memory) {
-		f->fd = memfd_create("image", MFD_CLOEXEC);
-		snprintf(f->path, sizeof(f->path), "/proc/self/fd/%d", f->fd);
-	} else {
-		snprintf(f->path, sizeof(f->path), "%s/torc-blk.XXXXXX",
-			 getenv("TMPDIR") ?: "/tmp");
-		f->fd = mkstemp(f->path);
-	}
-	assert_true(f->fd >= 0);
 	for (uint64_t i = 0; i < SECTORS * 512; i++)
 		bytes[i] = byte_at(i);
-	assert_int_equal(pwrite(f->fd, bytes, SECTORS * 512, 0), SECTORS * 512);
+	n = pwrite(f->fd, bytes, SECTORS * 512, 0);
 	free(bytes);
+	return n == SECTORS * 512 ? 0 : -1;
 }
 
-static int create(struct fixture *f, bool readonly, bool direct, struct virtio_pci **out,
-		  struct error *err)
+static struct virtio_blk_options options(bool readonly, bool direct)
 {
-	const struct virtio_blk_options options = {
+	return (struct virtio_blk_options){
 		.id = "_disk0",
-		.path = f->path,
 		.serial = "a serial number of 20",
 		.readonly = readonly,
 		.direct = direct,
 		.nr_queues = 2,
 		.queue_size = DRIVER_QUEUE_SIZE,
-		.host = &f->driver.host,
 	};
+}
 
-	return virtio_blk_create(&options, out, err);
+static int create(struct fixture *f, bool readonly, bool direct, struct virtio_pci **out,
+		  struct error *err)
+{
+	return blk_fixture_create(f, options(readonly, direct), out, err);
 }
 
 static int open_disk(void **state, bool readonly, bool direct, bool in_memory)
 {
-	static struct fixture f;
-	struct virtio_pci *disk;
-
-	memset(&f, 0, sizeof(f));
-	*state = &f;
-	fake_kvm_reset();
-	if (driver_init(&f.driver))
+	if (blk_fixture_init(state, in_memory) || write_image(*state))
 		return -1;
-	make_image(&f, in_memory);
-	if (create(&f, readonly, direct, &disk, NULL))
-		return -1;
-	driver_attach(&f.driver, disk);
-	return 0;
+	return blk_fixture_attach(*state, options(readonly, direct));
 }
 
 static int setup(void **state)
@@ -118,17 +95,6 @@ static int setup_direct(void **state)
 static int setup_memory(void **state)
 {
 	return open_disk(state, true, false, true);
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	driver_detach(&f->driver);
-	driver_destroy(&f->driver);
-	close(f->fd);
-	unlink(f->path);
-	return 0;
 }
 
 /* A request in three buffers and its status; @len bytes at BUFFER. */
@@ -715,8 +681,8 @@ static void what_is_no_disk_is_refused(void **state)
 	memcpy(f->path, path, sizeof(path));
 }
 
-#define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_AS(how, name) cmocka_unit_test_setup_teardown(name, setup_##how, teardown)
+#define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, blk_fixture_destroy)
+#define TEST_AS(how, name) cmocka_unit_test_setup_teardown(name, setup_##how, blk_fixture_destroy)
 
 int main(void)
 {

@@ -17,9 +17,7 @@
 #include <linux/virtio_blk.h>
 
 #include "core/base/bits.h"
-#include "io/virtio/blk.h"
-#include "tests/fake/kvm_ioctl.h"
-#include "tests/fake/virtio_driver.h"
+#include "tests/unit/blk_fixture.h"
 
 #define IMAGE_SIZE (128 * MIB)
 #define FLUSH	   (1ULL << VIRTIO_BLK_F_FLUSH)
@@ -27,36 +25,20 @@
 #define STATUS	   (DRIVER_DATA + 0x8000)
 #define BUFFER	   (DRIVER_DATA + 0x10000)
 
-struct fixture {
-	struct driver driver;
-	char path[64];
-	int fd; /* of the image, beside the disk's */
-};
-
 static int open_disk(void **state, bool direct)
 {
-	static struct fixture f;
-	struct virtio_blk_options options = {
+	const struct virtio_blk_options options = {
 		.id = "_disk0",
-		.path = f.path,
 		.direct = direct,
 		.nr_queues = 1,
 		.queue_size = DRIVER_QUEUE_SIZE,
-		.host = &f.driver.host,
 	};
-	struct virtio_pci *disk;
+	struct fixture *f;
 
-	memset(&f, 0, sizeof(f));
-	*state = &f;
-	fake_kvm_reset();
-	if (driver_init(&f.driver))
+	if (blk_fixture_init(state, false))
 		return -1;
-	snprintf(f.path, sizeof(f.path), "%s/torc-blk.XXXXXX", getenv("TMPDIR") ?: "/tmp");
-	f.fd = mkstemp(f.path);
-	if (f.fd < 0 || ftruncate(f.fd, IMAGE_SIZE) || virtio_blk_create(&options, &disk, NULL))
-		return -1;
-	driver_attach(&f.driver, disk);
-	return 0;
+	f = *state;
+	return ftruncate(f->fd, IMAGE_SIZE) ? -1 : blk_fixture_attach(f, options);
 }
 
 static int setup(void **state)
@@ -67,17 +49,6 @@ static int setup(void **state)
 static int setup_direct(void **state)
 {
 	return open_disk(state, true);
-}
-
-static int teardown(void **state)
-{
-	struct fixture *f = *state;
-
-	driver_detach(&f->driver);
-	driver_destroy(&f->driver);
-	close(f->fd);
-	unlink(f->path);
-	return 0;
 }
 
 /* A number of /proc/self/status, in KiB. */
@@ -381,8 +352,8 @@ static void driver_that_never_stops_leaves_others_their_turn(void **state)
 	assert_in_range(flood.most, 1, 4 * q->size);
 }
 
-#define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_AS(how, name) cmocka_unit_test_setup_teardown(name, setup_##how, teardown)
+#define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, blk_fixture_destroy)
+#define TEST_AS(how, name) cmocka_unit_test_setup_teardown(name, setup_##how, blk_fixture_destroy)
 
 int main(void)
 {
