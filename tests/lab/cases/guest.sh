@@ -21,6 +21,18 @@ mixed() {
 	echo "MIXED $1 $2"
 }
 
+# differing FILE: the numbers of the blocks of 4 KiB in which what was read differs from it.
+differing() {
+	cmp -l /tmp/read "$1" | awk '{ block = int(($1 - 1) / 4096) } block != last || NR == 1 { printf " %d", last = block } END { print "" }'
+}
+
+# node DISK: makes /tmp/disk a name of it that stays when it goes. By its own, which goes with it, a writer that comes then
+# would make a file, and the disk would have none when it is back.
+node() {
+	rm -f /tmp/disk
+	mknod /tmp/disk b $(tr : ' ' <"/sys/block/$1/dev")
+}
+
 # rebind TIMES: takes the driver of virtio0 away under load and gives it back. Requests that it has must all end, or
 # unbinding does not; those that were answered must have happened. Meanwhile virtio1, on the same rings, is verified.
 rebind() {
@@ -31,28 +43,34 @@ rebind() {
 	while [ $times -lt "$1" ]; do
 		times=$((times + 1))
 		head -c 1048576 /dev/urandom >/tmp/pattern
-		drive=/dev/$(ls $driver/virtio0/block)
-		fio --name=load --filename="$drive" --rw=randrw --bs=4k --offset=32m --size=32m --numjobs=4 --cpus_allowed=0-3 \
+		disk=$(ls $driver/virtio0/block)
+		node "$disk" || return
+		fio --name=load --filename=/tmp/disk --rw=randrw --bs=4k --offset=32m --size=32m --numjobs=4 --cpus_allowed=0-3 \
 			--cpus_allowed_policy=split --direct=1 --ioengine=libaio --iodepth=16 --time_based --runtime=60 \
 			>/dev/null 2>&1 &
 		load=$!
-		while dd if=/tmp/pattern of="$drive" bs=4k oflag=direct conv=notrunc; do :; done 2>/tmp/dd &
+		while dd if=/tmp/pattern of=/tmp/disk bs=4k oflag=direct conv=notrunc; do :; done 2>/tmp/dd &
 		writer=$!
 		usleep $((times * 7919 % 50 * 10000))
-		until read -r reads writes <"/sys/block/${drive#/dev/}/inflight" && [ $((reads + writes)) -ge 16 ]; do
+		until read -r reads writes <"/sys/block/$disk/inflight" && [ $((reads + writes)) -ge 16 ]; do
 			kill -0 $load || return
 		done
 		echo virtio0 >$driver/unbind || return
 		wait $load $writer
 		echo virtio0 >$driver/bind || return
-		drive=/dev/$(ls $driver/virtio0/block)
+		node "$(ls $driver/virtio0/block)" || return
 		# Each dd says how many of its blocks were written.
 		blocks=$(sed -n 's/+.* records out//p' /tmp/dd | sort -n | tail -n 1)
 		: "${blocks:=0}"
-		dd if="$drive" bs=4k count="$blocks" iflag=direct 2>/dev/null | cmp -s -n $((blocks * 4096)) - /tmp/pattern || {
-			echo "$drive does not have what was written before its driver went"
+		dd if=/tmp/disk of=/tmp/read bs=4k count="$blocks" iflag=direct 2>/tmp/dd-read || { cat /tmp/dd-read; return 1; }
+		cmp -n $((blocks * 4096)) /tmp/read /tmp/pattern || {
+			echo "virtio0 does not have the $blocks blocks written before its driver went. Others than those, than those of before:"
+			differing /tmp/pattern
+			differing /tmp/before
+			cat /tmp/dd
 			return 1
 		}
+		mv /tmp/pattern /tmp/before
 		echo "REBOUND $times IN-FLIGHT $((reads + writes)) COMPARED $blocks"
 	done
 	: >/tmp/stop
