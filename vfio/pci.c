@@ -88,7 +88,8 @@ static void reset_function(struct vfio_pci *vp)
 			vp->id, vp->device.host.bdf);
 	else if (r)
 		log_guest_warning("%s (%s): reset (%s) failed: %s", vp->id, vp->device.host.bdf,
-				  vp->reset, strerror(-r));
+				  vp->device.can_reset ? "of the function" : "hot reset",
+				  strerror(-r));
 	else
 		log_debug("%s (%s): reset: %s", vp->id, vp->device.host.bdf, vp->reset);
 }

@@ -24,23 +24,38 @@ void vfio_reset_describe(const struct vfio_device *device, char *name)
 	snprintf(name, VFIO_RESET_NAME_SIZE, "%.*s", VFIO_RESET_NAME_SIZE - 1, line);
 }
 
-static bool has_group(const struct vfio_ioas *ioas, uint32_t id)
+static const struct vfio_group *find_group(const struct vfio_ioas *ioas, uint32_t id)
 {
 	for (unsigned i = 0; i < VFIO_IOAS_MAX_GROUPS; i++) {
 		if (ioas->group[i].users && ioas->group[i].id == (int)id)
+			return &ioas->group[i];
+	}
+	return NULL;
+}
+
+static bool has_fd(const int32_t *fds, int nr, int fd)
+{
+	while (nr--) {
+		if (fds[nr] == fd)
 			return true;
 	}
 	return false;
 }
 
-bool vfio_reset_owns_all(const struct vfio_ioas *ioas,
-			 const struct vfio_pci_dependent_device *dependent, unsigned nr)
+int vfio_reset_groups(const struct vfio_ioas *ioas,
+		      const struct vfio_pci_dependent_device *dependent, unsigned nr, int32_t *fds)
 {
+	int n = 0;
+
 	for (unsigned i = 0; i < nr; i++) {
-		if (!has_group(ioas, dependent[i].group_id))
-			return false;
+		const struct vfio_group *group = find_group(ioas, dependent[i].group_id);
+
+		if (!group)
+			return -EPERM;
+		if (!has_fd(fds, n, group->fd))
+			fds[n++] = group->fd;
 	}
-	return true;
+	return n;
 }
 
 /* What a hot reset affects, the device included; to be freed. NULL: there is no hot reset. */
@@ -63,21 +78,22 @@ static struct vfio_pci_hot_reset_info *read_affected(const struct vfio_device *d
 	return NULL;
 }
 
-static int run_hot_reset(const struct vfio_device *device)
+static int run_hot_reset(const struct vfio_device *device,
+			 const struct vfio_pci_hot_reset_info *info)
 {
-	const struct vfio_ioas *ioas = device->ioas;
 	struct vfio_pci_hot_reset *reset;
 	int r;
 
 	reset = calloc(1, sizeof(*reset) + VFIO_IOAS_MAX_GROUPS * sizeof(reset->group_fds[0]));
 	if (!reset)
 		return -ENOMEM;
-	for (unsigned i = 0; i < VFIO_IOAS_MAX_GROUPS; i++) {
-		if (ioas->group[i].users)
-			reset->group_fds[reset->count++] = ioas->group[i].fd;
+	r = vfio_reset_groups(device->ioas, info->devices, info->count, reset->group_fds);
+	if (r >= 0) {
+		reset->count = (uint32_t)r;
+		reset->argsz =
+			(uint32_t)(sizeof(*reset) + reset->count * sizeof(reset->group_fds[0]));
+		r = ioctl(device->fd, VFIO_DEVICE_PCI_HOT_RESET, reset) ? -errno : 0;
 	}
-	reset->argsz = (uint32_t)(sizeof(*reset) + reset->count * sizeof(reset->group_fds[0]));
-	r = ioctl(device->fd, VFIO_DEVICE_PCI_HOT_RESET, reset) ? -errno : 0;
 	free(reset);
 	return r;
 }
@@ -89,18 +105,18 @@ int vfio_reset_run(const struct vfio_device *device, char *name)
 
 	strcpy(name, "none");
 	if (device->can_reset) {
-		vfio_reset_describe(device, name);
-		return vfio_device_reset(device);
+		r = vfio_device_reset(device);
+		if (!r)
+			vfio_reset_describe(device, name);
+		return r;
 	}
 	info = read_affected(device);
 	if (!info)
 		return -ENOTTY;
-	r = -EPERM;
-	if (vfio_reset_owns_all(device->ioas, info->devices, info->count)) {
+	r = run_hot_reset(device, info);
+	if (!r)
 		snprintf(name, VFIO_RESET_NAME_SIZE, "hot reset of %u function%s", info->count,
 			 info->count == 1 ? "" : "s");
-		r = run_hot_reset(device);
-	}
 	free(info);
 	return r;
 }

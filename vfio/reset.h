@@ -20,7 +20,8 @@
 /**
  * vfio_reset_run - reset a device by what there is
  * @device: opened; what it has of the guest's is off
- * @name: VFIO_RESET_NAME_SIZE bytes: receives what it was: "flr", "pm", "bus", "hot reset of 2 functions"; "none"
+ * @name: VFIO_RESET_NAME_SIZE bytes: receives what it was: "flr", "pm", "bus", "hot reset of 2 functions"; "none", also
+ *	where that failed
  *
  * The kernel puts the configuration space of each function back as it was.
  * The guest uses none of the machine's devices meanwhile.
@@ -37,14 +38,16 @@ int vfio_reset_run(const struct vfio_device *device, char *name);
 void vfio_reset_describe(const struct vfio_device *device, char *name);
 
 /**
- * vfio_reset_owns_all - whether all functions that a hot reset affects are this machine's
+ * vfio_reset_groups - the groups of all functions that a hot reset affects
  * @ioas: has the machine's groups
  * @dependent: functions that are affected
  * @nr: of them
+ * @fds: room for VFIO_IOAS_MAX_GROUPS; receives their descriptors, each once and no other's: the kernel takes no more than
+ *	there are functions
  *
- * Return: true when all are in groups that the machine has open.
+ * Return: how many; -EPERM one of them is not the machine's.
  */
-bool vfio_reset_owns_all(const struct vfio_ioas *ioas,
-			 const struct vfio_pci_dependent_device *dependent, unsigned nr);
+int vfio_reset_groups(const struct vfio_ioas *ioas,
+		      const struct vfio_pci_dependent_device *dependent, unsigned nr, int32_t *fds);
 
 #endif

@@ -291,19 +291,28 @@ static void large_group_is_cut_short(void **state)
 	assert_non_null(strstr(err.reason, "a_driver_with_a_name"));
 }
 
-static void hot_reset_needs_every_function_that_it_affects(void **state)
+static void hot_reset_needs_the_groups_that_it_affects(void **state)
 {
 	const struct vfio_pci_dependent_device affected[] = { { .group_id = 7 },
 							      { .group_id = 9 } };
+	const struct vfio_pci_dependent_device twins[] = { { .group_id = 9 }, { .group_id = 9 } };
 	struct vfio_ioas ioas = { 0 };
+	int32_t fds[VFIO_IOAS_MAX_GROUPS];
 
-	ioas.group[0] = (struct vfio_group){ .id = 9, .users = 1 };
-	ioas.group[3] = (struct vfio_group){ .id = 7, .users = 2 };
-	assert_true(vfio_reset_owns_all(&ioas, affected, 2));
+	/* Of other devices, too, which may be more than it affects. */
+	ioas.group[0] = (struct vfio_group){ .id = 9, .fd = 19, .users = 1 };
+	ioas.group[1] = (struct vfio_group){ .id = 1, .fd = 11, .users = 1 };
+	ioas.group[2] = (struct vfio_group){ .id = 2, .fd = 12, .users = 1 };
+	ioas.group[3] = (struct vfio_group){ .id = 7, .fd = 17, .users = 2 };
+	assert_int_equal(vfio_reset_groups(&ioas, affected, 2, fds), 2);
+	assert_int_equal(fds[0], 17);
+	assert_int_equal(fds[1], 19);
+	assert_int_equal(vfio_reset_groups(&ioas, twins, 2, fds), 1);
+	assert_int_equal(fds[0], 19);
 	/* A group that was given back is not ours any more. */
 	ioas.group[3].users = 0;
-	assert_false(vfio_reset_owns_all(&ioas, affected, 2));
-	assert_true(vfio_reset_owns_all(&ioas, affected + 1, 1));
+	assert_int_equal(vfio_reset_groups(&ioas, affected, 2, fds), -EPERM);
+	assert_int_equal(vfio_reset_groups(&ioas, affected + 1, 1, fds), 1);
 }
 
 static void kernel_says_how_it_resets(void **state)
@@ -379,7 +388,7 @@ int main(void)
 		CASE(group_may_hold_what_is_harmless),
 		CASE(everything_in_the_way_is_named),
 		CASE(large_group_is_cut_short),
-		cmocka_unit_test(hot_reset_needs_every_function_that_it_affects),
+		cmocka_unit_test(hot_reset_needs_the_groups_that_it_affects),
 		CASE(kernel_says_how_it_resets),
 		cmocka_unit_test(locked_memory_limit_is_checked),
 	};
