@@ -103,6 +103,10 @@ static int read_mac(const struct config_pairs *pairs, struct config_net *net, st
 		return error_remedy(err, "write six bytes in hexadecimal: 02:00:00:00:00:01");
 	}
 	net->has_mac = true;
+	if (!memcmp(mac, (const uint8_t[6]){ 0 }, 6)) {
+		config_pairs_refuse(pairs, NET_MAC, err, "%s is nobody's address", text);
+		return error_remedy(err, "leave it out for a random one");
+	}
 	if (!(mac[0] & 1))
 		return 0;
 	config_pairs_refuse(pairs, NET_MAC, err, "%s is a group's address", text);

@@ -518,6 +518,7 @@ static const struct bad_line bad_nets[] = {
 	{ "--net mac=02:00:00:00:00:01:02", "key mac", "is no MAC address", "" },
 	{ "--net mac=2:0:0:0:0:1", "key mac", "is no MAC address", "" },
 	{ "--net mac=01:00:00:00:00:01", "key mac", "a group's address", "even" },
+	{ "--net mac=00:00:00:00:00:00", "key mac", "nobody's address", "random" },
 	{ "--net mtu=67", "key mtu", "67 is less than 68", "1500" },
 	{ "--net mtu=65522", "key mtu", "too large", "" },
 	{ "--net num_queues=3", "key num_queues", "3 is odd", "in pairs" },
