@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/if_ether.h>
 #include <linux/virtio_ids.h>
 
 #include "core/base/log.h"
@@ -124,6 +125,14 @@ static uint64_t features(const struct virtio_net *net)
 	return f;
 }
 
+/* 5.1.4: of the guest's end; 0: what it takes it to be. A host that raises its own later is not held back by that. */
+static uint16_t mtu_to_tell(const struct tap *tap, unsigned wanted)
+{
+	unsigned mtu = wanted ? wanted : tap->mtu == ETH_DATA_LEN ? 0 : tap->mtu;
+
+	return mtu < VIRTIO_NET_MIN_MTU || mtu > VIRTIO_NET_MAX_MTU ? 0 : (uint16_t)mtu;
+}
+
 static int alloc_buffers(struct virtio_net *net, uint16_t size)
 {
 	net->tx = calloc((size_t)net->nr_pairs * size, sizeof(*net->tx));
@@ -175,7 +184,7 @@ int virtio_net_create(const struct virtio_net_options *options, struct virtio_pc
 	memcpy(net->config.mac, net->mac, sizeof(net->mac));
 	net->config.status = VIRTIO_NET_S_LINK_UP;
 	net->config.max_virtqueue_pairs = (uint16_t)net->nr_pairs;
-	net->config.mtu = (uint16_t)options->tap.mtu;
+	net->config.mtu = mtu_to_tell(&net->tap, options->tap.mtu);
 	net->dev.ops = &net_ops;
 	net->dev.id = options->id;
 	net->dev.mem = options->host->mem;
@@ -203,8 +212,10 @@ void virtio_net_describe(const struct virtio_pci *vp)
 	const struct virtio_net *net = container_of(vp, struct virtio_net, pci);
 	const uint8_t *mac = net->config.mac;
 
-	log_info("network %s: tap %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, guest 0000:00:%02x.0, %u "
-		 "pairs of queues%s",
-		 net->dev.id, net->tap.name, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
-		 vp->pci.slot, net->nr_pairs, net->vhost ? ", vhost" : "");
+	log_info(
+		"network %s: tap %s, MTU %u, MAC %02x:%02x:%02x:%02x:%02x:%02x, guest 0000:00:%02x.0, "
+		"%u pairs of queues%s",
+		net->dev.id, net->tap.name, net->config.mtu ? net->config.mtu : ETH_DATA_LEN,
+		mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], vp->pci.slot, net->nr_pairs,
+		net->vhost ? ", vhost" : "");
 }

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <net/ethernet.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -27,47 +28,88 @@ static int open_device(struct error *err)
 	return r;
 }
 
+/* Whether an interface that is there can be joined so. */
+static bool may_join(const char *name, short flags)
+{
+	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags) };
+	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	bool may;
+
+	if (fd < 0)
+		return false;
+	strcpy(ifr.ifr_name, name);
+	may = !ioctl(fd, TUNSETIFF, &ifr);
+	close(fd);
+	return may;
+}
+
+static int refuse_existing(const char *name, unsigned nr, struct error *err)
+{
+	if (nr == 1 && may_join(name, IFF_MULTI_QUEUE)) {
+		error_reason(err, "it was made for several queues");
+		return error_remedy(err, "give num_queues=4, or another even number above 2");
+	}
+	if (nr > 1 && may_join(name, 0)) {
+		error_reason(err, "it was made for one queue each way");
+		return error_remedy(
+			err, "leave num_queues out, or make it with multi_queue: ip tuntap add");
+	}
+	error_reason(err, "it is there, but not as a TAP interface");
+	return error_remedy(err, "use another name, or delete it: ip link delete %s", name);
+}
+
 static int attach_error(int r, const char *name, unsigned nr, struct error *err)
 {
-	error_set(err, r, "tap %s", name);
-	if (r == -EPERM)
-		error_remedy(
+	const char *queues = nr > 1 ? " multi_queue" : "";
+
+	error_set(err, r, "tap%s%s", name ? " " : "", name ?: "");
+	if (r == -EPERM && name)
+		return error_remedy(
 			err,
 			"run torc with CAP_NET_ADMIN, or have the administrator make the interface for this "
 			"user: ip tuntap add %s mode tap user $USER%s vnet_hdr",
-			name, nr > 1 ? " multi_queue" : "");
-	else if (r == -EBUSY) {
+			name, queues);
+	if (r == -EPERM)
+		return error_remedy(
+			err,
+			"run torc with CAP_NET_ADMIN, or have the administrator make an interface for this "
+			"user, ip tuntap add vmtap0 mode tap user $USER%s vnet_hdr, and give tap=vmtap0",
+			queues);
+	if (r == -EBUSY) {
 		error_reason(err, "in use by another program");
-		error_remedy(err, "end that one, or use another interface");
-	} else if (r == -EINVAL) {
-		error_reason(err,
-			     nr > 1 ? "it is there, but not as a TAP interface with several queues"
-				    : "it is there, but not as a TAP interface with one queue");
-		error_remedy(err, "use another name, or delete it: ip link delete %s", name);
+		return error_remedy(err, "end that one, or use another interface");
 	}
-	return r;
+	return r == -EINVAL ? refuse_existing(name ?: "vmtap0", nr, err) : r;
 }
 
-static int set_name(struct ifreq *ifr, const char *name, struct error *err)
+/* As dev_valid_name() of the kernel has it, which takes a percent sign for a number to be found. */
+static int check_name(const char *name, struct error *err)
 {
-	if (strlen(name) < sizeof(ifr->ifr_name)) {
-		strcpy(ifr->ifr_name, name);
+	const char *reason = NULL;
+
+	if (strlen(name) >= IFNAMSIZ)
+		reason = "a name has at most 15 characters";
+	else if (!strcmp(name, ".") || !strcmp(name, ".."))
+		reason = "a name is not a folder's";
+	else if (strpbrk(name, "/:% \t\n\v\f\r"))
+		reason = "a name has no slash, colon, percent sign or space";
+	if (!reason)
 		return 0;
-	}
 	error_set(err, -EINVAL, "tap %s", name);
-	error_reason(err, "a name of more than %zu characters", sizeof(ifr->ifr_name) - 1);
-	return error_remedy(err, "shorten it");
+	error_reason(err, "%s", reason);
+	return error_remedy(err, "use another name");
 }
 
 static int add_queue(struct tap *tap, const struct tap_config *config, struct error *err)
 {
-	const char *name = tap->nr ? tap->name : config->name ? config->name : "vmtap%d";
+	const char *name = tap->nr ? tap->name : config->name;
 	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR |
 						  (config->nr_pairs > 1 ? IFF_MULTI_QUEUE : 0)) };
-	int r = set_name(&ifr, name, err), fd;
+	int r = name ? check_name(name, err) : 0, fd;
 
 	if (r)
 		return r;
+	strcpy(ifr.ifr_name, name ?: "vmtap%d");
 	fd = open_device(err);
 	if (fd < 0)
 		return fd;
@@ -151,6 +193,31 @@ static int bring_up(int sock, struct ifreq *ifr)
 	return ioctl(sock, SIOCSIFFLAGS, ifr) ? -errno : 0;
 }
 
+/* Descriptors that were passed may be of an interface elsewhere, and one of its name be here: the addresses tell. */
+static bool is_here(const struct tap *tap, int sock)
+{
+	struct ifreq there = { 0 }, here = { 0 };
+
+	memcpy(here.ifr_name, tap->name, sizeof(here.ifr_name));
+	return !ioctl(tap->fd[0], SIOCGIFHWADDR, &there) && !ioctl(sock, SIOCGIFHWADDR, &here) &&
+	       !memcmp(there.ifr_hwaddr.sa_data, here.ifr_hwaddr.sa_data, ETHER_ADDR_LEN);
+}
+
+static unsigned read_mtu(const struct tap *tap)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { 0 };
+	unsigned mtu = 0;
+
+	if (sock < 0)
+		return 0;
+	memcpy(ifr.ifr_name, tap->name, sizeof(ifr.ifr_name));
+	if (is_here(tap, sock) && !ioctl(sock, SIOCGIFMTU, &ifr))
+		mtu = (unsigned)ifr.ifr_mtu;
+	close(sock);
+	return mtu;
+}
+
 static int configure(const struct tap *tap, const struct tap_config *config, struct error *err)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
@@ -166,7 +233,8 @@ static int configure(const struct tap *tap, const struct tap_config *config, str
 		what = "network mask";
 		r = configure_address(sock, &ifr, SIOCSIFNETMASK, config->mask);
 	}
-	if (!r && config->mtu) {
+	/* What it is already needs no privilege. */
+	if (!r && config->mtu && config->mtu != read_mtu(tap)) {
 		what = "MTU";
 		ifr.ifr_mtu = (int)config->mtu;
 		r = ioctl(sock, SIOCSIFMTU, &ifr) ? -errno : 0;
@@ -213,6 +281,7 @@ int tap_open(struct tap *tap, const struct tap_config *config, struct error *err
 	if (!r && !config->fd)
 		r = configure(&t, config, err);
 	if (!r) {
+		t.mtu = read_mtu(&t);
 		*tap = t;
 		return 0;
 	}

@@ -22,6 +22,7 @@ struct tap {
 	char name[IFNAMSIZ];
 	unsigned nr; /* descriptors; 0: not open */
 	int fd[TAP_MAX_PAIRS];
+	unsigned mtu; /* of the interface; 0: it is in another network namespace */
 	bool nowait; /* a read can be told not to wait (RWF_NOWAIT); others wait for a packet in any case */
 };
 

@@ -440,48 +440,6 @@ static void bad_headers_lose_their_packet(void **state)
 	assert_int_equal(receive_from_guest(f, got, sizeof(got)), 77);
 }
 
-static void what_is_no_interface_is_refused(void **state)
-{
-	const int no_tap = open("/dev/null", O_RDWR | O_CLOEXEC);
-	const struct {
-		struct tap_config config;
-		int code;
-		const char *reason;
-	} bad[] = {
-		{ { .name = "a-name-that-is-too-long", .nr_pairs = 1 }, -EINVAL, "characters" },
-		{ { .name = "lo", .nr_pairs = 1 }, -EINVAL, "not as a TAP" },
-		{ { .name = "t0", .nr_pairs = 1 }, -EINVAL, "one queue" },
-		{ { .nr_pairs = 1, .fd = &no_tap }, -EINVAL, "not of a TAP" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct error err = { 0 };
-		struct tap tap = { 0 };
-
-		assert_int_equal(tap_open(&tap, &bad[i].config, &err), bad[i].code);
-		assert_non_null(strstr(err.reason, bad[i].reason));
-		assert_true(*err.remedy);
-		assert_int_equal(tap.nr, 0);
-	}
-	/* It was the tap's from then on. */
-	assert_int_equal(fcntl(no_tap, F_GETFD), -1);
-}
-
-static void descriptors_may_be_passed(void **state)
-{
-	struct ifreq ifr = { .ifr_name = "t1", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
-	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
-	const struct tap_config config = { .nr_pairs = 1, .fd = &fd };
-	struct tap tap;
-
-	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
-	assert_int_equal(tap_open(&tap, &config, NULL), 0);
-	assert_string_equal(tap.name, "t1");
-	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, tap.nowait ? 0 : O_NONBLOCK);
-	tap_close(&tap);
-	assert_int_equal(if_nametoindex("t1"), 0);
-}
-
 static void vhost_needs_its_device(void **state)
 {
 	struct fixture *f = *state;
@@ -520,8 +478,6 @@ int main(void)
 		TEST(resets_end_what_waits),
 		TEST(malformed_chains_ask_for_a_reset),
 		TEST(bad_headers_lose_their_packet),
-		TEST(what_is_no_interface_is_refused),
-		TEST(descriptors_may_be_passed),
 		TEST(vhost_needs_its_device),
 	};
 	int fd;

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TAP interfaces that others have made, or may not be made. In a network namespace of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <linux/capability.h>
+#include <linux/if_tun.h>
+
+#include "core/base/bits.h"
+#include "io/virtio/tap.h"
+
+/* This user's, persistent and up. @mtu: 0: as it is. */
+static void make_interface(const char *name, short flags, int mtu)
+{
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags) };
+
+	strcpy(ifr.ifr_name, name);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+	assert_int_equal(ioctl(fd, TUNSETOWNER, geteuid()), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	ifr.ifr_mtu = mtu;
+	assert_false(mtu && ioctl(sock, SIOCSIFMTU, &ifr));
+	ifr.ifr_flags = IFF_UP;
+	assert_int_equal(ioctl(sock, SIOCSIFFLAGS, &ifr), 0);
+	close(sock);
+	close(fd);
+}
+
+static void what_is_no_interface_is_refused(void **state)
+{
+	const int no_tap = open("/dev/null", O_RDWR | O_CLOEXEC);
+	const struct {
+		struct tap_config config;
+		int code;
+		const char *reason;
+	} bad[] = {
+		{ { .name = "a-name-that-is-too-long", .nr_pairs = 1 }, -EINVAL, "15 characters" },
+		{ { .name = "lo", .nr_pairs = 1 }, -EINVAL, "not as a TAP" },
+		{ { .name = "several", .nr_pairs = 1 }, -EINVAL, "made for several queues" },
+		{ { .name = "one", .nr_pairs = 2 }, -EINVAL, "made for one queue" },
+		{ { .name = "a/b", .nr_pairs = 1 }, -EINVAL, "no slash" },
+		{ { .name = "x y", .nr_pairs = 1 },
+		  -EINVAL,
+		  "no slash, colon, percent sign or space" },
+		{ { .name = "t%d", .nr_pairs = 1 }, -EINVAL, "percent" },
+		{ { .name = "..", .nr_pairs = 1 }, -EINVAL, "a folder's" },
+		{ { .nr_pairs = 1, .fd = &no_tap }, -EINVAL, "not of a TAP" },
+	};
+
+	make_interface("several", IFF_MULTI_QUEUE, 0);
+	make_interface("one", 0, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct error err = { 0 };
+		struct tap tap = { 0 };
+
+		assert_int_equal(tap_open(&tap, &bad[i].config, &err), bad[i].code);
+		assert_non_null(strstr(err.reason, bad[i].reason));
+		assert_true(*err.remedy);
+		assert_int_equal(tap.nr, 0);
+	}
+	/* It was the tap's from then on. */
+	assert_int_equal(fcntl(no_tap, F_GETFD), -1);
+}
+
+static void descriptors_may_be_passed(void **state)
+{
+	struct ifreq ifr = { .ifr_name = "t1", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
+	const struct tap_config config = { .nr_pairs = 1, .fd = &fd };
+	struct tap tap;
+
+	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+	assert_int_equal(tap_open(&tap, &config, NULL), 0);
+	assert_string_equal(tap.name, "t1");
+	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, tap.nowait ? 0 : O_NONBLOCK);
+	tap_close(&tap);
+	assert_int_equal(if_nametoindex("t1"), 0);
+}
+
+static int open_tap(struct tap *tap, const char *name, unsigned mtu, struct error *err)
+{
+	const struct tap_config config = { .name = name, .mtu = mtu, .nr_pairs = 1 };
+
+	return tap_open(tap, &config, err);
+}
+
+static void mtu_is_known(void **state)
+{
+	struct tap tap = { 0 };
+	struct tap_config passed = { .nr_pairs = 1 };
+	struct tap second = { 0 };
+	int fd;
+
+	make_interface("large", 0, 9000);
+	assert_int_equal(open_tap(&tap, "large", 0, NULL), 0);
+	assert_int_equal(tap.mtu, 9000);
+	fd = dup(tap.fd[0]);
+	passed.fd = &fd;
+	assert_int_equal(tap_open(&second, &passed, NULL), 0);
+	assert_int_equal(second.mtu, 9000);
+	tap_close(&second);
+	tap_close(&tap);
+	assert_int_equal(open_tap(&tap, "large", 1450, NULL), 0);
+	assert_int_equal(tap.mtu, 1450);
+	tap_close(&tap);
+}
+
+static void passed_interface_may_be_elsewhere(void **state)
+{
+	struct ifreq ifr = { .ifr_name = "large", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	struct tap_config config = { .nr_pairs = 1 };
+	struct tap tap = { 0 };
+	int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), fd;
+
+	/* One of that name, with an MTU that is none of this one's. */
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+	assert_int_equal(setns(here, CLONE_NEWNET), 0);
+	close(here);
+	config.fd = &fd;
+	assert_int_equal(tap_open(&tap, &config, NULL), 0);
+	assert_string_equal(tap.name, "large");
+	assert_int_equal(tap.mtu, 0);
+	tap_close(&tap);
+}
+
+/* What is said without CAP_NET_ADMIN, by a process of its own. */
+static void without_privilege(void (*check)(void))
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (syscall(SYS_capset, &header, none))
+			_exit(1);
+		check();
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+static void check_what_is_so_already(void)
+{
+	struct tap tap = { 0 };
+
+	if (open_tap(&tap, "small", 1400, NULL) || tap.mtu != 1400)
+		_exit(2);
+	tap_close(&tap);
+	if (open_tap(&tap, "small", 1450, NULL) != -EPERM)
+		_exit(3);
+}
+
+static void what_is_so_already_needs_no_privilege(void **state)
+{
+	make_interface("small", 0, 1400);
+	without_privilege(check_what_is_so_already);
+}
+
+static void check_remedies(void)
+{
+	struct error err = { 0 };
+	struct tap tap = { 0 };
+
+	if (open_tap(&tap, NULL, 0, &err) != -EPERM || strcmp(err.object, "tap") != 0 ||
+	    strchr(err.remedy, '%') || !strstr(err.remedy, "tap=vmtap0") ||
+	    !strstr(err.remedy, "ip tuntap add vmtap0 mode tap"))
+		_exit(2);
+	err = (struct error){ 0 };
+	if (open_tap(&tap, "new", 0, &err) != -EPERM || strcmp(err.object, "tap new") != 0 ||
+	    !strstr(err.remedy, "ip tuntap add new mode tap"))
+		_exit(3);
+}
+
+static void remedies_can_be_typed(void **state)
+{
+	without_privilege(check_remedies);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_no_interface_is_refused),
+		cmocka_unit_test(descriptors_may_be_passed),
+		cmocka_unit_test(mtu_is_known),
+		cmocka_unit_test(passed_interface_may_be_elsewhere),
+		cmocka_unit_test(what_is_so_already_needs_no_privilege),
+		cmocka_unit_test(remedies_can_be_typed),
+	};
+
+	if (unshare(CLONE_NEWNET)) {
+		perror("skipped: a network namespace");
+		return 77;
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
