@@ -100,12 +100,6 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 	return r;
 }
 
-/* One of those that nobody was given: 192.168.249.0/24 for the first, as in Cloud Hypervisor, and so on. */
-static struct in_addr default_ip(unsigned i)
-{
-	return (struct in_addr){ htonl(192U << 24 | 168U << 16 | ((249U + i) & 0xff) << 8 | 1) };
-}
-
 static int add_net(struct machine *machine, unsigned i, struct error *err)
 {
 	const struct config_net *net = &machine->config->net[i];
@@ -124,8 +118,7 @@ static int add_net(struct machine *machine, unsigned i, struct error *err)
 	struct virtio_pci *vp;
 	int r;
 
-	if (!net->tap && !net->nr_fds && !net->ip.s_addr)
-		options.tap.ip = default_ip(i);
+	options.tap.choose_ip = !net->tap && !net->nr_fds && !net->ip.s_addr;
 	memcpy(options.mac, net->mac, sizeof(options.mac));
 	if (!net->has_mac) {
 		if (getrandom(options.mac, sizeof(options.mac), 0) < 0)

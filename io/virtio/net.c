@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "io/virtio/net.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -214,8 +215,10 @@ void virtio_net_describe(const struct virtio_pci *vp)
 
 	log_info(
 		"network %s: tap %s, MTU %u, MAC %02x:%02x:%02x:%02x:%02x:%02x, guest 0000:00:%02x.0, "
-		"%u pairs of queues%s",
+		"%u pair%s of queues%s",
 		net->dev.id, net->tap.name, net->config.mtu ? net->config.mtu : ETH_DATA_LEN,
 		mac[0], mac[1], mac[2], mac[3], mac[4], mac[5], vp->pci.slot, net->nr_pairs,
-		net->vhost ? ", vhost" : "");
+		net->nr_pairs == 1 ? "" : "s", net->vhost ? ", vhost" : "");
+	if (net->tap.ip.s_addr)
+		log_info("network %s: the host's end is %s", net->dev.id, inet_ntoa(net->tap.ip));
 }

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
+#include <limits.h>
 #include <net/ethernet.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -15,6 +17,10 @@
 #include "core/base/fd.h"
 
 #define DEVICE "/dev/net/tun"
+
+/* 192.168.N.0/24, for interfaces that nobody gave an address. */
+#define FIRST_NETWORK 249
+#define LAST_NETWORK  255
 
 static int open_device(struct error *err)
 {
@@ -183,6 +189,56 @@ static int configure_address(int sock, struct ifreq *ifr, unsigned long request,
 	return ioctl(sock, request, ifr) ? -errno : 0;
 }
 
+/* Whether an interface with an index below @below has addresses of this network. */
+static bool is_taken(const struct tap *tap, struct in_addr ip, struct in_addr mask, unsigned below)
+{
+	struct ifaddrs *all, *one;
+
+	if (getifaddrs(&all))
+		return false;
+	for (one = all; one; one = one->ifa_next) {
+		struct sockaddr_in addr, its_mask;
+
+		if (!one->ifa_addr || one->ifa_addr->sa_family != AF_INET || !one->ifa_netmask ||
+		    !strcmp(one->ifa_name, tap->name))
+			continue;
+		memcpy(&addr, one->ifa_addr, sizeof(addr));
+		memcpy(&its_mask, one->ifa_netmask, sizeof(its_mask));
+		if (!((addr.sin_addr.s_addr ^ ip.s_addr) & its_mask.sin_addr.s_addr &
+		      mask.s_addr) &&
+		    if_nametoindex(one->ifa_name) < below)
+			break;
+	}
+	freeifaddrs(all);
+	return one;
+}
+
+/* Two that choose at once have both set theirs before they look again; the younger interface goes on. */
+static int choose_ip(struct tap *tap, const struct tap_config *config, int sock, struct ifreq *ifr,
+		     struct error *err)
+{
+	for (unsigned third = FIRST_NETWORK; third <= LAST_NETWORK; third++) {
+		struct in_addr ip = { htonl(192U << 24 | 168U << 16 | third << 8 | 1) };
+		int r;
+
+		if (is_taken(tap, ip, config->mask, UINT_MAX))
+			continue;
+		r = configure_address(sock, ifr, SIOCSIFADDR, ip);
+		if (!r)
+			r = configure_address(sock, ifr, SIOCSIFNETMASK, config->mask);
+		if (r)
+			return error_set(err, r, "tap %s: IP address", tap->name);
+		if (is_taken(tap, ip, config->mask, if_nametoindex(tap->name)))
+			continue;
+		tap->ip = ip;
+		return 0;
+	}
+	error_set(err, -EADDRINUSE, "tap %s: IP address", tap->name);
+	error_reason(err, "the host uses 192.168.%d.0/24 to 192.168.%d.0/24 all", FIRST_NETWORK,
+		     LAST_NETWORK);
+	return error_remedy(err, "give ip=");
+}
+
 static int bring_up(int sock, struct ifreq *ifr)
 {
 	if (ioctl(sock, SIOCGIFFLAGS, ifr))
@@ -218,7 +274,7 @@ static unsigned read_mtu(const struct tap *tap)
 	return mtu;
 }
 
-static int configure(const struct tap *tap, const struct tap_config *config, struct error *err)
+static int configure(struct tap *tap, const struct tap_config *config, struct error *err)
 {
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), r = 0;
 	struct ifreq ifr = { 0 };
@@ -227,6 +283,13 @@ static int configure(const struct tap *tap, const struct tap_config *config, str
 	if (sock < 0)
 		return error_set(err, -errno, "socket for tap %s", tap->name);
 	memcpy(ifr.ifr_name, tap->name, sizeof(ifr.ifr_name));
+	if (config->choose_ip) {
+		r = choose_ip(tap, config, sock, &ifr, err);
+		if (r) {
+			close(sock);
+			return r;
+		}
+	}
 	if (config->ip.s_addr)
 		r = configure_address(sock, &ifr, SIOCSIFADDR, config->ip);
 	if (!r && config->ip.s_addr) {

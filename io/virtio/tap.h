@@ -22,13 +22,15 @@ struct tap {
 	char name[IFNAMSIZ];
 	unsigned nr; /* descriptors; 0: not open */
 	int fd[TAP_MAX_PAIRS];
-	unsigned mtu; /* of the interface; 0: it is in another network namespace */
+	struct in_addr ip; /* that was chosen; 0: none was */
+	unsigned mtu;	   /* of the interface; 0: it is in another network namespace */
 	bool nowait; /* a read can be told not to wait (RWF_NOWAIT); others wait for a packet in any case */
 };
 
 struct tap_config {
 	const char *name;  /* NULL: the kernel numbers it, vmtap0 and so on */
-	struct in_addr ip; /* of the host's end; 0: none is set */
+	struct in_addr ip; /* of the host's end; 0: none is set, but for @choose_ip: */
+	bool choose_ip; /* the first of 192.168.249.1 to 192.168.255.1 that the host has nothing beside */
 	struct in_addr mask;
 	unsigned mtu;	   /* 0: as it is */
 	unsigned nr_pairs; /* 1 to TAP_MAX_PAIRS */
@@ -41,7 +43,7 @@ struct tap_config {
  * @config: given descriptors are the tap's from then on, also after a failure
  * @err: filled on failure
  *
- * Return: 0; -EPERM no CAP_NET_ADMIN; -EBUSY another has it; -EINVAL no TAP descriptor, or an interface that differs;
+ * Return: 0; -EADDRINUSE no network is left to choose; -EPERM no CAP_NET_ADMIN; -EBUSY another has it; -EINVAL no TAP descriptor, or an interface that differs;
  * -errno.
  */
 int tap_open(struct tap *tap, const struct tap_config *config, struct error *err);

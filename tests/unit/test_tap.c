@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TAP interfaces that others have made, or may not be made. In a network namespace of its own. */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -196,6 +197,55 @@ static void remedies_can_be_typed(void **state)
 	without_privilege(check_remedies);
 }
 
+static int open_any(struct tap *tap, struct error *err)
+{
+	const struct tap_config config = { .choose_ip = true,
+					   .mask.s_addr = htonl(0xffffff00),
+					   .nr_pairs = 1 };
+
+	return tap_open(tap, &config, err);
+}
+
+static void give_address(const char *name, const char *ip, uint32_t mask)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+	struct ifreq ifr = { 0 };
+
+	strcpy(ifr.ifr_name, name);
+	inet_pton(AF_INET, ip, &sin.sin_addr);
+	memcpy(&ifr.ifr_addr, &sin, sizeof(sin));
+	assert_int_equal(ioctl(sock, SIOCSIFADDR, &ifr), 0);
+	sin.sin_addr.s_addr = htonl(mask);
+	memcpy(&ifr.ifr_netmask, &sin, sizeof(sin));
+	assert_int_equal(ioctl(sock, SIOCSIFNETMASK, &ifr), 0);
+	close(sock);
+}
+
+static void chosen_address_is_in_no_network_of_the_host(void **state)
+{
+	struct tap tap[8] = { 0 };
+	struct error err = { 0 };
+
+	/* The host's, and then one another's. */
+	make_interface("lan", 0, 0);
+	give_address("lan", "192.168.250.77", 0xffffff00);
+	for (unsigned i = 0; i < 6; i++) {
+		assert_int_equal(open_any(&tap[i], NULL), 0);
+		assert_int_equal(ntohl(tap[i].ip.s_addr), 0xc0a8f901 + ((i + !!i) << 8));
+	}
+	assert_int_equal(open_any(&tap[6], &err), -EADDRINUSE);
+	assert_string_equal(err.remedy, "give ip=");
+	tap_close(&tap[3]);
+	assert_int_equal(open_any(&tap[6], NULL), 0);
+	assert_int_equal(ntohl(tap[6].ip.s_addr), 0xc0a8fd01);
+	for (unsigned i = 0; i < 7; i++)
+		tap_close(&tap[i]);
+	/* A larger one has them all. */
+	give_address("lan", "192.168.1.1", 0xffff0000);
+	assert_int_equal(open_any(&tap[0], &err), -EADDRINUSE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -205,6 +255,7 @@ int main(void)
 		cmocka_unit_test(passed_interface_may_be_elsewhere),
 		cmocka_unit_test(what_is_so_already_needs_no_privilege),
 		cmocka_unit_test(remedies_can_be_typed),
+		cmocka_unit_test(chosen_address_is_in_no_network_of_the_host),
 	};
 
 	if (unshare(CLONE_NEWNET)) {
