@@ -112,6 +112,7 @@ struct config_disk {
 	char *serial; /* NULL: the id */
 	bool readonly;
 	bool direct;
+	bool is_raw;	    /* whatever it looks like */
 	unsigned nr_queues; /* 0: one for each vCPU */
 	unsigned queue_size;
 	struct config_affinity *affinity; /* nr_affinities of them: of queues */

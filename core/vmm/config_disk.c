@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/base/bits.h"
 #include "core/vmm/config_option.h"
@@ -12,6 +13,7 @@ enum {
 	DISK_PATH,
 	DISK_READONLY,
 	DISK_DIRECT,
+	DISK_IMAGE_TYPE,
 	DISK_NUM_QUEUES,
 	DISK_QUEUE_SIZE,
 	DISK_SERIAL,
@@ -24,12 +26,12 @@ static const struct config_key_set disk_keys = {
 		[DISK_PATH] = { "path", false },
 		[DISK_READONLY] = { "readonly", false },
 		[DISK_DIRECT] = { "direct", false },
+		[DISK_IMAGE_TYPE] = { "image_type", false },
 		[DISK_NUM_QUEUES] = { "num_queues", false },
 		[DISK_QUEUE_SIZE] = { "queue_size", false },
 		[DISK_SERIAL] = { "serial", false },
 		[DISK_AFFINITY] = { "queue_affinity", false },
 		[DISK_ID] = { "id", false },
-		{ "image_type", true },
 		{ "iommu", true },
 		{ "pci_segment", true },
 		{ "vhost_user", true },
@@ -60,6 +62,25 @@ static int check_disk(const struct config *config, const struct config_pairs *pa
 	return config_check_slots(config, "disk", path, err);
 }
 
+static int read_image_type(const struct config_pairs *pairs, struct config_disk *disk,
+			   struct error *err)
+{
+	static const char *const others[] = { "qcow2", "vhd", "fixedvhd", "vhdx" };
+	const char *type = pairs->value[DISK_IMAGE_TYPE];
+
+	disk->is_raw = type && !strcmp(type, "raw");
+	if (!type || disk->is_raw)
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
+		if (strcasecmp(type, others[i]))
+			continue;
+		config_pairs_refuse(pairs, DISK_IMAGE_TYPE, err, "torc has raw images only");
+		return error_remedy(err, "convert it: qemu-img convert -O raw IMAGE disk.raw");
+	}
+	config_pairs_refuse(pairs, DISK_IMAGE_TYPE, err, "%s is no image type", type);
+	return error_remedy(err, "use image_type=raw");
+}
+
 static int read_numbers(const struct config_pairs *pairs, struct config_disk *disk,
 			struct error *err)
 {
@@ -86,6 +107,8 @@ static int add_disk(struct config *config, const struct config_pairs *pairs, str
 	struct config_disk disk = { .queue_size = VIRTIO_BLK_DEFAULT_SIZE };
 	int r = check_disk(config, pairs, err);
 
+	if (!r)
+		r = read_image_type(pairs, &disk, err);
 	if (!r)
 		r = read_numbers(pairs, &disk, err);
 	if (!r)

@@ -84,6 +84,7 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 		.serial = disk->serial,
 		.readonly = disk->readonly,
 		.direct = disk->direct,
+		.is_raw = disk->is_raw,
 		.nr_queues = disk->nr_queues ? disk->nr_queues : machine->config->cpus.boot,
 		.queue_size = (uint16_t)disk->queue_size,
 		.host = &machine->virtio_host,

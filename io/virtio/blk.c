@@ -492,7 +492,8 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pc
 
 	if (!blk)
 		return error_set(err, -ENOMEM, "disk %s", options->path);
-	r = blk_file_open(&blk->file, options->path, options->readonly, options->direct, err);
+	r = blk_file_open(&blk->file, options->path, options->readonly, options->direct,
+			  options->is_raw, err);
 	if (r)
 		goto fail;
 	/* Need not end in 0: 5.2.6. */

@@ -27,6 +27,7 @@ struct virtio_blk_options {
 	const char *serial; /* at most VIRTIO_BLK_SERIAL_SIZE bytes; NULL: the id */
 	bool readonly;
 	bool direct;
+	bool is_raw;	     /* whatever the image looks like */
 	unsigned nr_queues;  /* 1 to VIRTIO_BLK_MAX_QUEUES */
 	uint16_t queue_size; /* a power of two, VIRTIO_BLK_MIN_SIZE to VIRTIO_BLK_MAX_SIZE */
 	const struct virtio_host *host;

@@ -16,6 +16,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "io/virtio/blk_format.h"
 
 #define SECTOR 512
 #define PAGE   4096
@@ -166,7 +167,31 @@ static bool is_in_memory(const struct blk_file *file)
 	return !file->is_device && !fstatfs(file->fd, &fs) && fs.f_type == TMPFS_MAGIC;
 }
 
-int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct,
+/* A guest would take it as it is, and its first write destroy it. */
+static int check_format(const struct blk_file *file, const char *path, struct error *err)
+{
+	const char *format = blk_format(file->fd, file->size);
+
+	if (!format)
+		return 0;
+	if (file->readonly) {
+		log_warning(
+			"disk %s: looks like a %s image, of which the guest sees the bytes as they are; "
+			"image_type=raw if they are meant",
+			path, format);
+		return 0;
+	}
+	error_set(err, -EINVAL, "disk %s", path);
+	error_reason(err, "looks like a %s image, which the guest's first write would destroy",
+		     format);
+	return error_remedy(
+		err,
+		"convert it: qemu-img convert -O raw %s disk.raw; or add image_type=raw if its "
+		"bytes are meant",
+		path);
+}
+
+int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct, bool is_raw,
 		  struct error *err)
 {
 	struct blk_file f = { .readonly = readonly, .direct = direct };
@@ -179,6 +204,8 @@ int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool d
 	if (f.fd < 0)
 		return open_error(-errno, path, readonly, direct, err);
 	r = describe(&f, path, err);
+	if (!r && !is_raw)
+		r = check_format(&f, path, err);
 	if (!r)
 		r = lock(&f, path, err);
 	if (!r && !is_in_memory(&f) && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))

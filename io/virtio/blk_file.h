@@ -32,12 +32,13 @@ struct blk_file {
  * @path: a regular file or a block device
  * @readonly: do not write to it; several may do that at a time
  * @direct: bypass the page cache (O_DIRECT)
+ * @is_raw: whatever it looks like; otherwise one that looks like another format is refused for writing
  * @err: filled on failure
  *
  * A size that is no multiple of the block size is rounded down, as the rest cannot be reached.
- * Return: 0; -EBUSY locked by another; -EINVAL neither file nor block device, or smaller than a block; -errno.
+ * Return: 0; -EBUSY locked by another; -EINVAL neither file nor block device, smaller than a block, or not raw; -errno.
  */
-int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct,
+int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct, bool is_raw,
 		  struct error *err);
 
 /**

@@ -681,6 +681,52 @@ static void what_is_no_disk_is_refused(void **state)
 	memcpy(f->path, path, sizeof(path));
 }
 
+static void images_of_other_formats_are_not_written_to(void **state)
+{
+	static const struct {
+		const char *format, *mark;
+		off_t at; /* from the end, if negative */
+	} marks[] = {
+		{ "qcow2", "QFI\xfb", 0 }, { "VHDX", "vhdxfile", 0 },	{ "VMDK", "KDMV", 0 },
+		{ "VDI", "<<< ", 0 },	   { "VHD", "conectix", -512 },
+	};
+	struct fixture *f = *state;
+	struct virtio_blk_options raw = options(false, false);
+	struct virtio_pci *disk;
+	char path[sizeof(f->path)];
+	int fd;
+
+	/* Another image: the fixture's is locked. */
+	memcpy(path, f->path, sizeof(path));
+	snprintf(f->path, sizeof(f->path), "%s/torc-blk.XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	fd = mkstemp(f->path);
+	raw.is_raw = true;
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(marks); i++) {
+		bool direct = i % 2;
+		size_t n = strlen(marks[i / 2].mark);
+		struct error err = { 0 };
+		int r;
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(ftruncate(fd, SECTORS * 512 + 512), 0);
+		assert_int_equal(
+			pwrite(fd, marks[i / 2].mark, n,
+			       marks[i / 2].at + (marks[i / 2].at ? SECTORS * 512 + 512 : 0)),
+			n);
+		r = create(f, false, direct, &disk, &err);
+		assert_int_equal(r, -EINVAL);
+		assert_non_null(strstr(err.reason, marks[i / 2].format));
+		assert_non_null(strstr(err.remedy, "image_type=raw"));
+		assert_int_equal(create(f, true, direct, &disk, NULL), 0);
+		virtio_pci_free(disk);
+	}
+	assert_int_equal(blk_fixture_create(f, raw, &disk, NULL), 0);
+	virtio_pci_free(disk);
+	unlink(f->path);
+	close(fd);
+	memcpy(f->path, path, sizeof(path));
+}
+
 #define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, blk_fixture_destroy)
 #define TEST_AS(how, name) cmocka_unit_test_setup_teardown(name, setup_##how, blk_fixture_destroy)
 
@@ -711,6 +757,7 @@ int main(void)
 		TEST(without_msix_there_is_a_line),
 		TEST(registers_are_reached_through_configuration_space),
 		TEST(image_in_use_is_refused),
+		TEST(images_of_other_formats_are_not_written_to),
 		TEST_AS(readonly, read_only_images_are_shared),
 		TEST(what_is_no_disk_is_refused),
 	};

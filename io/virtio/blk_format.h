@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/**
+ * What a disk image is when it is not raw, by the marks that formats have at their beginning or end.
+ * Sources: qemu docs/interop/qcow2.txt; MS-VHDX 2.1; "Virtual Hard Disk Image Format" (Microsoft), 3; VMDK 5.0, 4; VDI as
+ * VirtualBox writes it.
+ */
+#ifndef IO_VIRTIO_BLK_FORMAT_H
+#define IO_VIRTIO_BLK_FORMAT_H
+
+#include <stdint.h>
+
+/**
+ * blk_format - the format of an image
+ * @fd: of the image; may be open with O_DIRECT
+ * @size: bytes
+ *
+ * Return: its name; NULL where it looks like none of those known, or cannot be read.
+ */
+const char *blk_format(int fd, uint64_t size);
+
+#endif
