@@ -30,7 +30,7 @@ differing() {
 # would make a file, and the disk would have none when it is back.
 node() {
 	rm -f /tmp/disk
-	mknod /tmp/disk b $(tr : ' ' <"/sys/block/$1/dev")
+	IFS=: read -r major minor <"/sys/block/$1/dev" && mknod /tmp/disk b "$major" "$minor"
 }
 
 # rebind TIMES: takes the driver of virtio0 away under load and gives it back. Requests that it has must all end, or
