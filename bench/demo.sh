@@ -23,7 +23,7 @@ stage=$(mktemp -d "${TMPDIR:-/tmp}/torc-bench.XXXXXX") || exit 1
 bench_traps
 
 bench_prepare bench_build bench_stage
-bench_step "running the guest in the lab" sh "$root/tests/lab/run.sh" --timeout 240 --devices nvme-a --out "$logs" -- \
+bench_step "running the guest in the lab" sh "$root/tests/lab/run.sh" --timeout 1200 --devices nvme-a --out "$logs" -- \
 	sh "$here/demo-host.sh" "$stage" "$(bench_python)"
 python3 "$here/report.py" demo "$logs" >"$logs/report.txt" || exit 1
 echo

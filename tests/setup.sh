@@ -34,7 +34,20 @@ sudo=
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 trap 'exit 130' INT TERM HUP
+failed() {
+	cat "$log" >&2
+	echo "setup.sh: $1 failed" >&2
+	exit 1
+}
+
+# Another program may be at it, as a fresh system does by itself: ten minutes of patience.
+tries=0
+until $sudo apt-get update >"$log" 2>&1 </dev/null; do
+	if ! grep -q 'Could not get lock' "$log" || [ $((tries += 1)) -ge 120 ]; then
+		failed 'apt-get update'
+	fi
+	sleep 5
+done
 # shellcheck disable=SC2086 # a list
-{ $sudo apt-get update && $sudo env DEBIAN_FRONTEND=noninteractive \
-	apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null ||
-	{ cat "$log" >&2; echo "setup.sh: apt-get failed" >&2; exit 1; }
+$sudo env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 \
+	install -y --no-install-recommends $missing >"$log" 2>&1 </dev/null || failed 'apt-get install'

@@ -12,14 +12,17 @@ for its most telling cases.
   --compare OLD [NEW]  the times of two runs side by side, of the last one without NEW; below the project's root
 
 A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then what took how long, and how many
-of each. The exit status is 0 when none failed. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME,
+of each. The exit status is 0 when none failed, 1 when one did or none ran, 2 for wrong options, 128 and the number of a
+signal that ended it. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME,
 lab/GROUP/NAME for what runs in the lab, lab-sanitized/GROUP/NAME likewise with the sanitizers. Builds and times stay in
 build-test. TORC_SOAK=N lengthens what is short here; tests/HACKING.md has more.
 """
 import argparse
+import fcntl
 import os
 import queue
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -59,17 +62,18 @@ def failed_last_time():
         sys.exit(f'run.sh: no {TIMES}: no run has ended here')
     names = set()
     # A case of a program that prints TAP stands for all of it.
-    for name in {row[4].split(':')[0] for row in rows if row[0] == 'case' and row[3] == 'not ok'}:
+    for name in {row[4].split(':')[0] for row in rows if row[0] == 'case' and row[3] == 'not ok'} - {'runner'}:
         top, *rest = name.split('/')
         row = next((row for row in plan.BUILDS if row.name == top), None)
-        if row and rest[0] in ('build', 'setup'):
+        if row and rest[:1] in (['build'], ['setup']):
             names |= {f'{top}/'} | {f'{prefix}/' for prefix, build in plan.TORC_OF.items() if build == top}
-        elif row and len(rest) == 1:
+        elif row and len(rest) < 2:
             names.add(f'{name}/')
         elif name == 'lab/guests':
             names.add('lab/')
         elif name.startswith('lab/host/'):
-            names |= {f'{prefix}/{group.name}/' for group in plan.groups() if group.host == rest[1] for prefix in plan.TORC_OF}
+            names |= {f'{prefix}/{group.name}/' for group in plan.groups() if group.host == rest[1] for prefix in plan.TORC_OF
+                      if prefix == 'lab' or any(case.startswith(f'{group.name}/') for case in plan.SANITIZED)}
         else:
             names.add(name)
     if not names:
@@ -154,7 +158,9 @@ class Run:
         self.host_is_done.set()
         join()
         for word in sorted(self.wanted.unmatched):
-            self.report.result('not ok', word, output='no test has this in its name')
+            # What a build has is known only once it is there.
+            is_known = not self.failed & {word.split('/')[0]} and ('/' in word or not self.failed)
+            self.report.result('not ok', word, output='no test has this in its name' if is_known else 'its build failed')
 
 
 def say_list(wanted):
@@ -167,9 +173,26 @@ def say_list(wanted):
                 sys.exit(output)
             names += [f'{row.name}/{name}' for suite in host.listed(row).values() for name in suite]
     names = [name for name in names + [f'fuzz/{name}' for name in plan.FUZZERS] if wanted(name)]
-    for name in names + [name for boot in plan.boots(wanted) for name in boot.names]:
+    names += [name for boot in plan.boots(wanted) for name in boot.names]
+    for name in names:
         print(name)
-    return 0
+    for word in sorted(wanted.unmatched):
+        print(f'run.sh: {word}: no test has this in its name', file=sys.stderr)
+    return 0 if names and not wanted.unmatched else 1
+
+
+def only_run():
+    """Whoever has build-test, for as long as this process lives."""
+    folder = os.path.dirname(TIMES)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        descriptor = os.open(os.path.join(folder, 'lock'), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        sys.exit(f'run.sh: {folder}: {error.strerror}: builds and times go there; run it where that may be written')
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        sys.exit(f'run.sh: {folder}: another run is at work there; wait for it, or use another clone')
 
 
 def main():
@@ -180,14 +203,20 @@ def main():
     if given.compare:
         reports.compare(given.compare[0], (given.compare[1:] or [TIMES])[0])
         return 0
+    only_run()
     wanted = plan.Wanted(given.words, failed_last_time() if given.failed else None, given.quick)
     report = reports.Report(TIMES)
     if not given.list:
         report.say('== what the tests need')
     # With the terminal, should sudo ask for a password.
     with report.timed('set-up'):
-        if subprocess.run(['sh', os.path.join('tests', 'setup.sh')], check=False).returncode:
-            sys.exit('run.sh: set-up failed')
+        try:
+            # Not into a list.
+            out = sys.stderr if given.list else None
+            if subprocess.run(['sh', os.path.join('tests', 'setup.sh')], stdout=out, check=False).returncode:
+                sys.exit('run.sh: set-up failed')
+        except KeyboardInterrupt:
+            return 128 + signal.SIGINT
     if given.list:
         return say_list(wanted)
     with tempfile.TemporaryDirectory(prefix='torc-tests.') as tmp:
@@ -197,6 +226,7 @@ def main():
         except Exception:  # pylint: disable=broad-except
             report.result('not ok', 'runner', output=traceback.format_exc())
             work.end_all()
+        work.stay_if_stopping()
     return report.finish(given.times)
 
 

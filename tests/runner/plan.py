@@ -105,12 +105,13 @@ class Wanted:
     def __init__(self, words=(), exact=None, quick=False):
         self.words, self.quick = words, quick
         self.exact = QUICK if quick else exact
-        self.unmatched = set(words)
+        self.unmatched = set(words) | (set() if quick else set(exact or ()))
 
     def __call__(self, name):
         if self.exact is not None:
-            return (any(name == entry or entry.endswith('/') and name.startswith(entry) for entry in self.exact)
-                    and not (self.quick and name in NOT_QUICK))
+            found = {entry for entry in self.exact if name == entry or entry.endswith('/') and name.startswith(entry)}
+            self.unmatched -= found
+            return bool(found) and not (self.quick and name in NOT_QUICK)
         found = {word for word in self.words if word in name}
         self.unmatched -= found
         return bool(found) or not self.words

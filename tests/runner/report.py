@@ -9,6 +9,8 @@ import os
 import threading
 import time
 
+import work
+
 SLOWEST = 20
 RESULTS = {'ok': 'passed', 'not ok': 'failed', 'skip': 'skipped'}
 
@@ -31,6 +33,8 @@ class Report:
 
     def result(self, result, name, seconds=None, behind='', output=''):
         """A case has ended: ok, not ok or skip; @behind goes on its line, @output below."""
+        if work.is_stopping():
+            return
         took = '' if seconds is None else f' ({seconds:.1f} s)'
         with self.lock:
             print(f'{result} {name}{took}{" " if behind else ""}{behind}', flush=True)
@@ -63,13 +67,16 @@ class Report:
     def finish(self, all_times):
         """The table and how many of each; the run's exit status."""
         self.part('whole', 0)
-        self.save()
         print_times(self.rows, all_times)
         passed, failed, skipped = (self.count(result) for result in RESULTS)
         for row in self.rows:
             if row[3] == 'not ok':
                 print(f'not ok {row[4]}')
-        print(f'times: {os.path.relpath(self.path)}')
+        try:
+            self.save()
+            print(f'times: {os.path.relpath(self.path)}')
+        except OSError as error:
+            print(f'times: {os.path.relpath(self.path)}: {error.strerror}')
         print(f'{passed} passed, {failed} failed, {skipped} skipped', flush=True)
         return 0 if passed and not failed else 1
 

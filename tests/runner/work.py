@@ -10,6 +10,7 @@ import time
 _running = set()
 _lock = threading.Lock()
 _ended = False
+_stopping = False
 
 # For what runs beside the lab, which has to have its CPUs in time; yet it gets some of those of a busy machine.
 BESIDE = ['nice', '-n', '5']
@@ -71,10 +72,23 @@ def is_running(process):
         return False
 
 
+def is_stopping():
+    """Whether a signal ends the run: what fails from then on does so for that."""
+    return _stopping
+
+
+def stay_if_stopping():
+    """Where a signal ends the run, its thread does; nobody else comes to an end before."""
+    if _stopping:
+        threading.Event().wait()
+
+
 def end_on_signals(last):
     """SIGINT, SIGTERM and SIGHUP end what runs, then call @last, then end the run. In a thread of its own: the one that is
     interrupted may have the lock."""
     def end(number):
+        global _stopping
+        _stopping = True
         end_all()
         last()
         os._exit(128 + number)

@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import unittest
+import unittest.mock
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, sys.argv.pop(1))
@@ -16,6 +17,7 @@ import host  # noqa: E402
 import lab  # noqa: E402
 import plan  # noqa: E402
 import report as reports  # noqa: E402
+import work  # noqa: E402
 
 
 class Case(unittest.TestCase):
@@ -53,6 +55,12 @@ class Choice(Case):
         wanted = plan.Wanted(['ring', 'nosuch'])
         wanted('gcc/unit/ring_poll')
         self.assertEqual(wanted.unmatched, {'nosuch'})
+
+    def test_what_failed_and_is_no_more_is_known(self):
+        wanted = plan.Wanted(exact={'gcc/unit/ring', 'gcc/unit/gone', 'lab/plain/'})
+        wanted('gcc/unit/ring')
+        wanted('lab/plain/disk')
+        self.assertEqual(wanted.unmatched, {'gcc/unit/gone'})
 
     def test_builds_are_made_for_what_may_be_in_them(self):
         self.assertTrue(plan.Wanted().in_build('tsan'))
@@ -154,6 +162,16 @@ class Times(Case):
         self.assertRegex(said, r'seconds +from +to +part\n +4\.2 +0\.0 +4\.2  gcc: unit\n')
         self.assertRegex(said, r'slowest cases\n +3\.0  gcc/unit/b\n +1\.2  gcc/unit/a\nnot ok gcc/unit/b\n')
         self.assertTrue(said.endswith('1 passed, 1 failed, 0 skipped\n'))
+
+    def test_what_fails_because_a_signal_ends_the_run_has_not_failed(self):
+        self.report.result('ok', 'a')
+        with unittest.mock.patch.object(work, '_stopping', True):
+            self.said(self.report.result, 'not ok', 'b')
+        self.assertEqual(self.results(), [('ok', 'a')])
+
+    def test_times_that_cannot_be_saved_leave_the_count(self):
+        self.report.path = '/proc/nosuch/times.tsv'
+        self.assertIn('0 passed, 0 failed', self.said(self.report.finish, False))
 
     def test_the_exit_status_tells(self):
         with contextlib.redirect_stdout(io.StringIO()):
