@@ -26,7 +26,6 @@ for round in $(seq "$rounds"); do
 	wait "$torc" || :
 	torc=''
 	expect_driver "$bdf" nvme
-	[ $took -lt 5000 ] || fail "round $round: recover took $took ms"
 	echo $took >>recovered
 	drive=$(drive_named $serial)
 	fio --name=verify --filename="$drive" --rw=write --bs=64k --size=2m --verify=crc32c --direct=1 >fio.log 2>&1 ||
