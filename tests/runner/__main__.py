@@ -72,8 +72,10 @@ def failed_last_time():
         elif name == 'lab/guests':
             names.add('lab/')
         elif name.startswith('lab/host/'):
-            names |= {f'{prefix}/{group.name}/' for group in plan.groups() if group.host == rest[1] for prefix in plan.TORC_OF
-                      if prefix == 'lab' or any(case.startswith(f'{group.name}/') for case in plan.SANITIZED)}
+            # What ran there, as far as it was that group's own host.
+            groups = {group.name for group in plan.groups() if group.host == rest[1]}
+            names |= {row[4] for row in rows if row[0] == 'case' and row[4].split('/')[0] in plan.TORC_OF
+                      and row[4].split('/')[1] in groups}
         else:
             names.add(name)
     if not names:
