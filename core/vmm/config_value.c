@@ -27,7 +27,9 @@ static const char *nearest_key(const struct config_key_set *keys, const char *wo
 	return error_nearest(word, names, n);
 }
 
-static int refuse_unknown(const struct config_key_set *keys, const char *word, struct error *err)
+/* @is_pair: or the first; what has no value may be what stands behind a comma in another's. */
+static int refuse_unknown(const struct config_key_set *keys, const char *word, bool is_pair,
+			  struct error *err)
 {
 	const char *nearest = nearest_key(keys, word);
 	char list[128] = "";
@@ -43,7 +45,12 @@ static int refuse_unknown(const struct config_key_set *keys, const char *word, s
 			snprintf(list + used, sizeof(list) - used, "%s%s=", used ? ", " : "",
 				 keys->key[i].name);
 	}
-	return error_remedy(err, "it takes %s", list);
+	if (is_pair)
+		return error_remedy(err, "it takes %s", list);
+	return error_remedy(
+		err,
+		"it takes %s; a value that has a comma goes between double quotes: '%s=\"a,b\"'",
+		list, keys->key[0].name);
 }
 
 static int refuse_not_yet(const char *key, struct error *err)
@@ -90,7 +97,7 @@ static int set_pair(struct config_pairs *pairs, const char *key, size_t len, con
 		pairs->value[i] = value;
 		return 0;
 	}
-	return refuse_unknown(keys, word, err);
+	return refuse_unknown(keys, word, value || key == pairs->text, err);
 }
 
 static int take_piece(struct config_pairs *pairs, const char *piece, bool first, struct error *err)
@@ -109,22 +116,45 @@ static int take_piece(struct config_pairs *pairs, const char *piece, bool first,
 	return set_pair(pairs, piece, len, piece[len] ? piece + len + 1 : NULL, err);
 }
 
+/* Without its double quotes, within which commas and brackets are characters like others; two of them are one. */
+static char *unquote(char **from, bool *quoted, char *out)
+{
+	char *c = *from;
+
+	if (*c != '"') {
+		*out++ = *c;
+	} else if (*quoted && c[1] == '"') {
+		*out++ = *c;
+		(*from)++;
+	} else {
+		*quoted = !*quoted;
+	}
+	return out;
+}
+
 /* Ends the piece at *@rest with a NUL and moves *@rest to the next one, or to NULL. */
 static int cut_piece(char **rest, struct error *err)
 {
 	unsigned depth = 0;
-	char *c;
+	bool quoted = false;
+	char *c, *out = *rest;
 
-	for (c = *rest; *c && (*c != ',' || depth); c++) {
-		if (*c == '[')
+	for (c = *rest; *c && (*c != ',' || depth || quoted); c++) {
+		if (*c == '[' && !quoted)
 			depth++;
-		else if (*c == ']' && !depth--)
+		else if (*c == ']' && !quoted && !depth--)
 			goto unbalanced;
+		out = unquote(&c, &quoted, out);
+	}
+	if (quoted) {
+		error_set(err, -EINVAL, "value");
+		error_reason(err, "a double quote is not closed");
+		return error_remedy(err, "close it; one that is meant is written twice");
 	}
 	if (depth)
 		goto unbalanced;
 	*rest = *c ? c + 1 : NULL;
-	*c = '\0';
+	*out = '\0';
 	return 0;
 
 unbalanced:

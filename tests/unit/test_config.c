@@ -260,6 +260,17 @@ static void nets_are_read(void **state)
 	config_destroy(&c);
 }
 
+static void values_between_double_quotes_may_have_commas(void **state)
+{
+	struct config c =
+		line_good("--kernel k --disk path=\"/a,[b\"\"c\",readonly=on path=/d\",\"e");
+
+	assert_string_equal(c.disk[0].path, "/a,[b\"c");
+	assert_true(c.disk[0].readonly);
+	assert_string_equal(c.disk[1].path, "/d,e");
+	config_destroy(&c);
+}
+
 static void bars_can_be_kept_from_the_guest_and_from_peers(void **state)
 {
 	struct config c =
@@ -517,6 +528,8 @@ static const struct bad_line bad_nets[] = {
 	{ "--net mac=02:00:00:00:00", "key mac", "is no MAC address", "02:00:00:00:00:01" },
 	{ "--net mac=02:00:00:00:00:01:02", "key mac", "is no MAC address", "" },
 	{ "--net mac=2:0:0:0:0:1", "key mac", "is no MAC address", "" },
+	{ "--disk path=/a,b.raw", "key b.raw", "unknown", "path=\"a,b\"" },
+	{ "--disk path=\"/a,b.raw", "value", "double quote is not closed", "twice" },
 	{ "--disk path=/a,image_type=qcow2", "key image_type", "raw images only",
 	  "qemu-img convert" },
 	{ "--disk path=/a,image_type=VHDX", "key image_type", "raw images only",
@@ -776,6 +789,7 @@ int main(void)
 		cmocka_unit_test(disks_are_read),
 		cmocka_unit_test(nets_are_read),
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
+		cmocka_unit_test(values_between_double_quotes_may_have_commas),
 		cmocka_unit_test(bars_can_be_kept_from_the_guest_and_from_peers),
 		cmocka_unit_test(interrupts_can_go_through_rings),
 		cmocka_unit_test(metrics_have_a_socket_or_a_file),
