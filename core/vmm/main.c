@@ -78,6 +78,38 @@ static void raise_descriptor_limit(void)
 	setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+#define VECTORS_OF_DEVICE 2048 /* at most */
+
+/* What the machine opens, but for the vectors of its devices: of those only their drivers know how many they take. */
+static unsigned count_descriptors(const struct config *config)
+{
+	unsigned n = 32 + 3 * config->cpus.boot + 8 * config->nr_devices;
+
+	for (unsigned i = 0; i < config->nr_disks; i++) {
+		const struct config_disk *disk = &config->disk[i];
+
+		n += 3 + 2 * (disk->nr_queues ? disk->nr_queues : config->cpus.boot);
+	}
+	for (unsigned i = 0; i < config->nr_nets; i++)
+		n += 4 + 5 * config->net[i].nr_pairs;
+	return n;
+}
+
+static void explain_limit(const struct config *config, struct error *err)
+{
+	unsigned need = count_descriptors(config);
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	error_reason(err, "the limit is %llu open files, and this machine needs %u%s",
+		     (unsigned long long)limit.rlim_max, need,
+		     config->nr_devices ? " and one for each vector of its devices" : "");
+	need += config->nr_devices * VECTORS_OF_DEVICE;
+	error_remedy(err, "raise it: ulimit -n %u, or LimitNOFILE=%u in its systemd unit", need,
+		     need);
+}
+
 static bool is_named(const struct config *config, int fd)
 {
 	for (unsigned i = 0; i < config->nr_nets; i++) {
@@ -115,6 +147,8 @@ static int run_machine(const struct config *config, struct error *err)
 	close_inherited(config);
 	if (!r)
 		r = machine_run(machine, err);
+	if (r == -EMFILE)
+		explain_limit(config, err);
 	/* First the terminal, then the message. */
 	if (!machine_free(machine)) {
 		if (!r) {
