@@ -15,7 +15,12 @@
 
 void net_failed(struct virtio_net *net, const char *what, int r)
 {
-	if (!__atomic_exchange_n(&net->failed, true, __ATOMIC_RELAXED))
+	if (__atomic_exchange_n(&net->failed, true, __ATOMIC_RELAXED))
+		return;
+	if (!tap_is_there(&net->tap))
+		log_warning("%s: tap %s: the interface was deleted; the guest's network is dead",
+			    net->dev.id, net->tap.name);
+	else
 		log_warning("%s: tap %s: %s: %s; not reported again", net->dev.id, net->tap.name,
 			    what, strerror(-r));
 }

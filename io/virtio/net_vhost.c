@@ -77,7 +77,12 @@ static void error_done(struct ring_op *op, int32_t res, uint32_t flags)
 		pthread_mutex_unlock(&queue->dev->lock);
 		if (r)
 			net_failed(net_of(queue), "VHOST_NET_SET_BACKEND", r);
-		virtio_device_violation(queue->dev, "vhost-net cannot serve a chain");
+		if (tap_is_there(&net_of(queue)->tap)) {
+			virtio_device_violation(queue->dev, "vhost-net cannot serve a chain");
+		} else {
+			net_failed(net_of(queue), "vhost-net", -ENODEV);
+			virtio_device_fail(queue->dev);
+		}
 	}
 	virtio_queue_poll_again(queue, op, vring->error_fd);
 }

@@ -361,6 +361,13 @@ void tap_close(struct tap *tap)
 	tap->nr = 0;
 }
 
+bool tap_is_there(const struct tap *tap)
+{
+	struct ifreq ifr;
+
+	return !ioctl(tap->fd[0], TUNGETIFF, &ifr) || errno != EBADFD;
+}
+
 int tap_set_offload(const struct tap *tap, unsigned offload)
 {
 	/* They are the interface's: any descriptor will do. */

@@ -55,6 +55,15 @@ int tap_open(struct tap *tap, const struct tap_config *config, struct error *err
 void tap_close(struct tap *tap);
 
 /**
+ * tap_is_there - whether its interface is
+ * @tap: open
+ *
+ * Somebody may have deleted it; reads, writes and vhost-net's error eventfd then say so without a word. Any thread.
+ * Return: true when it is.
+ */
+bool tap_is_there(const struct tap *tap);
+
+/**
  * tap_set_offload - say what the guest can receive
  * @tap: open
  * @offload: TUN_F_*

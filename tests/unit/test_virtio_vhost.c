@@ -12,17 +12,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include <linux/pci_regs.h>
+#include <linux/rtnetlink.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"
 #include "core/base/fd.h"
+#include "core/base/log.h"
 #include "io/virtio/net.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/vhost.h"
@@ -370,6 +373,50 @@ static void errors_ask_for_a_reset(void **state)
 	assert_false(needs_reset(f));
 }
 
+/* rtnetlink(7) */
+static void delete_interface(const char *name)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifinfomsg info;
+	} ask = {
+		.head = { .nlmsg_len = sizeof(ask),
+			  .nlmsg_type = RTM_DELLINK,
+			  .nlmsg_flags = NLM_F_REQUEST },
+		.info.ifi_index = (int)if_nametoindex(name),
+	};
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	assert_int_equal(send(fd, &ask, sizeof(ask), 0), sizeof(ask));
+	close(fd);
+	assert_int_equal(if_nametoindex(name), 0);
+}
+
+static void deleted_interface_is_not_the_guests_fault(void **state)
+{
+	struct fixture *f = *state;
+	char path[64], text[4096];
+	struct log_config config = { .level = LOG_LEVEL_WARNING, .path = path };
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/torc-vhost.XXXXXX", getenv("TMPDIR") ?: "/tmp");
+	fd = mkstemp(path);
+	assert_int_equal(log_open(&config, NULL), 0);
+	start(f, RING);
+	delete_interface("t0");
+	fd_eventfd_signal(vring(0).err);
+	WAIT_FOR(needs_reset(f));
+	log_close();
+	n = pread(fd, text, sizeof(text) - 1, 0);
+	assert_in_range(n, 1, sizeof(text) - 1);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "tap t0: the interface was deleted"));
+	assert_null(strstr(text, "broke the specification"));
+	unlink(path);
+	close(fd);
+}
+
 static void failures_ask_for_a_reset(void **state)
 {
 	struct fixture *f = *state;
@@ -521,6 +568,7 @@ int main(void)
 		TEST(resets_stop_first),
 		TEST(pairs_come_and_go),
 		TEST(errors_ask_for_a_reset),
+		TEST(deleted_interface_is_not_the_guests_fault),
 		TEST(failures_ask_for_a_reset),
 		TEST(what_does_not_stop_is_closed),
 		TEST(queues_outside_of_memory_are_not_handed_over),
