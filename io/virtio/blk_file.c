@@ -170,7 +170,7 @@ static bool is_in_memory(const struct blk_file *file)
 /* A guest would take it as it is, and its first write destroy it. */
 static int check_format(const struct blk_file *file, const char *path, struct error *err)
 {
-	const char *format = blk_format(file->fd, file->size);
+	const char *format = blk_format(file->fd);
 
 	if (!format)
 		return 0;

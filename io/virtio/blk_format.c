@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -28,11 +29,13 @@ static void read_block(int fd, uint64_t at, char *block)
 		memset(block + (n > 0 ? n : 0), 0, BLOCK - (size_t)(n > 0 ? n : 0));
 }
 
-const char *blk_format(int fd, uint64_t size)
+const char *blk_format(int fd)
 {
 	char first[BLOCK] __attribute__((aligned(BLOCK)));
 	char last[BLOCK] __attribute__((aligned(BLOCK)));
-	uint64_t footer = size < FOOTER ? 0 : size - FOOTER;
+	/* All of it: what is behind the last whole block of a disk may be the footer. */
+	off_t size = lseek(fd, 0, SEEK_END);
+	uint64_t footer = size < FOOTER ? 0 : (uint64_t)size - FOOTER;
 
 	read_block(fd, 0, first);
 	read_block(fd, align_down(footer, BLOCK), last);

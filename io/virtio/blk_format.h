@@ -7,15 +7,12 @@
 #ifndef IO_VIRTIO_BLK_FORMAT_H
 #define IO_VIRTIO_BLK_FORMAT_H
 
-#include <stdint.h>
-
 /**
  * blk_format - the format of an image
- * @fd: of the image; may be open with O_DIRECT
- * @size: bytes
+ * @fd: of the image, a file or block device; may be open with O_DIRECT; its offset moves
  *
  * Return: its name; NULL where it looks like none of those known, or cannot be read.
  */
-const char *blk_format(int fd, uint64_t size);
+const char *blk_format(int fd);
 
 #endif

@@ -19,7 +19,6 @@
 #include <stdint.h>
 
 #include "tests/lab/payload/long.h"
-#undef PCI_CAP_ID_MSIX
 #include "tests/lab/payload/pci.h"
 
 #define VENDOR	   0x1af4
