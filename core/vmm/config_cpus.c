@@ -20,17 +20,17 @@ enum {
 static const struct config_key_set cpus_keys = {
 	.bare = true,
 	.key = {
-		[CPUS_BOOT] = { "boot", false },
-		[CPUS_MAX] = { "max", false },
-		[CPUS_TOPOLOGY] = { "topology", false },
-		[CPUS_AFFINITY] = { "affinity", false },
-		[CPUS_IDLE] = { "idle", false },
-		[CPUS_NESTED] = { "nested", false },
-		[CPUS_PMU] = { "pmu", false },
-		{ "core_scheduling", true },
-		{ "features", true },
-		{ "kvm_hyperv", true },
-		{ "max_phys_bits", true },
+		[CPUS_BOOT] = { "boot" },
+		[CPUS_MAX] = { "max" },
+		[CPUS_TOPOLOGY] = { "topology" },
+		[CPUS_AFFINITY] = { "affinity" },
+		[CPUS_IDLE] = { "idle" },
+		[CPUS_NESTED] = { "nested" },
+		[CPUS_PMU] = { "pmu" },
+		{ "core_scheduling", "core scheduling of vCPUs", "off" },
+		{ "features", "a choice of the guest's CPU features" },
+		{ "kvm_hyperv", "Hyper-V's interfaces for the guest", "off" },
+		{ "max_phys_bits", "a choice of the guest's address width" },
 	},
 };
 

@@ -7,13 +7,21 @@
 #include "core/vmm/config_option.h"
 #include "core/vmm/config_value.h"
 
-#define MODES	   "off, null, tty, pty, file=PATH or socket=PATH"
-#define ACCESS_KEY ",mode="
+#define MODES	 "off, null, tty, pty, file=PATH or socket=PATH"
+#define MODE_KEY ",mode="
 
 /* As typed; those with a path end in "=". */
 static const char *const mode_name[] = {
 	[LINE_OFF] = "off", [LINE_NULL] = "null",  [LINE_TTY] = "tty",
 	[LINE_PTY] = "pty", [LINE_FILE] = "file=", [LINE_SOCKET] = "socket=",
+};
+
+/* Cloud Hypervisor's, of a console. */
+static const struct config_key_set foreign_keys = {
+	.key = {
+		CONFIG_KEYS_OF_PCI,
+		{ "id", "a choice of the console's name" },
+	},
 };
 
 static bool takes_path(enum line_mode mode)
@@ -72,30 +80,46 @@ static int parse_line(const char *value, enum line_mode *mode, const char **path
 	return refuse_unknown(value, err);
 }
 
-/* Takes ",mode=OCTAL" off the end, where it is; any other comma belongs to a path. */
-static int cut_access(char *value, mode_t *access, struct error *err)
+static int take_mode(const char *value, mode_t *access, struct error *err)
 {
 	struct error why = { .code = -EINVAL };
-	char *comma = strrchr(value, ',');
 	int r;
 
-	if (!comma || strncmp(comma, ACCESS_KEY, strlen(ACCESS_KEY)) != 0)
-		return 0;
-	r = config_value_mode(comma + strlen(ACCESS_KEY), access, &why);
-	if (!r) {
-		*comma = '\0';
-		return 0;
+	if (*access) {
+		error_set(err, -EINVAL, "key mode");
+		error_reason(err, "given twice");
+		return error_remedy(err, "leave one of them out");
 	}
-	error_set(err, r, "value %s: key mode", value);
+	r = config_value_mode(value, access, &why);
+	if (!r)
+		return 0;
+	error_set(err, r, "key mode");
 	error_reason(err, "%s", why.reason);
 	return error_remedy(err, "%s", why.remedy);
+}
+
+/* Takes the keys that torc knows off the end; any other comma belongs to a path. */
+static int cut_keys(char *value, mode_t *access, struct error *err)
+{
+	char *comma;
+
+	while ((comma = strrchr(value, ',')) != NULL) {
+		int r = strncmp(comma, MODE_KEY, strlen(MODE_KEY))
+				? config_pairs_take_foreign(&foreign_keys, comma + 1, err)
+				: take_mode(comma + strlen(MODE_KEY), access, err);
+
+		if (r)
+			return r < 0 ? error_set(err, r, "value %s", value) : 0;
+		*comma = '\0';
+	}
+	return 0;
 }
 
 static int set_line(struct line_config *line, const char *text, struct error *err)
 {
 	struct line_config found = { .mode = LINE_OFF };
 	char *value = strdup(text), *copy = NULL;
-	int r = value ? cut_access(value, &found.access, err) : error_set(err, -ENOMEM, "value");
+	int r = value ? cut_keys(value, &found.access, err) : error_set(err, -ENOMEM, "value");
 
 	if (!r)
 		r = parse_line(value, &found.mode, &found.path, err);

@@ -30,32 +30,29 @@ enum {
 	ZONE_FILE
 };
 
-#define MEMORY_KEYS                                                                       \
-	[KEY_SIZE] = { "size", false }, [KEY_SHARED] = { "shared", false },               \
-	[KEY_MERGEABLE] = { "mergeable", false }, [KEY_PREFAULT] = { "prefault", false }, \
-	[KEY_HUGEPAGES] = { "hugepages", false },                                         \
-	[KEY_HUGEPAGE_SIZE] = { "hugepage_size", false }, [KEY_THP] = { "thp", false }
+#define MEMORY_KEYS                                                                              \
+	[KEY_SIZE] = { "size" }, [KEY_SHARED] = { "shared" }, [KEY_MERGEABLE] = { "mergeable" }, \
+	[KEY_PREFAULT] = { "prefault" }, [KEY_HUGEPAGES] = { "hugepages" },                      \
+	[KEY_HUGEPAGE_SIZE] = { "hugepage_size" }, [KEY_THP] = { "thp" }
 
 static const struct config_key_set memory_keys = {
 	.bare = true,
 	.key = {
 		MEMORY_KEYS,
-		{ "hotplug_method", true },
-		{ "hotplug_size", true },
-		{ "hotplugged_size", true },
-		{ "reserve", true },
+		{ "hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi" },
+		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
+		{ "reserve", "a reservation of swap space", "off" },
 	},
 };
 
 static const struct config_key_set zone_keys = {
 	.key = {
 		MEMORY_KEYS,
-		[ZONE_ID] = { "id", false },
-		[ZONE_HOST_NODE] = { "host_numa_node", false },
-		[ZONE_FILE] = { "file", false },
-		{ "hotplug_size", true },
-		{ "hotplugged_size", true },
-		{ "reserve", true },
+		[ZONE_ID] = { "id" },
+		[ZONE_HOST_NODE] = { "host_numa_node" },
+		[ZONE_FILE] = { "file" },
+		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
+		{ "reserve", "a reservation of swap space", "off" },
 	},
 };
 

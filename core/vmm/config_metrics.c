@@ -18,9 +18,9 @@ enum {
 
 static const struct config_key_set metrics_keys = {
 	.key = {
-		[METRICS_PATH] = { "path", false },
-		[METRICS_INTERVAL] = { "interval", false },
-		[METRICS_MODE] = { "mode", false },
+		[METRICS_PATH] = { "path" },
+		[METRICS_INTERVAL] = { "interval" },
+		[METRICS_MODE] = { "mode" },
 	},
 };
 

@@ -17,12 +17,12 @@ enum {
 
 static const struct config_key_set numa_keys = {
 	.key = {
-		[NUMA_ID] = { "guest_numa_id", false },
-		[NUMA_CPUS] = { "cpus", false },
-		[NUMA_DISTANCES] = { "distances", false },
-		[NUMA_ZONES] = { "memory_zones", false },
-		{ "device_id", true },
-		{ "pci_segments", true },
+		[NUMA_ID] = { "guest_numa_id" },
+		[NUMA_CPUS] = { "cpus" },
+		[NUMA_DISTANCES] = { "distances" },
+		[NUMA_ZONES] = { "memory_zones" },
+		{ "device_id", "devices as generic initiators" },
+		{ "pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]" },
 	},
 };
 

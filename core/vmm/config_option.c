@@ -12,7 +12,6 @@
 enum {
 	DEVICE_PATH,
 	DEVICE_ID,
-	DEVICE_IOMMU,
 	DEVICE_UNMAPPED_BARS,
 	DEVICE_BIND,
 	DEVICE_TRACE
@@ -20,16 +19,14 @@ enum {
 
 static const struct config_key_set device_keys = {
 	.key = {
-		[DEVICE_PATH] = { "path", false },
-		[DEVICE_ID] = { "id", false },
-		[DEVICE_IOMMU] = { "iommu", false },
-		[DEVICE_UNMAPPED_BARS] = { "x_exclude_mmap_bars", false },
-		[DEVICE_BIND] = { "bind", false },
-		[DEVICE_TRACE] = { "trace", false },
-		{ "fd", true },
-		{ "pci_device_id", true },
-		{ "pci_segment", true },
-		{ "x_nv_gpudirect_clique", true },
+		[DEVICE_PATH] = { "path" },
+		[DEVICE_ID] = { "id" },
+		[DEVICE_UNMAPPED_BARS] = { "x_exclude_mmap_bars" },
+		[DEVICE_BIND] = { "bind" },
+		[DEVICE_TRACE] = { "trace" },
+		CONFIG_KEYS_OF_PCI,
+		{ "fd", "devices passed as descriptors" },
+		{ "x_nv_gpudirect_clique", "the capability of GPUDirect's cliques" },
 	},
 };
 
@@ -136,19 +133,6 @@ static int check_device(const struct config *config, const struct config_pairs *
 	return config_check_slots(config, "device", path, err);
 }
 
-static int check_iommu(const struct config_pairs *pairs, struct error *err)
-{
-	bool iommu = false;
-	int r = config_pairs_toggle(pairs, DEVICE_IOMMU, &iommu, err);
-
-	if (r || !iommu)
-		return r;
-	config_pairs_refuse(pairs, DEVICE_IOMMU, err,
-			    "there is no virtual IOMMU yet: the device reaches all of the guest's "
-			    "memory, and nothing else");
-	return error_remedy(err, "leave it out, or write iommu=off");
-}
-
 /* "[0,2]" */
 static int read_unmapped_bars(const struct config_pairs *pairs, uint8_t *bars, struct error *err)
 {
@@ -187,8 +171,6 @@ static int add_device(struct config *config, const struct config_pairs *pairs, s
 	struct config_device device = { 0 };
 	int r = check_device(config, pairs, err);
 
-	if (!r)
-		r = check_iommu(pairs, err);
 	if (!r)
 		r = read_unmapped_bars(pairs, &device.unmapped_bars, err);
 	if (!r)
@@ -234,8 +216,8 @@ enum {
 
 static const struct config_key_set rng_keys = {
 	.key = {
-		[RNG_SRC] = { "src", false },
-		{ "iommu", true },
+		[RNG_SRC] = { "src" },
+		CONFIG_KEYS_OF_PCI,
 	},
 };
 

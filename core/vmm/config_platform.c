@@ -7,6 +7,7 @@
 #include "core/vmm/config_value.h"
 
 #define MAX_RING_POLL_US 10000
+#define NEEDS_SMBIOS	 "SMBIOS tables"
 
 enum {
 	PLATFORM_RING_POLL_US,
@@ -17,18 +18,28 @@ enum {
 
 static const struct config_key_set platform_keys = {
 	.key = {
-		[PLATFORM_RING_POLL_US] = { "ring_poll_us", false },
-		[PLATFORM_NUMA] = { "numa", false },
-		[PLATFORM_RING_AFFINITY] = { "ring_affinity", false },
-		[PLATFORM_P2P] = { "vfio_p2p_dma", false },
-		{ "iommu_address_width", true },
-		{ "iommu_segments", true },
-		{ "num_pci_segments", true },
-		{ "oem_strings", true },
-		{ "serial_number", true },
-		{ "sev_snp", true },
-		{ "tdx", true },
-		{ "uuid", true },
+		[PLATFORM_RING_POLL_US] = { "ring_poll_us" },
+		[PLATFORM_NUMA] = { "numa" },
+		[PLATFORM_RING_AFFINITY] = { "ring_affinity" },
+		[PLATFORM_P2P] = { "vfio_p2p_dma" },
+		{ "iommu_address_width", CONFIG_NEEDS_VIOMMU },
+		{ "iommu_segments", CONFIG_NEEDS_VIOMMU },
+		{ "iommufd", "VFIO without iommufd", "on" },
+		{ "iommufd_fd", "an iommufd passed as a descriptor" },
+		{ "num_pci_segments", CONFIG_NEEDS_SEGMENTS, "1" },
+		{ "sev_snp", CONFIG_NEEDS_CONFIDENTIAL, "off" },
+		{ "tdx", CONFIG_NEEDS_CONFIDENTIAL, "off" },
+		{ "chassis_asset_tag", NEEDS_SMBIOS },
+		{ "oem_strings", NEEDS_SMBIOS },
+		{ "serial_number", NEEDS_SMBIOS },
+		{ "system_family", NEEDS_SMBIOS },
+		{ "system_manufacturer", NEEDS_SMBIOS },
+		{ "system_product_name", NEEDS_SMBIOS },
+		{ "system_serial_number", NEEDS_SMBIOS },
+		{ "system_sku_number", NEEDS_SMBIOS },
+		{ "system_uuid", NEEDS_SMBIOS },
+		{ "system_version", NEEDS_SMBIOS },
+		{ "uuid", NEEDS_SMBIOS },
 	},
 };
 

@@ -7,6 +7,7 @@
 
 #include "core/base/bits.h"
 #include "core/vmm/config_option.h"
+#include "core/vmm/config_value.h"
 
 const struct option config_flags[CONFIG_NR_FLAGS] = {
 	{ "dry-run", no_argument, NULL, CONFIG_DRY_RUN },
@@ -14,39 +15,42 @@ const struct option config_flags[CONFIG_NR_FLAGS] = {
 	{ "version", no_argument, NULL, 'V' },
 };
 
-/* Cloud Hypervisor's, which torc does not have yet. */
-static const char *const not_yet[] = {
-	"api-socket",
-	"balloon",
-	"dbus-object-path",
-	"dbus-service-name",
-	"dbus-system-bus",
-	"debug-console",
-	"event-monitor",
-	"firmware",
-	"fs",
-	"fw-cfg-config",
-	"gdb",
-	"generic-vhost-user",
-	"host-data",
-	"igvm",
-	"ivshmem",
-	"landlock",
-	"landlock-rules",
-	"no-shutdown",
-	"pci-segment",
-	"pmem",
-	"pvmemcontrol",
-	"pvpanic",
-	"rate-limit-group",
-	"restore",
-	"seccomp",
-	"sgx-epc",
-	"tpm",
-	"user-device",
-	"vdpa",
-	"vsock",
-	"watchdog",
+/* Cloud Hypervisor's, which, which torc does not have yet, and what it would need for each. */
+static const struct {
+	const char *name, *needs;
+} not_yet[] = {
+	{ "api-socket", "the HTTP API" },
+	{ "balloon", "a virtio balloon" },
+	{ "dbus-object-path", "D-Bus" },
+	{ "dbus-service-name", "D-Bus" },
+	{ "dbus-system-bus", "D-Bus" },
+	{ "debug-console", "a debug console at an I/O port" },
+	{ "event-monitor", "the HTTP API's events" },
+	{ "firmware", "the devices that a firmware wants" },
+	{ "fs", "virtio-fs" },
+	{ "fw-cfg-config", "an fw_cfg device" },
+	{ "gdb", "a stub for GDB" },
+	{ "generic-vhost-user", CONFIG_NEEDS_VHOST_USER },
+	{ "host-data", CONFIG_NEEDS_CONFIDENTIAL },
+	{ "igvm", CONFIG_NEEDS_CONFIDENTIAL },
+	{ "ivshmem", "an ivshmem device" },
+	{ "landlock", "a sandbox by Landlock" },
+	{ "landlock-rules", "a sandbox by Landlock" },
+	{ "no-shutdown", "the HTTP API" },
+	{ "pci-segment", CONFIG_NEEDS_SEGMENTS },
+	{ "pmem", "virtio-pmem" },
+	{ "pvmemcontrol", "a pvmemcontrol device" },
+	{ "pvpanic", "a pvpanic device" },
+	{ "rate-limit-group", CONFIG_NEEDS_RATES },
+	{ "restore", "snapshots" },
+	{ "rtc", "a virtio clock" },
+	{ "seccomp", "a sandbox by seccomp" },
+	{ "sgx-epc", "SGX memory for the guest" },
+	{ "tpm", "a TPM" },
+	{ "user-device", "vfio-user" },
+	{ "vdpa", "vDPA" },
+	{ "vsock", "virtio-vsock" },
+	{ "watchdog", "a virtio watchdog" },
 };
 
 static void list_long_names(const char *names[CONFIG_NR_OPTIONS + CONFIG_NR_FLAGS])
@@ -77,9 +81,9 @@ static int refuse_unknown(const char *dashed, const char *name, struct error *er
 
 	error_set(err, -EINVAL, "option %s", dashed);
 	for (unsigned i = 0; i < ARRAY_SIZE(not_yet); i++) {
-		if (strcmp(name, not_yet[i]) != 0)
+		if (strcmp(name, not_yet[i].name) != 0)
 			continue;
-		error_reason(err, "not supported yet");
+		error_reason(err, "not supported yet: it needs %s", not_yet[i].needs);
 		return error_remedy(err, "leave it out; torc --help lists what there is");
 	}
 	error_reason(err, "unknown");

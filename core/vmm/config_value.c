@@ -23,7 +23,7 @@ static const char *nearest_key(const struct config_key_set *keys, const char *wo
 	unsigned n = count_keys(keys);
 
 	for (unsigned i = 0; i < n; i++)
-		names[i] = keys->key[i].not_yet ? NULL : keys->key[i].name;
+		names[i] = keys->key[i].needs ? NULL : keys->key[i].name;
 	return error_nearest(word, names, n);
 }
 
@@ -41,7 +41,7 @@ static int refuse_unknown(const struct config_key_set *keys, const char *word, b
 	for (unsigned i = 0; i < count_keys(keys); i++) {
 		size_t used = strlen(list);
 
-		if (!keys->key[i].not_yet)
+		if (!keys->key[i].needs)
 			snprintf(list + used, sizeof(list) - used, "%s%s=", used ? ", " : "",
 				 keys->key[i].name);
 	}
@@ -53,11 +53,41 @@ static int refuse_unknown(const struct config_key_set *keys, const char *word, b
 		list, keys->key[0].name);
 }
 
-static int refuse_not_yet(const char *key, struct error *err)
+static bool is_harmless(const char *harmless, const char *value)
 {
-	error_set(err, -EINVAL, "key %s", key);
-	error_reason(err, "not supported yet");
+	if (!harmless || !value)
+		return false;
+	if (!strcmp(harmless, "off") && !strcmp(value, "false"))
+		return true;
+	if (!strcmp(harmless, "on") && !strcmp(value, "true"))
+		return true;
+	return !strcmp(harmless, value);
+}
+
+/* A key of Cloud Hypervisor's. */
+static int refuse_foreign(const struct config_key *key, const char *value, struct error *err)
+{
+	if (is_harmless(key->harmless, value))
+		return 0;
+	error_set(err, -EINVAL, "key %s", key->name);
+	error_reason(err, "not supported yet: it needs %s", key->needs);
+	if (key->harmless)
+		return error_remedy(err, "leave it out, or write %s=%s", key->name, key->harmless);
 	return error_remedy(err, "leave it out");
+}
+
+int config_pairs_take_foreign(const struct config_key_set *keys, const char *pair,
+			      struct error *err)
+{
+	size_t len = strcspn(pair, "=");
+
+	for (unsigned i = 0; i < count_keys(keys); i++) {
+		const struct config_key *key = &keys->key[i];
+
+		if (strlen(key->name) == len && !memcmp(key->name, pair, len))
+			return refuse_foreign(key, pair[len] ? pair + len + 1 : NULL, err);
+	}
+	return 1;
 }
 
 /* A word without '=' that cannot be meant as a key. */
@@ -82,8 +112,8 @@ static int set_pair(struct config_pairs *pairs, const char *key, size_t len, con
 	for (unsigned i = 0; i < count_keys(keys); i++) {
 		if (strcmp(word, keys->key[i].name) != 0)
 			continue;
-		if (keys->key[i].not_yet)
-			return refuse_not_yet(word, err);
+		if (keys->key[i].needs)
+			return refuse_foreign(&keys->key[i], value, err);
 		if (pairs->value[i]) {
 			config_pairs_refuse(pairs, i, err, "given twice");
 			return error_remedy(err, "leave one of them out");

@@ -16,12 +16,39 @@
 
 #include "core/base/error.h"
 
-#define CONFIG_MAX_KEYS 24
+#define CONFIG_MAX_KEYS 32
 
+/* One that has @needs is Cloud Hypervisor's only. */
 struct config_key {
 	const char *name;
-	bool not_yet; /* Cloud Hypervisor has it, torc does not */
+	const char *needs;    /* what torc would need to have it; NULL for a key of torc's */
+	const char *harmless; /* with @needs: the value that asks for what torc does; NULL: none */
 };
+
+/* What several options of Cloud Hypervisor's take, and torc does not. */
+#define CONFIG_NEEDS_CONFIDENTIAL   "confidential guests"
+#define CONFIG_NEEDS_MEMORY_HOTPLUG "memory hotplug"
+#define CONFIG_NEEDS_RATES	    "rate limits"
+#define CONFIG_NEEDS_SEGMENTS	    "a second PCI segment"
+#define CONFIG_NEEDS_VHOST_USER	    "vhost-user"
+#define CONFIG_NEEDS_VIOMMU	    "a virtual IOMMU"
+
+/* clang-format off */
+#define CONFIG_KEYS_OF_PCI                                                                      \
+	{ "iommu", CONFIG_NEEDS_VIOMMU, "off" },                                                \
+	{ "pci_device_id", "a choice of the PCI slot" },                                        \
+	{ "pci_segment", CONFIG_NEEDS_SEGMENTS, "0" }
+#define CONFIG_KEYS_OF_VHOST_USER                                                               \
+	{ "vhost_user", CONFIG_NEEDS_VHOST_USER, "off" },                                       \
+	{ "socket", CONFIG_NEEDS_VHOST_USER }
+#define CONFIG_KEYS_OF_RATES                                                                    \
+	{ "bw_size", CONFIG_NEEDS_RATES }, { "bw_one_time_burst", CONFIG_NEEDS_RATES },         \
+	{ "bw_refill_time", CONFIG_NEEDS_RATES }, { "ops_size", CONFIG_NEEDS_RATES },           \
+	{ "ops_one_time_burst", CONFIG_NEEDS_RATES }, { "ops_refill_time", CONFIG_NEEDS_RATES }
+#define CONFIG_KEYS_OF_MEMORY_HOTPLUG                                                           \
+	{ "hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0" },                                   \
+	{ "hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0" }
+/* clang-format on */
 
 /** The keys that an option's value may hold. */
 struct config_key_set {
@@ -173,6 +200,17 @@ int config_pairs_size(const struct config_pairs *pairs, unsigned key, uint64_t *
  */
 int config_pairs_toggle(const struct config_pairs *pairs, unsigned key, bool *out,
 			struct error *err);
+
+/**
+ * config_pairs_take_foreign - one pair of a value that is cut by other rules
+ * @keys: those that may occur
+ * @pair: "key=value"
+ * @err: not NULL; filled on failure
+ *
+ * Return: 1 if its key is none of @keys; 0 if it asks for what torc does anyway; -EINVAL, with the reason, if not.
+ */
+int config_pairs_take_foreign(const struct config_key_set *keys, const char *pair,
+			      struct error *err);
 
 /**
  * config_value_mode - the mode of a file, in octal digits as chmod(1) has it

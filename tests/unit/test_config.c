@@ -285,6 +285,25 @@ static void bars_can_be_kept_from_the_guest_and_from_peers(void **state)
 	config_destroy(&c);
 }
 
+static void what_asks_for_nothing_that_torc_lacks_is_taken(void **state)
+{
+	struct config c = line_good(
+		"--kernel k --cpus 2,kvm_hyperv=off,core_scheduling=off "
+		"--memory 1G,hotplug_method=acpi,hotplug_size=0,hotplugged_size=0,reserve=false "
+		"--disk path=/a,image_type=raw,sparse=on,backing_files=off,vhost_user=false,"
+		"lock_granularity=full,iommu=off,pci_segment=0 "
+		"--net tap=t,offload_tso=on,offload_ufo=true,offload_csum=on,iommu=off "
+		"--device path=/b,iommu=false --rng src=/c,iommu=off "
+		"--console file=/d,e,iommu=off,mode=0640,pci_segment=0 "
+		"--platform num_pci_segments=1,iommufd=on,tdx=off");
+
+	assert_int_equal(c.memory.size, GIB);
+	assert_true(c.disk[0].is_raw);
+	assert_string_equal(c.console.path, "/d,e");
+	assert_int_equal(c.console.access, 0640);
+	config_destroy(&c);
+}
+
 static void interrupts_can_go_through_rings(void **state)
 {
 	struct config c =
@@ -457,7 +476,7 @@ static const struct bad_line bad_cpus[] = {
 	{ "--cpus 4,topology=4:1::1", "key topology", "\"\" is not a whole number", "" },
 	{ "--cpus 4,topology=4:0:1:1", "key topology", "0 is too small", "" },
 	{ "--cpus 1,topology=00000000000000000000000000000001x:1:1:1", "key topology", "not", "" },
-	{ "--cpus 4,features=amx", "option --cpus: key features", "not supported yet",
+	{ "--cpus 4,features=amx", "option --cpus: key features", "not supported yet: it needs ",
 	  "leave it out" },
 	{ "--cpus 4,affinity=[0@[2,3]", "value", "brackets do not match", "close" },
 	{ "--cpus 4,affinity=0]", "value", "brackets do not match", "" },
@@ -484,8 +503,9 @@ static const struct bad_line bad_memory[] = {
 	{ "--memory sise=1G", "key sise", "unknown", "did you mean size?" },
 	{ "--memory 1G,thp", "key thp", "has no value", "" },
 	{ "--memory thp=yes", "key thp", "\"yes\" is neither on nor off", "thp=on or thp=off" },
-	{ "--memory 1G,hotplug_size=1G", "key hotplug_size", "not supported yet", "leave it out" },
-	{ "--memory reserve", "key reserve", "not supported yet", "" },
+	{ "--memory 1G,hotplug_size=1G", "key hotplug_size", "not supported yet: it needs ",
+	  "leave it out" },
+	{ "--memory reserve", "key reserve", "not supported yet: it needs ", "" },
 	{ "--memory 1G 2G", "option --memory", "takes one value", "" },
 };
 
@@ -549,14 +569,14 @@ static const struct bad_line bad_nets[] = {
 	{ "--net fd=3,mtu=1500", "key mtu", "given beside fd", "" },
 	{ "--net tap=a,id=x --disk path=/b,id=x", "key id", "x is taken by a", "" },
 	{ "--net vhost=yes", "key vhost", "\"yes\" is neither on nor off", "" },
-	{ "--net vhost_user=on", "key vhost_user", "not supported yet", "" },
+	{ "--net vhost_user=on", "key vhost_user", "not supported yet: it needs ", "" },
 };
 
 static const struct bad_line bad_platforms[] = {
 	{ "--platform ring_poll_us=x", "key ring_poll_us", "not a whole number", "from 0" },
 	{ "--platform ring_poll_us=10001", "key ring_poll_us", "too large", "to 10000" },
 	{ "--platform ring_pol_us=1", "key ring_pol_us", "unknown", "did you mean ring_poll_us?" },
-	{ "--platform uuid=1", "key uuid", "not supported yet", "" },
+	{ "--platform uuid=1", "key uuid", "not supported yet: it needs ", "" },
 };
 
 static void metrics_have_a_socket_or_a_file(void **state)
@@ -605,7 +625,12 @@ static const struct bad_line bad_metrics[] = {
 static const struct bad_line bad_rngs[] = {
 	{ "--rng /dev/urandom", "key /dev/urandom", "unknown", "it takes src=" },
 	{ "--rng src=", "key src", "has no value", "src=VALUE" },
-	{ "--rng src=/a,iommu=on", "key iommu", "not supported yet", "leave it out" },
+	{ "--disk path=/a,sparse=off", "key sparse", "holes", "or write sparse=on" },
+	{ "--console tty,iommu=on", "value tty,iommu=on: key iommu", "a virtual IOMMU",
+	  "iommu=off" },
+	{ "--console file=/a,mode=0600,mode=0640", "key mode", "given twice", "leave one" },
+	{ "--console file=/a,b,id=c", "key id", "not supported yet: it needs ", "leave it out" },
+	{ "--rng src=/a,iommu=on", "key iommu", "not supported yet: it needs ", "leave it out" },
 	{ "--rng src=/a src=/b", "option --rng", "takes one value", "" },
 };
 
@@ -619,9 +644,10 @@ static const struct bad_line bad_devices[] = {
 	{ "--device path=/a,id=x path=/b,id=x", "key id", "x is taken by /a", "of its own" },
 	{ "--device path=" DEV " path=" DEV, "key path", "given twice", "once" },
 	{ "--device path=" DEV " --device path=" DEV "//", "key path", "given twice", "once" },
-	{ "--device path=" DEV ",iommu=on", "key iommu", "no virtual IOMMU", "iommu=off" },
+	{ "--device path=" DEV ",iommu=on", "key iommu", "needs a virtual IOMMU", "iommu=off" },
 	{ "--device path=" DEV ",iommu=maybe", "key iommu", "", "" },
-	{ "--device path=" DEV ",pci_segment=1", "key pci_segment", "not supported yet", "" },
+	{ "--device path=" DEV ",pci_segment=1", "key pci_segment", "not supported yet: it needs ",
+	  "" },
 	{ "--device path=" DEV ",x_exclude_mmap_bars=[0,6]", "key x_exclude_mmap_bars",
 	  "there is no BAR 6", "0 to 5" },
 	{ "--device path=" DEV ",x_exclude_mmap_bars=[a]", "key x_exclude_mmap_bars", "no list",
@@ -697,7 +723,8 @@ static void what_cloud_hypervisor_has_and_torc_not_yet_is_named(void **state)
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		char line[64], object[64];
-		struct bad_line row = { line, object, "not supported yet", "leave it out" };
+		struct bad_line row = { line, object, "not supported yet: it needs ",
+					"leave it out" };
 
 		snprintf(object, sizeof(object), "option --%s", names[i]);
 		snprintf(line, sizeof(line), "--kernel k --%s path=x", names[i]);
@@ -791,6 +818,7 @@ int main(void)
 		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
 		cmocka_unit_test(values_between_double_quotes_may_have_commas),
 		cmocka_unit_test(bars_can_be_kept_from_the_guest_and_from_peers),
+		cmocka_unit_test(what_asks_for_nothing_that_torc_lacks_is_taken),
 		cmocka_unit_test(interrupts_can_go_through_rings),
 		cmocka_unit_test(metrics_have_a_socket_or_a_file),
 		cmocka_unit_test(
