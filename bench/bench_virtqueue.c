@@ -354,9 +354,7 @@ static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed, 
 	char path[64];
 	struct virtio_blk_options options = {
 		.id = "disk",
-		.path = path,
-		.readonly = true,
-		.direct = true,
+		.file = { .path = path, .readonly = true, .direct = true },
 		.nr_queues = 1,
 		.queue_size = DRIVER_QUEUE_SIZE,
 		.host = &guest.driver.host,

@@ -14,10 +14,10 @@ packages='
 	acpica-tools fio strace jq python3 chromium-headless-shell binutils bpftrace
 	pciutils iproute2 procps kmod iperf3 iputils-ping
 	busybox-static cpio lz4 xz-utils zstd
-	mmdebstrap uidmap fakeroot fdisk e2fsprogs
+	mmdebstrap uidmap fakeroot fdisk e2fsprogs dmsetup
 '
 # In the order of the lines: building torc; its libraries; unit tests and benchmarks; fuzzers, sanitizers and lint;
-# checks and measurements; looking at devices and processes; the lab's kernels and initramfs; its Debian image.
+# checks and measurements; looking at devices and processes; the lab's kernels and initramfs; its disks.
 
 # shellcheck disable=SC2086 # a list
 missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2>/dev/null |

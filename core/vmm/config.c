@@ -278,7 +278,7 @@ void config_destroy(struct config *config)
 		free(config->device[i].id);
 	}
 	for (unsigned i = 0; i < config->nr_disks; i++) {
-		free(config->disk[i].path);
+		free((void *)(uintptr_t)config->disk[i].file.path);
 		free(config->disk[i].id);
 		free(config->disk[i].serial);
 		free(config->disk[i].affinity);

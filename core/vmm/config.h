@@ -19,6 +19,7 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "io/line/line.h"
+#include "io/virtio/blk_file.h"
 #include "io/virtio/tap.h"
 
 #define CONFIG_MAX_CPUS	      255
@@ -107,13 +108,10 @@ struct config_device {
 };
 
 struct config_disk {
-	char *path;
-	char *id;     /* never NULL: "_disk0" and so on when none was given */
-	char *serial; /* NULL: the id */
-	bool readonly;
-	bool direct;
-	bool is_raw;	    /* whatever it looks like */
-	unsigned nr_queues; /* 0: one for each vCPU */
+	struct blk_file_options file; /* path is freed with it */
+	char *id;		      /* never NULL: "_disk0" and so on when none was given */
+	char *serial;		      /* NULL: the id */
+	unsigned nr_queues;	      /* 0: one for each vCPU */
 	unsigned queue_size;
 	struct config_affinity *affinity; /* nr_affinities of them: of queues */
 	unsigned nr_affinities;

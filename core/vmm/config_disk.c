@@ -72,8 +72,8 @@ static int read_image_type(const struct config_pairs *pairs, struct config_disk 
 	static const char *const others[] = { "qcow2", "vhd", "fixedvhd", "vhdx" };
 	const char *type = pairs->value[DISK_IMAGE_TYPE];
 
-	disk->is_raw = type && !strcmp(type, "raw");
-	if (!type || disk->is_raw)
+	disk->file.is_raw = type && !strcmp(type, "raw");
+	if (!type || disk->file.is_raw)
 		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
 		if (strcasecmp(type, others[i]))
@@ -88,10 +88,10 @@ static int read_image_type(const struct config_pairs *pairs, struct config_disk 
 static int read_numbers(const struct config_pairs *pairs, struct config_disk *disk,
 			struct error *err)
 {
-	int r = config_pairs_toggle(pairs, DISK_READONLY, &disk->readonly, err);
+	int r = config_pairs_toggle(pairs, DISK_READONLY, &disk->file.readonly, err);
 
 	if (!r)
-		r = config_pairs_toggle(pairs, DISK_DIRECT, &disk->direct, err);
+		r = config_pairs_toggle(pairs, DISK_DIRECT, &disk->file.direct, err);
 	if (!r)
 		r = config_pairs_unsigned(pairs, DISK_NUM_QUEUES, 1, VIRTIO_BLK_MAX_QUEUES,
 					  &disk->nr_queues, err);
@@ -109,6 +109,7 @@ static int read_numbers(const struct config_pairs *pairs, struct config_disk *di
 static int add_disk(struct config *config, const struct config_pairs *pairs, struct error *err)
 {
 	struct config_disk disk = { .queue_size = VIRTIO_BLK_DEFAULT_SIZE };
+	char *path = NULL;
 	int r = check_disk(config, pairs, err);
 
 	if (!r)
@@ -116,7 +117,7 @@ static int add_disk(struct config *config, const struct config_pairs *pairs, str
 	if (!r)
 		r = read_numbers(pairs, &disk, err);
 	if (!r)
-		r = config_copy_string(&disk.path, pairs->value[DISK_PATH], err);
+		r = config_copy_string(&path, pairs->value[DISK_PATH], err);
 	if (!r && pairs->value[DISK_ID])
 		r = config_copy_string(&disk.id, pairs->value[DISK_ID], err);
 	if (!r && pairs->value[DISK_SERIAL])
@@ -125,11 +126,12 @@ static int add_disk(struct config *config, const struct config_pairs *pairs, str
 		r = config_pairs_affinity(pairs, DISK_AFFINITY, VIRTIO_BLK_MAX_QUEUES - 1,
 					  &disk.affinity, &disk.nr_affinities, err);
 	if (r) {
-		free(disk.path);
+		free(path);
 		free(disk.id);
 		free(disk.serial);
 		return r;
 	}
+	disk.file.path = path;
 	config->disk[config->nr_disks++] = disk;
 	return 0;
 }

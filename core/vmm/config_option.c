@@ -49,7 +49,7 @@ const char *config_id_owner(const struct config *config, const char *id)
 	}
 	for (unsigned i = 0; id && i < config->nr_disks; i++) {
 		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
-			return config->disk[i].path;
+			return config->disk[i].file.path;
 	}
 	for (unsigned i = 0; id && i < config->nr_nets; i++) {
 		if (config->net[i].id && !strcmp(config->net[i].id, id))

@@ -71,7 +71,7 @@ static int pin_queues(struct machine *machine, const struct config_disk *disk, u
 			error_remedy(err, "leave it out, or give the disk more by num_queues=");
 		}
 		if (r)
-			return error_set(err, r, "disk %s: queue_affinity", disk->path);
+			return error_set(err, r, "disk %s: queue_affinity", disk->file.path);
 	}
 	return 0;
 }
@@ -80,11 +80,8 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 {
 	const struct virtio_blk_options options = {
 		.id = disk->id,
-		.path = disk->path,
 		.serial = disk->serial,
-		.readonly = disk->readonly,
-		.direct = disk->direct,
-		.is_raw = disk->is_raw,
+		.file = disk->file,
 		.nr_queues = disk->nr_queues ? disk->nr_queues : machine->config->cpus.boot,
 		.queue_size = (uint16_t)disk->queue_size,
 		.host = &machine->virtio_host,

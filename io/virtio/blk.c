@@ -13,7 +13,6 @@
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
-#include "io/virtio/blk_file.h"
 #include "io/virtio/bounce.h"
 #include "io/virtio/device.h"
 #include "io/virtio/iov.h"
@@ -491,9 +490,8 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pc
 	int r;
 
 	if (!blk)
-		return error_set(err, -ENOMEM, "disk %s", options->path);
-	r = blk_file_open(&blk->file, options->path, options->readonly, options->direct,
-			  options->is_raw, err);
+		return error_set(err, -ENOMEM, "disk %s", options->file.path);
+	r = blk_file_open(&blk->file, &options->file, err);
 	if (r)
 		goto fail;
 	/* Need not end in 0: 5.2.6. */
@@ -509,7 +507,7 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pc
 	if (!r)
 		r = virtio_device_init(&blk->dev, options->nr_queues, options->queue_size);
 	if (r) {
-		error_set(err, r, "disk %s: queues", options->path);
+		error_set(err, r, "disk %s: queues", options->file.path);
 		goto fail;
 	}
 	r = virtio_pci_init(&blk->pci, &blk->dev, &pci, err);

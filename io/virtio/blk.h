@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "io/virtio/blk_file.h"
 #include "io/virtio/pci.h"
 
 #define VIRTIO_BLK_SERIAL_SIZE	20
@@ -22,12 +23,9 @@
 #define VIRTIO_BLK_DEFAULT_SIZE 128
 
 struct virtio_blk_options {
-	const char *id; /* borrowed */
-	const char *path;
+	const char *id;	    /* borrowed */
 	const char *serial; /* at most VIRTIO_BLK_SERIAL_SIZE bytes; NULL: the id */
-	bool readonly;
-	bool direct;
-	bool is_raw;	     /* whatever the image looks like */
+	struct blk_file_options file;
 	unsigned nr_queues;  /* 1 to VIRTIO_BLK_MAX_QUEUES */
 	uint16_t queue_size; /* a power of two, VIRTIO_BLK_MIN_SIZE to VIRTIO_BLK_MAX_SIZE */
 	const struct virtio_host *host;

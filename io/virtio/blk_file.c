@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
@@ -17,6 +19,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "io/virtio/blk_format.h"
+#include "io/virtio/blk_holder.h"
 
 #define SECTOR 512
 #define PAGE   4096
@@ -191,26 +194,98 @@ static int check_format(const struct blk_file *file, const char *path, struct er
 		path);
 }
 
-int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct, bool is_raw,
-		  struct error *err)
+/* The node that the kernel names a device by; "" where there is none. */
+static void name_own_node(dev_t dev, char *node, size_t size)
 {
-	struct blk_file f = { .readonly = readonly, .direct = direct };
+	char uevent[64], line[128];
+	FILE *text;
+
+	*node = '\0';
+	snprintf(uevent, sizeof(uevent), "/sys/dev/block/%u:%u/uevent", major(dev), minor(dev));
+	text = fopen(uevent, "re");
+	while (text && fgets(line, sizeof(line), text)) {
+		line[strcspn(line, "\n")] = '\0';
+		if (!strncmp(line, "DEVNAME=", 8))
+			snprintf(node, size, "/dev/%s", line + 8);
+	}
+	if (text)
+		fclose(text);
+}
+
+/* A lock is of a file, and a device may have many: the one that everybody finds. */
+static void take_own_node(struct blk_file *file, int flags)
+{
+	struct stat given, own;
+	char node[160];
+	int fd;
+
+	if (fstat(file->fd, &given) || !S_ISBLK(given.st_mode))
+		return;
+	name_own_node(given.st_rdev, node, sizeof(node));
+	if (stat(node, &own) || !S_ISBLK(own.st_mode) || own.st_rdev != given.st_rdev ||
+	    (own.st_dev == given.st_dev && own.st_ino == given.st_ino))
+		return;
+	fd = open(node, flags);
+	if (fd < 0)
+		return;
+	if (fstat(fd, &own) || own.st_rdev != given.st_rdev) {
+		close(fd);
+		return;
+	}
+	close(file->fd);
+	file->fd = fd;
+}
+
+/* What is written to must not be the host's: mounted, swapped to, a part of a volume. */
+static int claim(struct blk_file *file, const char *path, struct error *err)
+{
+	char own[64], holder[256];
+	struct stat st;
+
+	if (!file->is_device || file->readonly)
+		return 0;
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", file->fd);
+	file->claim = open(own, O_RDONLY | O_EXCL | O_CLOEXEC);
+	if (file->claim >= 0)
+		return 0;
+	if (errno != EBUSY)
+		return error_set(err, -errno, "disk %s", path);
+	error_set(err, -EBUSY, "disk %s", path);
+	if (!fstat(file->fd, &st) && blk_holder(st.st_rdev, holder, sizeof(holder))) {
+		error_reason(err, "in use: %s", holder);
+		return error_remedy(err, "end that first, or add readonly=on");
+	}
+	error_reason(err, "in use: another program has it for itself");
+	return error_remedy(err, "end that program (fuser -v %s shows it), or add readonly=on",
+			    path);
+}
+
+int blk_file_open(struct blk_file *file, const struct blk_file_options *options, struct error *err)
+{
+	struct blk_file f = { .readonly = options->readonly,
+			      .direct = options->direct,
+			      .claim = -1 };
+	const char *path = options->path;
 	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
-	int flags = (readonly ? O_RDONLY : O_RDWR) | (direct ? O_DIRECT : 0) | O_CLOEXEC |
+	int flags = (f.readonly ? O_RDONLY : O_RDWR) | (f.direct ? O_DIRECT : 0) | O_CLOEXEC |
 		    O_NONBLOCK;
 	int r;
 
 	f.fd = open(path, flags);
 	if (f.fd < 0)
-		return open_error(-errno, path, readonly, direct, err);
+		return open_error(-errno, path, f.readonly, f.direct, err);
+	take_own_node(&f, flags);
 	r = describe(&f, path, err);
-	if (!r && !is_raw)
+	if (!r && !options->is_raw)
 		r = check_format(&f, path, err);
 	if (!r)
 		r = lock(&f, path, err);
+	if (!r)
+		r = claim(&f, path, err);
 	if (!r && !is_in_memory(&f) && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))
 		r = error_set(err, -errno, "disk %s", path);
 	if (r) {
+		fd_close(&f.claim);
 		fd_close(&f.fd);
 		return r;
 	}
@@ -225,6 +300,7 @@ void blk_file_close(struct blk_file *file)
 	/* A ring that had it registered may keep it open a while: before Linux 6.4 for up to a second. */
 	if (file->size) {
 		fcntl(file->fd, F_OFD_SETLK, &unlock);
+		fd_close(&file->claim);
 		fd_close(&file->fd);
 	}
 	file->size = 0;

@@ -12,8 +12,16 @@
 
 #include "core/base/error.h"
 
+struct blk_file_options {
+	const char *path; /* of a regular file or a block device; borrowed */
+	bool readonly;	  /* do not write to it; several may do that at a time */
+	bool direct;	  /* bypass the page cache (O_DIRECT) */
+	bool is_raw; /* whatever it looks like; otherwise another format is refused for writing */
+};
+
 struct blk_file {
 	int fd;
+	int claim; /* of a block device that is written to: has it to itself; -1: none */
 	bool readonly;
 	bool direct;
 	bool is_device;
@@ -29,17 +37,13 @@ struct blk_file {
 /**
  * blk_file_open - open and lock it
  * @file: untouched on failure
- * @path: a regular file or a block device
- * @readonly: do not write to it; several may do that at a time
- * @direct: bypass the page cache (O_DIRECT)
- * @is_raw: whatever it looks like; otherwise one that looks like another format is refused for writing
+ * @options: what, and how
  * @err: filled on failure
  *
  * A size that is no multiple of the block size is rounded down, as the rest cannot be reached.
- * Return: 0; -EBUSY locked by another; -EINVAL neither file nor block device, smaller than a block, or not raw; -errno.
+ * Return: 0; -EBUSY locked by another, mounted, or held by the host in another way; -EINVAL neither file nor block device, smaller than a block, or not raw; -errno.
  */
-int blk_file_open(struct blk_file *file, const char *path, bool readonly, bool direct, bool is_raw,
-		  struct error *err);
+int blk_file_open(struct blk_file *file, const struct blk_file_options *options, struct error *err);
 
 /**
  * blk_file_close - close it; nothing is in flight

@@ -25,9 +25,7 @@ static void make_disk(struct driver *d, unsigned kind)
 	int fd = mkstemp(path);
 	const struct virtio_blk_options options = {
 		.id = "disk",
-		.path = path,
-		.readonly = kind == 1,
-		.direct = kind == 2,
+		.file = { .path = path, .readonly = kind == 1, .direct = kind == 2 },
 		.nr_queues = NR_QUEUES,
 		.queue_size = DRIVER_QUEUE_SIZE,
 		.host = &d->host,

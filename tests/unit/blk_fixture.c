@@ -31,7 +31,7 @@ int blk_fixture_init(void **state, bool in_memory)
 int blk_fixture_create(struct fixture *f, struct virtio_blk_options options,
 		       struct virtio_pci **out, struct error *err)
 {
-	options.path = f->path;
+	options.file.path = f->path;
 	options.host = &f->driver.host;
 	return virtio_blk_create(&options, out, err);
 }

@@ -54,7 +54,7 @@ static void the_howto_line_is_taken(void **state)
 	assert_string_equal(c.device[0].path, DEV "/");
 	assert_string_equal(c.device[0].id, "_vfio0");
 	assert_int_equal(c.nr_disks, 1);
-	assert_string_equal(c.disk[0].path, "focal-server.raw");
+	assert_string_equal(c.disk[0].file.path, "focal-server.raw");
 	assert_string_equal(c.disk[0].id, "_disk0");
 	config_destroy(&c);
 }
@@ -197,13 +197,13 @@ static void disks_are_read(void **state)
 			  "queue_size=256,serial=s,id=_disk0 --disk path=/c,id=x");
 
 	assert_int_equal(c.nr_disks, 3);
-	assert_string_equal(c.disk[0].path, "/a");
+	assert_string_equal(c.disk[0].file.path, "/a");
 	assert_string_equal(c.disk[0].id, "_disk1");
 	assert_null(c.disk[0].serial);
-	assert_false(c.disk[0].readonly || c.disk[0].direct);
+	assert_false(c.disk[0].file.readonly || c.disk[0].file.direct);
 	assert_int_equal(c.disk[0].nr_queues, 0);
 	assert_int_equal(c.disk[0].queue_size, 128);
-	assert_true(c.disk[1].readonly && c.disk[1].direct);
+	assert_true(c.disk[1].file.readonly && c.disk[1].file.direct);
 	assert_int_equal(c.disk[1].nr_queues, 3);
 	assert_int_equal(c.disk[1].queue_size, 256);
 	assert_string_equal(c.disk[1].serial, "s");
@@ -265,9 +265,9 @@ static void values_between_double_quotes_may_have_commas(void **state)
 	struct config c =
 		line_good("--kernel k --disk path=\"/a,[b\"\"c\",readonly=on path=/d\",\"e");
 
-	assert_string_equal(c.disk[0].path, "/a,[b\"c");
-	assert_true(c.disk[0].readonly);
-	assert_string_equal(c.disk[1].path, "/d,e");
+	assert_string_equal(c.disk[0].file.path, "/a,[b\"c");
+	assert_true(c.disk[0].file.readonly);
+	assert_string_equal(c.disk[1].file.path, "/d,e");
 	config_destroy(&c);
 }
 
@@ -298,7 +298,7 @@ static void what_asks_for_nothing_that_torc_lacks_is_taken(void **state)
 		"--platform num_pci_segments=1,iommufd=on,tdx=off");
 
 	assert_int_equal(c.memory.size, GIB);
-	assert_true(c.disk[0].is_raw);
+	assert_true(c.disk[0].file.is_raw);
 	assert_string_equal(c.console.path, "/d,e");
 	assert_int_equal(c.console.access, 0640);
 	config_destroy(&c);

@@ -57,8 +57,7 @@ static struct virtio_blk_options options(bool readonly, bool direct)
 	return (struct virtio_blk_options){
 		.id = "_disk0",
 		.serial = "a serial number of 20",
-		.readonly = readonly,
-		.direct = direct,
+		.file = { .readonly = readonly, .direct = direct },
 		.nr_queues = 2,
 		.queue_size = DRIVER_QUEUE_SIZE,
 	};
@@ -700,7 +699,7 @@ static void images_of_other_formats_are_not_written_to(void **state)
 	memcpy(path, f->path, sizeof(path));
 	snprintf(f->path, sizeof(f->path), "%s/torc-blk.XXXXXX", getenv("TMPDIR") ?: "/tmp");
 	fd = mkstemp(f->path);
-	raw.is_raw = true;
+	raw.file.is_raw = true;
 	for (size_t i = 0; i < 2 * ARRAY_SIZE(marks); i++) {
 		bool direct = i % 2;
 		size_t n = strlen(marks[i / 2].mark);

@@ -29,7 +29,7 @@ static int open_disk(void **state, bool direct)
 {
 	const struct virtio_blk_options options = {
 		.id = "_disk0",
-		.direct = direct,
+		.file.direct = direct,
 		.nr_queues = 1,
 		.queue_size = DRIVER_QUEUE_SIZE,
 	};
