@@ -18,6 +18,7 @@ enum {
 	DISK_QUEUE_SIZE,
 	DISK_SERIAL,
 	DISK_AFFINITY,
+	DISK_BLOCK_SIZE,
 	DISK_ID
 };
 
@@ -31,6 +32,7 @@ static const struct config_key_set disk_keys = {
 		[DISK_QUEUE_SIZE] = { "queue_size" },
 		[DISK_SERIAL] = { "serial" },
 		[DISK_AFFINITY] = { "queue_affinity" },
+		[DISK_BLOCK_SIZE] = { "logical_block_size" },
 		[DISK_ID] = { "id" },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
@@ -85,6 +87,18 @@ static int read_image_type(const struct config_pairs *pairs, struct config_disk 
 	return error_remedy(err, "use image_type=raw");
 }
 
+static int read_block_size(const struct config_pairs *pairs, unsigned *size, struct error *err)
+{
+	int r = config_pairs_unsigned(pairs, DISK_BLOCK_SIZE, BLK_FILE_MIN_BLOCK,
+				      BLK_FILE_MAX_BLOCK, size, err);
+
+	if (r || !*size || is_pow2(*size))
+		return r;
+	config_pairs_refuse(pairs, DISK_BLOCK_SIZE, err, "%u is no power of two", *size);
+	return error_remedy(err, "use %d, 1024, 2048 or %d", BLK_FILE_MIN_BLOCK,
+			    BLK_FILE_MAX_BLOCK);
+}
+
 static int read_numbers(const struct config_pairs *pairs, struct config_disk *disk,
 			struct error *err)
 {
@@ -98,6 +112,8 @@ static int read_numbers(const struct config_pairs *pairs, struct config_disk *di
 	if (!r)
 		r = config_pairs_unsigned(pairs, DISK_QUEUE_SIZE, 1, VIRTIO_BLK_MAX_SIZE,
 					  &disk->queue_size, err);
+	if (!r)
+		r = read_block_size(pairs, &disk->file.block_size, err);
 	if (r || (is_pow2(disk->queue_size) && disk->queue_size >= VIRTIO_BLK_MIN_SIZE))
 		return r;
 	config_pairs_refuse(pairs, DISK_QUEUE_SIZE, err, "%u is no power of two, or less than %u",

@@ -33,7 +33,7 @@ static const char usage[] =
 	"                           how far it is to others, 11 to 255 (default: as on the\n"
 	"                           host)\n"
 	"  --disk path=FILE[,readonly=on|off][,direct=on|off][,image_type=raw]\n"
-	"         [,num_queues=N][,queue_size=N][,serial=TEXT]\n"
+	"         [,logical_block_size=N][,num_queues=N][,queue_size=N][,serial=TEXT]\n"
 	"         [,queue_affinity=[N@[CPU,...],...]][,id=NAME]...\n"
 	"                           a virtio disk: a raw image or a block device; with\n"
 	"                           direct=on past the host's page cache; N queues (default:\n"

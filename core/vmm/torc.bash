@@ -113,7 +113,7 @@ _torc_value()
 		_torc_pairs "$2" guest_numa_id= cpus= memory_zones= distances=
 		;;
 	--disk)
-		_torc_pairs "$2" path= readonly= direct= image_type= num_queues= queue_size= serial= queue_affinity= id=
+		_torc_pairs "$2" path= readonly= direct= image_type= logical_block_size= num_queues= queue_size= serial= queue_affinity= id=
 		;;
 	--platform)
 		_torc_pairs "$2" numa= ring_affinity= ring_poll_us= vfio_p2p_dma=

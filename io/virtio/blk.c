@@ -48,6 +48,7 @@ struct blk_request {
 	uint64_t todo;	    /* bytes */
 	unsigned first, nr; /* what is still to do of iov */
 	int mode;	    /* of fallocate(2) */
+	int fd;		    /* of the file */
 	struct iovec iov[MAX_SEGMENTS];
 	unsigned nr_piece; /* how many of those are in flight, */
 	size_t cut;	   /* and what of the last one is not */
@@ -148,7 +149,6 @@ static void end_piece(struct virtio_queue *queue, struct blk_request *req, int32
 static void submit(struct virtio_queue *queue, struct blk_request *req)
 {
 	struct virtio_blk *blk = blk_of(queue);
-	int fd = blk->file.fd;
 	bool through = !(blk->dev.driver_features >> VIRTIO_BLK_F_FLUSH & 1);
 	const struct iovec *iov;
 
@@ -156,20 +156,27 @@ static void submit(struct virtio_queue *queue, struct blk_request *req)
 	switch (req->type) {
 	case VIRTIO_BLK_T_IN:
 		iov = next_piece(queue, req);
-		ring_readv(queue->ring, &req->op, fd, iov, req->nr_piece, req->offset, 0);
+		ring_readv(queue->ring, &req->op, req->fd, iov, req->nr_piece, req->offset, 0);
 		break;
 	case VIRTIO_BLK_T_OUT:
 		iov = next_piece(queue, req);
 		/* A driver that cannot flush takes a finished write for a durable one: 5.2.6.2. */
-		ring_writev(queue->ring, &req->op, fd, iov, req->nr_piece, req->offset,
+		ring_writev(queue->ring, &req->op, req->fd, iov, req->nr_piece, req->offset,
 			    through ? RWF_DSYNC : 0);
 		break;
 	case VIRTIO_BLK_T_FLUSH:
-		ring_fdatasync(queue->ring, &req->op, fd);
+		ring_fdatasync(queue->ring, &req->op, req->fd);
 		break;
 	default:
-		ring_fallocate(queue->ring, &req->op, fd, req->mode, req->offset, req->todo);
+		ring_fallocate(queue->ring, &req->op, req->fd, req->mode, req->offset, req->todo);
 	}
+}
+
+/* What direct I/O does not take goes through the page cache, and what is left of it too. */
+static void choose_way(const struct blk_file *file, struct blk_request *req)
+{
+	if (file->cached >= 0 && (req->offset | req->todo) % file->direct_size)
+		req->fd = file->cached;
 }
 
 /* Whether the request is to be submitted again: for its rest, or in another way. */
@@ -190,6 +197,7 @@ static bool goes_on(struct blk_request *req, int32_t res)
 	iov_advance(req->iov, &req->first, &req->nr, (uint64_t)res);
 	req->offset += (uint64_t)res;
 	req->todo -= (uint64_t)res;
+	choose_way(&blk_of(req->queue)->file, req);
 	return req->todo;
 }
 
@@ -274,7 +282,8 @@ static void read_or_write(struct virtio_queue *queue, struct blk_request *req, u
 		finish(queue, req, VIRTIO_BLK_S_OK);
 		return;
 	}
-	req->bounces = !is_aligned(req, file->memory_align);
+	choose_way(file, req);
+	req->bounces = req->fd == file->fd && !is_aligned(req, file->memory_align);
 	begin(queue, req);
 }
 
@@ -380,6 +389,7 @@ static void process(struct virtio_queue *queue)
 
 		req->head = chain.head;
 		req->queue = queue;
+		req->fd = blk_of(queue)->file.fd;
 		req->bounces = false;
 		if (!parse(req, &chain, iov, &sector)) {
 			queue->vq.broken = true;
@@ -392,12 +402,20 @@ static void process(struct virtio_queue *queue)
 
 static void queue_start(struct virtio_queue *queue)
 {
-	ring_register_file(queue->ring, blk_of(queue)->file.fd);
+	const struct blk_file *file = &blk_of(queue)->file;
+
+	ring_register_file(queue->ring, file->fd);
+	if (file->cached >= 0)
+		ring_register_file(queue->ring, file->cached);
 }
 
 static void queue_stopped(struct virtio_queue *queue)
 {
-	ring_unregister_file(queue->ring, blk_of(queue)->file.fd);
+	const struct blk_file *file = &blk_of(queue)->file;
+
+	ring_unregister_file(queue->ring, file->fd);
+	if (file->cached >= 0)
+		ring_unregister_file(queue->ring, file->cached);
 }
 
 static void blk_free(struct virtio_device *dev)
@@ -526,8 +544,14 @@ void virtio_blk_describe(const struct virtio_pci *vp)
 	const struct virtio_blk *blk = container_of(vp, struct virtio_blk, pci);
 	const struct blk_file *file = &blk->file;
 
-	log_info("disk %s: %llu MiB in blocks of %u, guest 0000:00:%02x.0, %u queues%s%s%s",
+	char cached[64] = "";
+
+	if (file->cached >= 0)
+		snprintf(cached, sizeof(cached), " (what is no block of %u by the page cache)",
+			 file->direct_size);
+	log_info("disk %s: %llu MiB in blocks of %u (%s), guest 0000:00:%02x.0, %u queues%s%s%s%s",
 		 blk->dev.id, (unsigned long long)(file->size / MIB), file->block_size,
-		 vp->pci.slot, blk->dev.nr_queues, file->readonly ? ", read-only" : "",
-		 file->direct ? ", direct I/O" : "", file->can_discard ? ", discard" : "");
+		 file->block_why, vp->pci.slot, blk->dev.nr_queues,
+		 file->readonly ? ", read-only" : "", file->direct ? ", direct I/O" : "", cached,
+		 file->can_discard ? ", discard" : "");
 }

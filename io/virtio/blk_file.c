@@ -21,8 +21,7 @@
 #include "io/virtio/blk_format.h"
 #include "io/virtio/blk_holder.h"
 
-#define SECTOR 512
-#define PAGE   4096
+#define PAGE 4096
 
 static int open_error(int r, const char *path, bool readonly, bool direct, struct error *err)
 {
@@ -83,8 +82,9 @@ static int describe_device(struct blk_file *file, const struct stat *st)
 	    ioctl(file->fd, BLKPBSZGET, &physical))
 		return -errno;
 	file->block_size = (uint32_t)block;
+	file->block_why = "the device's";
 	file->physical_size = physical;
-	file->memory_align = file->direct ? (uint32_t)block : 1;
+	file->memory_align = file->direct_size = file->direct ? (uint32_t)block : 1;
 	read_sysfs(st->st_rdev, "queue/optimal_io_size", &file->optimal_size);
 	read_sysfs(st->st_rdev, "queue/discard_granularity", &file->discard_unit);
 	read_sysfs(st->st_rdev, "queue/discard_max_bytes", &discard_max);
@@ -105,13 +105,13 @@ static void describe_file(struct blk_file *file, const struct stat *st)
 	}
 #endif
 	file->size = (uint64_t)st->st_size;
-	file->block_size = SECTOR;
-	file->memory_align = 1;
+	/* Images are made for 512, whatever their storage has. */
+	file->block_size = BLK_FILE_MIN_BLOCK;
+	file->block_why = "as of any file";
+	file->memory_align = file->direct_size = 1;
 	if (file->direct) {
 		/* Kernels before 6.1 do not say; a page is enough for every filesystem. */
-		file->block_size = is_pow2(offset) && offset > SECTOR ? offset
-				   : offset			      ? SECTOR
-								      : PAGE;
+		file->direct_size = is_pow2(offset) ? offset : PAGE;
 		file->memory_align = is_pow2(memory) ? memory : PAGE;
 	}
 	file->physical_size = (uint32_t)st->st_blksize;
@@ -122,7 +122,7 @@ static void describe_file(struct blk_file *file, const struct stat *st)
 				       (off_t)align_up(file->size, PAGE), PAGE);
 }
 
-static int describe(struct blk_file *file, const char *path, struct error *err)
+static int describe(struct blk_file *file, const char *path, unsigned block_size, struct error *err)
 {
 	struct stat st;
 	int r = 0;
@@ -141,8 +141,16 @@ static int describe(struct blk_file *file, const char *path, struct error *err)
 		describe_file(file, &st);
 	if (r)
 		return error_set(err, r, "disk %s", path);
+	if (block_size) {
+		/* A device discards no less than a block of its own. */
+		file->can_discard &= !file->is_device || block_size >= file->block_size;
+		file->block_size = block_size;
+		file->block_why = "as asked for";
+	}
 	if (!is_pow2(file->physical_size) || file->physical_size < file->block_size)
 		file->physical_size = file->block_size;
+	if (file->physical_size < file->direct_size)
+		file->physical_size = file->direct_size;
 	if (file->discard_unit < file->block_size)
 		file->discard_unit = file->block_size;
 	if (file->size % file->block_size)
@@ -168,6 +176,18 @@ static bool is_in_memory(const struct blk_file *file)
 	struct statfs fs;
 
 	return !file->is_device && !fstatfs(file->fd, &fs) && fs.f_type == TMPFS_MAGIC;
+}
+
+/* A guest looks for the table in the second block, finds none, and has no partitions. */
+static void check_partitions(const struct blk_file *file, const char *path)
+{
+	unsigned size = blk_format_gpt(file->fd);
+
+	if (size && size != file->block_size)
+		log_warning(
+			"disk %s: its partition table is for blocks of %u bytes, the guest sees "
+			"blocks of %u, %s; with logical_block_size=%u it finds its partitions",
+			path, size, file->block_size, file->block_why, size);
 }
 
 /* A guest would take it as it is, and its first write destroy it. */
@@ -260,11 +280,28 @@ static int claim(struct blk_file *file, const char *path, struct error *err)
 			    path);
 }
 
+/* The page cache takes any part of a block: it reads the rest, and lets one writer at a time into a page. */
+static int open_cached(struct blk_file *file, const char *path, struct error *err)
+{
+	int flags = (file->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC;
+	char own[64];
+
+	if (is_in_memory(file))
+		flags |= O_NONBLOCK;
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", file->fd);
+	file->cached = open(own, flags);
+	if (file->cached < 0)
+		return error_set(err, -errno, "disk %s: through the page cache", path);
+	/* No more of it than asked for: what is beside may be written past it. */
+	posix_fadvise(file->cached, 0, 0, POSIX_FADV_RANDOM);
+	return 0;
+}
+
 int blk_file_open(struct blk_file *file, const struct blk_file_options *options, struct error *err)
 {
-	struct blk_file f = { .readonly = options->readonly,
-			      .direct = options->direct,
-			      .claim = -1 };
+	struct blk_file f = {
+		.readonly = options->readonly, .direct = options->direct, .cached = -1, .claim = -1
+	};
 	const char *path = options->path;
 	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
 	int flags = (f.readonly ? O_RDONLY : O_RDWR) | (f.direct ? O_DIRECT : 0) | O_CLOEXEC |
@@ -275,17 +312,22 @@ int blk_file_open(struct blk_file *file, const struct blk_file_options *options,
 	if (f.fd < 0)
 		return open_error(-errno, path, f.readonly, f.direct, err);
 	take_own_node(&f, flags);
-	r = describe(&f, path, err);
+	r = describe(&f, path, options->block_size, err);
 	if (!r && !options->is_raw)
 		r = check_format(&f, path, err);
 	if (!r)
 		r = lock(&f, path, err);
 	if (!r)
 		r = claim(&f, path, err);
+	if (!r)
+		check_partitions(&f, path);
+	if (!r && f.block_size < f.direct_size)
+		r = open_cached(&f, path, err);
 	if (!r && !is_in_memory(&f) && fcntl(f.fd, F_SETFL, flags & ~O_NONBLOCK))
 		r = error_set(err, -errno, "disk %s", path);
 	if (r) {
 		fd_close(&f.claim);
+		fd_close(&f.cached);
 		fd_close(&f.fd);
 		return r;
 	}
@@ -301,6 +343,7 @@ void blk_file_close(struct blk_file *file)
 	if (file->size) {
 		fcntl(file->fd, F_OFD_SETLK, &unlock);
 		fd_close(&file->claim);
+		fd_close(&file->cached);
 		fd_close(&file->fd);
 	}
 	file->size = 0;

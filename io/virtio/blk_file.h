@@ -12,22 +12,29 @@
 
 #include "core/base/error.h"
 
+#define BLK_FILE_MIN_BLOCK 512
+#define BLK_FILE_MAX_BLOCK 4096 /* that a Linux guest takes: its page */
+
 struct blk_file_options {
-	const char *path; /* of a regular file or a block device; borrowed */
-	bool readonly;	  /* do not write to it; several may do that at a time */
-	bool direct;	  /* bypass the page cache (O_DIRECT) */
-	bool is_raw; /* whatever it looks like; otherwise another format is refused for writing */
+	const char *path;    /* of a regular file or a block device; borrowed */
+	bool readonly;	     /* do not write to it; several may do that at a time */
+	bool direct;	     /* bypass the page cache (O_DIRECT) */
+	bool is_raw;	     /* whatever it looks like; else another format is not written to */
+	unsigned block_size; /* for the guest, a power of two; 0: a device's own, a file's 512 */
 };
 
 struct blk_file {
 	int fd;
-	int claim; /* of a block device that is written to: has it to itself; -1: none */
+	int cached; /* for what is less than direct_size: through the page cache; -1: not needed */
+	int claim;  /* of a block device that is written to: has it to itself; -1: none */
 	bool readonly;
 	bool direct;
 	bool is_device;
 	bool can_discard;
 	uint64_t size;		/* bytes, a multiple of block_size */
-	uint32_t block_size;	/* the smallest unit of access: 512 or more */
+	uint32_t block_size;	/* the smallest unit of access */
+	const char *block_why;	/* why that one, for the log */
+	uint32_t direct_size;	/* fd takes multiples of it; 1 unless direct */
 	uint32_t physical_size; /* of the medium's own sectors, at least block_size */
 	uint32_t optimal_size;	/* of an access; 0: not known */
 	uint32_t discard_unit;	/* bytes */

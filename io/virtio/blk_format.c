@@ -50,3 +50,16 @@ const char *blk_format(int fd)
 	}
 	return NULL;
 }
+
+unsigned blk_format_gpt(int fd)
+{
+	char blocks[2 * BLOCK] __attribute__((aligned(BLOCK)));
+
+	read_block(fd, 0, blocks);
+	read_block(fd, BLOCK, blocks + BLOCK);
+	for (unsigned size = 512; size <= BLOCK; size *= 2) {
+		if (!memcmp(blocks + size, "EFI PART", 8))
+			return size;
+	}
+	return 0;
+}

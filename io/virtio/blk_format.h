@@ -15,4 +15,13 @@
  */
 const char *blk_format(int fd);
 
+/**
+ * blk_format_gpt - the size of the blocks that an image is divided in
+ * @fd: of the image, a file or block device; may be open with O_DIRECT
+ *
+ * UEFI 2.10, 5.3.2: the header of a GUID partition table is in the second block.
+ * Return: 512 to 4096; 0 where there is no such table.
+ */
+unsigned blk_format_gpt(int fd);
+
 #endif

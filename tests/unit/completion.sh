@@ -88,7 +88,7 @@ expect "one value only" "torc --log-format json t" ''
 expect "keys of --metrics" "torc --metrics " path= interval= mode=
 expect "a file for --metrics" "torc --metrics path=$scratch/files/vmlinuz" "$scratch/files/vmlinuz"
 expect "an interval after it" "torc --metrics path=/a.prom,i" /a.prom,interval=
-expect "keys of --disk" "torc --disk " path= readonly= direct= image_type= num_queues= queue_size= serial= queue_affinity= id=
+expect "keys of --disk" "torc --disk " path= readonly= direct= image_type= logical_block_size= num_queues= queue_size= serial= queue_affinity= id=
 expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
 expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
 expect "values of a network device's switch" "torc --net tap=t,vhost=" on off

@@ -625,6 +625,9 @@ static const struct bad_line bad_metrics[] = {
 static const struct bad_line bad_rngs[] = {
 	{ "--rng /dev/urandom", "key /dev/urandom", "unknown", "it takes src=" },
 	{ "--rng src=", "key src", "has no value", "src=VALUE" },
+	{ "--disk path=/a,logical_block_size=520", "key logical_block_size", "520 is no power",
+	  "1024" },
+	{ "--disk path=/a,logical_block_size=8192", "key logical_block_size", "too large", "4096" },
 	{ "--disk path=/a,sparse=off", "key sparse", "holes", "or write sparse=on" },
 	{ "--console tty,iommu=on", "value tty,iommu=on: key iommu", "a virtual IOMMU",
 	  "iommu=off" },
