@@ -34,8 +34,11 @@ static int block_signals(struct machine *machine, struct error *err)
 		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
 			sigaddset(&mask, signals[i]);
 	}
-	if (machine->config->console.mode == LINE_TTY)
+	if (machine->config->console.mode == LINE_TTY || machine->config->serial.mode == LINE_TTY) {
+		sigaddset(&mask, SIGTSTP);
+		sigaddset(&mask, SIGCONT);
 		sigaddset(&mask, SIGWINCH);
+	}
 	pthread_sigmask(SIG_BLOCK, &mask, &machine->old_mask);
 	machine->masked = true;
 	signal(SIGPIPE, SIG_IGN);

@@ -192,6 +192,15 @@ void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why);
 int machine_add_virtio(struct machine *machine, struct error *err);
 
 /**
+ * machine_take_terminal_signal - do what a signal asks for that is about the terminal only
+ * @machine: on the main thread; its console need not be there yet
+ * @number: of the signal, taken
+ *
+ * Return: whether it was SIGTSTP, SIGCONT or SIGWINCH.
+ */
+bool machine_take_terminal_signal(struct machine *machine, uint32_t number);
+
+/**
  * machine_take_signals - read what signals are there, and do what they ask for
  * @machine: on the main thread
  */

@@ -30,12 +30,12 @@ static void draw_bar(uint64_t done, uint64_t total)
 }
 
 /* Nobody else reads the signals before machine_run(). */
-static bool is_interrupted(const struct machine *machine)
+static bool is_interrupted(struct machine *machine)
 {
 	struct signalfd_siginfo info;
 
 	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (info.ssi_signo != SIGWINCH)
+		if (!machine_take_terminal_signal(machine, info.ssi_signo))
 			return true;
 	}
 	return false;

@@ -178,12 +178,32 @@ void machine_request_work(struct ring_work *work)
 		ring_stop(&machine->ring);
 }
 
+bool machine_take_terminal_signal(struct machine *machine, uint32_t number)
+{
+	switch (number) {
+	case SIGTSTP:
+		/* Who sees the terminal next wants it as it was. */
+		line_restore_terminal();
+		raise(SIGSTOP);
+		return true;
+	case SIGCONT:
+		line_resume_terminal();
+		/* A stopped process is told of no change of its size. */
+		break;
+	case SIGWINCH:
+		break;
+	default:
+		return false;
+	}
+	if (machine->console)
+		virtio_console_resize(machine->console);
+	return true;
+}
+
 static void take_signal(struct machine *machine, const struct signalfd_siginfo *info)
 {
-	if (info->ssi_signo == SIGWINCH) {
-		virtio_console_resize(machine->console);
+	if (machine_take_terminal_signal(machine, info->ssi_signo))
 		return;
-	}
 	log_info("signal %u (%s): ending the VM", info->ssi_signo, strsignal((int)info->ssi_signo));
 	if (++machine->nr_signals == 2)
 		machine->give_up_ns = clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS;

@@ -47,15 +47,36 @@ static void fatal_handler(int sig)
 	raise(sig);
 }
 
+static bool ends_process(int sig)
+{
+	switch (sig) {
+	case SIGKILL:
+	case SIGSTOP:
+	case SIGTSTP:
+	case SIGTTIN:
+	case SIGTTOU:
+	case SIGCONT:
+	case SIGCHLD:
+	case SIGURG:
+	case SIGWINCH:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* All that end a process; what the machine takes for its own it does later. One that is ignored stays so. */
 static void catch_fatal_signals(void)
 {
-	static const int signals[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
+	const struct sigaction sa = { .sa_handler = fatal_handler };
+	struct sigaction old;
 
-	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-		struct sigaction sa = { .sa_handler = fatal_handler };
-
-		sigaction(signals[i], &sa, NULL);
+	for (int sig = 1; sig <= SIGRTMAX; sig++) {
+		if (ends_process(sig) && !sigaction(sig, NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaction(sig, &sa, NULL);
 	}
+	/* A file that may not grow is an error of the write, and so the guest's. */
+	signal(SIGXFSZ, SIG_IGN);
 }
 
 /* With a standard descriptor closed, the next open() would take its number, and serial input be read from a disk. */

@@ -95,11 +95,18 @@ void line_lose_peer(struct line *line);
 void line_close_peer(struct line *line);
 
 /**
- * line_make_raw - put a terminal into raw mode; line_restore_terminal() puts it back
+ * line_make_raw - put a terminal into raw mode; line_forget_terminal() puts it back
  * @fd: descriptor
  *
  * Main thread. Return: whether it is a terminal.
  */
 bool line_make_raw(int fd);
+
+/**
+ * line_forget_terminal - put the terminal back, for good
+ *
+ * Main thread.
+ */
+void line_forget_terminal(void);
 
 #endif

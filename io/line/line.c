@@ -284,7 +284,7 @@ void line_destroy(struct line *line)
 	if (!line->opened)
 		return;
 	if (line->raw)
-		line_restore_terminal();
+		line_forget_terminal();
 	line_close_peer(line);
 	if (line->out_owned)
 		fd_close(&line->out_fd);

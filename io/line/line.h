@@ -194,6 +194,13 @@ void line_destroy(struct line *line);
 void line_abandon(struct line *line);
 
 /**
+ * line_resume_terminal - put the terminal into raw mode again, as SIGCONT asks for
+ *
+ * Does nothing when there is none, or it is another's: torc is in the background. Main thread.
+ */
+void line_resume_terminal(void);
+
+/**
  * line_restore_terminal - put the terminal back, from a signal handler or atexit too
  *
  * Async-signal-safe; does nothing when no terminal is in raw mode.

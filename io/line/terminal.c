@@ -9,31 +9,67 @@
 #include "io/line/internal.h"
 
 /*
- * The terminal's settings before torc changed them. The only state outside of struct line: a
- * signal handler has nothing else to find it by.
+ * The terminal's settings before torc changed them, and torc's own. The only state outside of struct line: a signal
+ * handler has nothing else to find it by.
  */
-static struct termios saved_termios;
+static struct termios saved_termios, raw_termios;
 static int terminal_raw;
+static int terminal_fd = -1; /* that is to be raw while torc runs; -1: none */
+
+static void enter_raw(void)
+{
+	/* Before the change, so that a signal in between undoes it; pairs with the exchange. */
+	store_release(&terminal_raw, 1);
+	tcsetattr(terminal_fd, TCSANOW, &raw_termios);
+	/* As it came out, to be compared with. */
+	tcgetattr(terminal_fd, &raw_termios);
+}
+
+static bool is_raw(const struct termios *now)
+{
+	return now->c_iflag == raw_termios.c_iflag && now->c_oflag == raw_termios.c_oflag &&
+	       now->c_cflag == raw_termios.c_cflag && now->c_lflag == raw_termios.c_lflag;
+}
 
 /* Without ISIG Ctrl-C reaches the guest; OPOST stays, so that torc's own messages stay readable. */
 bool line_make_raw(int fd)
 {
-	struct termios raw;
+	struct termios *raw = &raw_termios;
 
 	if (!isatty(fd) || tcgetattr(fd, &saved_termios))
 		return false;
-	raw = saved_termios;
-	raw.c_iflag &=
+	*raw = saved_termios;
+	raw->c_iflag &=
 		~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
-	raw.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
-	raw.c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
-	raw.c_cflag |= CS8;
-	raw.c_cc[VMIN] = 1;
-	raw.c_cc[VTIME] = 0;
-	/* Before the change, so that a signal in between undoes it; pairs with the exchange. */
-	store_release(&terminal_raw, 1);
-	tcsetattr(fd, TCSANOW, &raw);
+	raw->c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
+	raw->c_cflag &= ~(tcflag_t)(CSIZE | PARENB);
+	raw->c_cflag |= CS8;
+	raw->c_cc[VMIN] = 1;
+	raw->c_cc[VTIME] = 0;
+	terminal_fd = fd;
+	enter_raw();
 	return true;
+}
+
+/* What a shell has set meanwhile is what it wants to have back at the end. */
+void line_resume_terminal(void)
+{
+	struct termios now;
+
+	/* In the background the terminal is another's, and changing it would stop torc. */
+	if (terminal_fd < 0 || tcgetpgrp(terminal_fd) != getpgrp() || tcgetattr(terminal_fd, &now))
+		return;
+	if (!is_raw(&now)) {
+		store_release(&terminal_raw, 0);
+		saved_termios = now;
+	}
+	enter_raw();
+}
+
+void line_forget_terminal(void)
+{
+	line_restore_terminal();
+	terminal_fd = -1;
 }
 
 void line_restore_terminal(void)
@@ -47,7 +83,7 @@ void line_restore_terminal(void)
 	sigemptyset(&ttou);
 	sigaddset(&ttou, SIGTTOU);
 	pthread_sigmask(SIG_BLOCK, &ttou, &old);
-	tcsetattr(STDIN_FILENO, TCSANOW, &saved_termios);
+	tcsetattr(terminal_fd, TCSANOW, &saved_termios);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	errno = saved;
 }
