@@ -190,16 +190,10 @@ static void unmap_slots(struct vfio_bar *bar, uint64_t addr)
 static void add_peer(struct vfio_bar *bar, struct vfio_bar_map *map, uint64_t addr)
 {
 	struct vfio_pci *vp = bar->owner;
-	int r;
 
-	if (!vp->p2p)
-		return;
-	r = vfio_dma_add_peer(vp->dma, map->va, map->size, (iova_t){ addr + map->offset });
-	map->is_peer = !r;
-	if (r && !map->peer_failed)
-		log_guest_warning("%s: BAR %u: other devices cannot reach it by DMA: %s", vp->id,
-				  bar->index, strerror(-r));
-	map->peer_failed |= r != 0;
+	if (vp->p2p)
+		map->is_peer = !vfio_dma_add_peer(vp->dma, map->va, map->size,
+						  (iova_t){ addr + map->offset });
 }
 
 static int map_slots(struct vfio_bar *bar, uint64_t addr)

@@ -2,6 +2,7 @@
 #include "vfio/dma.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/base/clock.h"
@@ -30,6 +31,22 @@ static int map_peer(struct vfio_dma *dma, struct vfio_dma_peer *peer)
 	return r;
 }
 
+/* Once: others go the same way, and a guest can move its BARs as often as it likes. Under the lock. */
+static void report_peer(struct vfio_dma *dma, iova_t iova, int r)
+{
+	char end[64] = "";
+
+	/* It was mapped, or tried to be, by an address space that is known. */
+	if (r == -EINVAL)
+		snprintf(end, sizeof(end), " (the IOMMU's addresses end at 0x%llx)",
+			 (unsigned long long)vfio_ioas_last_iova(dma->ioas));
+	if (!dma->peer_failed)
+		log_warning("BAR at 0x%llx: other devices cannot reach it by DMA: %s%s; drivers "
+			    "that try all the same need --platform vfio_p2p_dma=off",
+			    (unsigned long long)iova.v, strerror(-r), end);
+	dma->peer_failed = true;
+}
+
 /* What was added while guest memory was being mapped. */
 static void map_peers(struct vfio_dma *dma)
 {
@@ -37,8 +54,7 @@ static void map_peers(struct vfio_dma *dma)
 		int r = map_peer(dma, &dma->peer[i]);
 
 		if (r)
-			log_warning("BAR at 0x%llx: other devices cannot reach it by DMA: %s",
-				    (unsigned long long)dma->peer[i].iova.v, strerror(-r));
+			report_peer(dma, dma->peer[i].iova, r);
 	}
 }
 
@@ -122,6 +138,8 @@ int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova
 			r = map_peer(dma, peer);
 		dma->nr_peers += !r;
 	}
+	if (r)
+		report_peer(dma, iova, r);
 	pthread_mutex_unlock(&dma->lock);
 	return r;
 }

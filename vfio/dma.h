@@ -47,6 +47,7 @@ struct vfio_dma {
 	struct error error; /* stable once done */
 	uint64_t populate_ns, map_ns;
 	unsigned nr_map_calls; /* for guest memory */
+	bool peer_failed;      /* one was reported; under the lock */
 	unsigned nr_peers;
 	struct vfio_dma_peer peer[VFIO_DMA_MAX_PEERS]; /* under the lock */
 };

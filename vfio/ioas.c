@@ -173,7 +173,11 @@ int vfio_ioas_map(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova, 
 	if (r == -ENOMEM)
 		error_remedy(err, "raise the locked-memory limit (ulimit -l %llu) or free memory",
 			     (unsigned long long)(size / KIB));
-	else if (r == -EINVAL)
+	else if (r == -EINVAL && iova.v + size - 1 > vfio_ioas_last_iova(ioas)) {
+		error_reason(err, "the IOMMU's addresses end at 0x%llx",
+			     (unsigned long long)vfio_ioas_last_iova(ioas));
+		error_remedy(err, "ask for less guest memory");
+	} else if (r == -EINVAL)
 		error_remedy(err,
 			     "the IOMMU reserves part of this range; ask for less guest memory");
 	return r;
@@ -197,4 +201,9 @@ int vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova)
 uint64_t vfio_ioas_page_sizes(struct vfio_ioas *ioas)
 {
 	return ioas->ops->page_sizes(ioas);
+}
+
+uint64_t vfio_ioas_last_iova(struct vfio_ioas *ioas)
+{
+	return ioas->ops->last_iova(ioas);
 }

@@ -34,6 +34,7 @@ struct vfio_ioas_ops {
 	int (*map)(struct vfio_ioas *ioas, void *va, uint64_t size, iova_t iova);
 	int (*unmap)(struct vfio_ioas *ioas, iova_t iova, uint64_t size);
 	uint64_t (*page_sizes)(struct vfio_ioas *ioas);
+	uint64_t (*last_iova)(struct vfio_ioas *ioas);
 };
 
 struct vfio_ioas_map {
@@ -121,6 +122,15 @@ MUST_CHECK int vfio_ioas_unmap(struct vfio_ioas *ioas, iova_t iova);
  * Return: a bit for each size in bytes; 0 when the kernel does not tell. Source: VFIO_IOMMU_GET_INFO.
  */
 uint64_t vfio_ioas_page_sizes(struct vfio_ioas *ioas);
+
+/**
+ * vfio_ioas_last_iova - how far the IOMMU reaches
+ * @ioas: with a group attached
+ *
+ * Return: the last address that can be mapped; UINT64_MAX when the kernel does not tell.
+ * Source: <linux/vfio.h>, VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE.
+ */
+uint64_t vfio_ioas_last_iova(struct vfio_ioas *ioas);
 
 /**
  * vfio_memlock_check - whether this process may pin so much

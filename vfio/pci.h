@@ -43,9 +43,8 @@ struct vfio_bar_map {
 	uint64_t offset; /* in the BAR */
 	uint64_t size;
 	void *va;
-	int slot;	  /* memory slot while mapped in the guest; -1 */
-	bool is_peer;	  /* so that other devices reach it too */
-	bool peer_failed; /* reported once: the guest can repeat it */
+	int slot;     /* memory slot while mapped in the guest; -1 */
+	bool is_peer; /* so that other devices reach it too */
 };
 
 struct vfio_bar {

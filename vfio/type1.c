@@ -106,6 +106,39 @@ static uint64_t type1_page_sizes(struct vfio_ioas *ioas)
 	return info.iova_pgsizes;
 }
 
+/* Of the ranges in one capability of the information. */
+static uint64_t last_of(const struct vfio_iommu_type1_info_cap_iova_range *cap)
+{
+	uint64_t last = 0;
+
+	for (unsigned i = 0; i < cap->nr_iovas; i++) {
+		if (cap->iova_ranges[i].end > last)
+			last = cap->iova_ranges[i].end;
+	}
+	return last;
+}
+
+static uint64_t type1_last_iova(struct vfio_ioas *ioas)
+{
+	union {
+		struct vfio_iommu_type1_info info;
+		uint8_t bytes[4096];
+	} u = { .info.argsz = sizeof(u) };
+	uint32_t at;
+
+	if (ioctl(ioas->fd, VFIO_IOMMU_GET_INFO, &u.info) || u.info.argsz > sizeof(u) ||
+	    !(u.info.flags & VFIO_IOMMU_INFO_CAPS))
+		return UINT64_MAX;
+	for (at = u.info.cap_offset; at;) {
+		const struct vfio_info_cap_header *cap = (const void *)(u.bytes + at);
+
+		if (cap->id == VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE)
+			return last_of((const void *)cap);
+		at = cap->next;
+	}
+	return UINT64_MAX;
+}
+
 const struct vfio_ioas_ops vfio_type1_ops = {
 	.open = type1_open,
 	.attach = type1_attach,
@@ -113,4 +146,5 @@ const struct vfio_ioas_ops vfio_type1_ops = {
 	.map = type1_map,
 	.unmap = type1_unmap,
 	.page_sizes = type1_page_sizes,
+	.last_iova = type1_last_iova,
 };

@@ -257,6 +257,8 @@ static int build(struct machine *machine, struct kvm_cpuid2 *cpuid, struct error
 	int r = vm_add_ram(&machine->vm, &machine->mem, err);
 
 	if (!r)
+		r = machine_hold_groups(machine, err);
+	if (!r)
 		r = machine_init_pci(machine, cpuid_phys_bits(cpuid), err);
 	if (!r)
 		r = machine_init_hotplug(machine, err);
@@ -409,6 +411,7 @@ bool machine_free(struct machine *machine)
 	machine_free_virtio(machine);
 	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
 		vfio_pci_free(machine->device[i]);
+	machine_drop_groups(machine);
 	vfio_ioas_destroy(&machine->ioas);
 	ring_destroy(&machine->ring);
 	metrics_destroy(&machine->metrics);

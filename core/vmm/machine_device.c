@@ -94,40 +94,40 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 	return 0;
 }
 
-/*
- * Of all devices before the first is opened: that is reset then, and so may functions be whose turn comes later. Those
- * that cannot be had say so in their turn.
- */
-static void hold_groups(struct machine *machine, struct vfio_group **group)
+int machine_hold_groups(struct machine *machine, struct error *err)
 {
-	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
-		if (vfio_ioas_get_group(&machine->ioas, machine->host[i].group, &group[i], NULL))
-			return;
+	int r;
+
+	if (!machine->config->nr_devices)
+		return 0;
+	r = vfio_ioas_init(&machine->ioas, &vfio_type1_ops, err);
+	for (unsigned i = 0; i < machine->config->nr_devices && !r; i++) {
+		if (vfio_ioas_get_group(&machine->ioas, machine->host[i].group, &machine->held[i],
+					NULL))
+			return 0;
 	}
+	return r;
 }
 
-static void drop_groups(struct machine *machine, struct vfio_group **group)
+void machine_drop_groups(struct machine *machine)
 {
 	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
-		if (group[i])
-			vfio_ioas_put_group(&machine->ioas, group[i]);
+		if (machine->held[i])
+			vfio_ioas_put_group(&machine->ioas, machine->held[i]);
+		machine->held[i] = NULL;
 	}
 }
 
 int machine_add_devices(struct machine *machine, struct error *err)
 {
-	struct vfio_group *group[CONFIG_MAX_DEVICES] = { 0 };
-	int r;
+	int r = 0;
 
 	if (!machine->config->nr_devices)
 		return 0;
 	vfio_dma_init(&machine->dma);
-	r = vfio_ioas_init(&machine->ioas, &vfio_type1_ops, err);
-	if (!r)
-		hold_groups(machine, group);
 	for (unsigned i = 0; i < machine->config->nr_devices && !r; i++)
 		r = add_device(machine, i, err);
-	drop_groups(machine, group);
+	machine_drop_groups(machine);
 	log_debug("start-up: devices opened");
 	return r;
 }

@@ -124,6 +124,7 @@ struct machine {
 	struct irq_batch batch;
 	struct vfio_host_device *host; /* config->nr_devices of them */
 	int *hold;		       /* likewise, of what was bound for this run; -1: was not */
+	struct vfio_group *held[CONFIG_MAX_DEVICES]; /* until the devices are open */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES]; /* NULL: gone */
 	struct hotplug hotplug;
 	struct hotplug_device hotplug_device[CONFIG_MAX_DEVICES];
@@ -480,8 +481,25 @@ int machine_bind_devices(struct machine *machine, struct error *err);
 void machine_unbind_devices(struct machine *machine);
 
 /**
+ * machine_hold_groups - open the IOMMU groups of all devices
+ * @machine: its devices were found
+ * @err: filled on failure
+ *
+ * Before the first device is opened: that is reset then, and so may functions be whose turn comes later; and how far the
+ * IOMMU reaches is known from then on. Those that cannot be had say so in their device's turn.
+ * Return: 0; -errno of /dev/vfio/vfio.
+ */
+int machine_hold_groups(struct machine *machine, struct error *err);
+
+/**
+ * machine_drop_groups - give back what machine_hold_groups() took
+ * @machine: its devices are open, or will not be
+ */
+void machine_drop_groups(struct machine *machine);
+
+/**
  * machine_add_devices - open every --device and put it on the bus
- * @machine: memory and bus are initialised
+ * @machine: memory and bus are initialised, the groups held; they no longer are afterwards
  * @err: filled on failure
  *
  * Return: 0; -errno.

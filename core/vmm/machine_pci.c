@@ -18,15 +18,30 @@
 #define MEM32_SHARE_ALIGN (16 * MIB)
 #define MEM64_SHARE_ALIGN GIB
 
-/* The third quarter of the guest's physical address space, clear of RAM and of AMD's reserved top. */
-static struct pci_window mem64_window(const struct machine *machine, unsigned phys_bits)
+/* The third quarter of an address space, clear of RAM and of AMD's reserved top. */
+static struct pci_window third_quarter(const struct machine *machine, unsigned bits)
 {
-	unsigned bits = phys_bits < MEM64_MAX_BITS ? phys_bits : MEM64_MAX_BITS;
 	uint64_t space = 1ULL << bits;
 
 	if (bits <= 36 || machine->mem.end > space / 2)
 		return (struct pci_window){ 0 };
 	return (struct pci_window){ space / 2, space / 4 };
+}
+
+/* Of the guest's physical addresses; where that leaves room beside RAM, of those that the IOMMU reaches too. */
+static struct pci_window mem64_window(struct machine *machine, unsigned phys_bits)
+{
+	unsigned bits = phys_bits < MEM64_MAX_BITS ? phys_bits : MEM64_MAX_BITS;
+	struct pci_window window = { 0 };
+
+	if (machine->ioas.has_iommu && machine->config->p2p) {
+		uint64_t last = vfio_ioas_last_iova(&machine->ioas);
+		unsigned iova_bits = last == UINT64_MAX ? 64
+							: 63 - (unsigned)__builtin_clzll(last + 1);
+
+		window = third_quarter(machine, iova_bits < bits ? iova_bits : bits);
+	}
+	return window.size ? window : third_quarter(machine, bits);
 }
 
 static struct pci_window share(struct pci_window whole, unsigned i, unsigned nr, uint64_t align)

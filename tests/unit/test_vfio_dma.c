@@ -40,10 +40,16 @@ static int fake_unmap(struct vfio_ioas *ioas, iova_t iova, uint64_t size)
 	return fake.unmap_result;
 }
 
+static uint64_t fake_last_iova(struct vfio_ioas *unused)
+{
+	return (1ULL << 39) - 1;
+}
+
 static const struct vfio_ioas_ops fake_ops = {
 	.open = fake_open,
 	.map = fake_map,
 	.unmap = fake_unmap,
+	.last_iova = fake_last_iova,
 };
 
 static struct vfio_ioas ioas;
@@ -102,6 +108,8 @@ static void failed_mapping_is_not_remembered(void **state)
 	fake.result = -EINVAL;
 	assert_int_equal(vfio_ioas_map(&ioas, NULL, 3 * MIB, (iova_t){ MIB }, &err), -EINVAL);
 	assert_non_null(strstr(err.remedy, "reserves"));
+	assert_int_equal(vfio_ioas_map(&ioas, NULL, 3 * MIB, (iova_t){ 512 * GIB }, &err), -EINVAL);
+	assert_non_null(strstr(err.reason, "addresses end at 0x7fffffffff"));
 	assert_int_equal(ioas.nr_maps, 0);
 }
 
