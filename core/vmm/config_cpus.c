@@ -20,17 +20,17 @@ enum {
 static const struct config_key_set cpus_keys = {
 	.bare = true,
 	.key = {
-		[CPUS_BOOT] = { "boot" },
-		[CPUS_MAX] = { "max" },
-		[CPUS_TOPOLOGY] = { "topology" },
-		[CPUS_AFFINITY] = { "affinity" },
-		[CPUS_IDLE] = { "idle" },
-		[CPUS_NESTED] = { "nested" },
-		[CPUS_PMU] = { "pmu" },
-		{ "core_scheduling", "core scheduling of vCPUs", "off" },
-		{ "features", "a choice of the guest's CPU features" },
-		{ "kvm_hyperv", "Hyper-V's interfaces for the guest", "off" },
-		{ "max_phys_bits", "a choice of the guest's address width" },
+		[CPUS_BOOT] = CONFIG_KEY("boot"),
+		[CPUS_MAX] = CONFIG_KEY("max"),
+		[CPUS_TOPOLOGY] = CONFIG_KEY("topology"),
+		[CPUS_AFFINITY] = CONFIG_KEY("affinity"),
+		[CPUS_IDLE] = CONFIG_KEY("idle"),
+		[CPUS_NESTED] = CONFIG_KEY("nested"),
+		[CPUS_PMU] = CONFIG_KEY("pmu"),
+		CONFIG_FOREIGN("core_scheduling", "core scheduling of vCPUs", "off"),
+		CONFIG_FOREIGN("features", "a choice of the guest's CPU features", NULL),
+		CONFIG_FOREIGN("kvm_hyperv", "Hyper-V's interfaces for the guest", "off"),
+		CONFIG_FOREIGN("max_phys_bits", "a choice of the guest's address width", NULL),
 	},
 };
 

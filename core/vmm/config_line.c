@@ -20,7 +20,7 @@ static const char *const mode_name[] = {
 static const struct config_key_set foreign_keys = {
 	.key = {
 		CONFIG_KEYS_OF_PCI,
-		{ "id", "a choice of the console's name" },
+		CONFIG_FOREIGN("id", "a choice of the console's name", NULL),
 	},
 };
 

@@ -30,29 +30,30 @@ enum {
 	ZONE_FILE
 };
 
-#define MEMORY_KEYS                                                                              \
-	[KEY_SIZE] = { "size" }, [KEY_SHARED] = { "shared" }, [KEY_MERGEABLE] = { "mergeable" }, \
-	[KEY_PREFAULT] = { "prefault" }, [KEY_HUGEPAGES] = { "hugepages" },                      \
-	[KEY_HUGEPAGE_SIZE] = { "hugepage_size" }, [KEY_THP] = { "thp" }
+#define MEMORY_KEYS                                                                         \
+	[KEY_SIZE] = CONFIG_KEY("size"), [KEY_SHARED] = CONFIG_KEY("shared"),               \
+	[KEY_MERGEABLE] = CONFIG_KEY("mergeable"), [KEY_PREFAULT] = CONFIG_KEY("prefault"), \
+	[KEY_HUGEPAGES] = CONFIG_KEY("hugepages"),                                          \
+	[KEY_HUGEPAGE_SIZE] = CONFIG_KEY("hugepage_size"), [KEY_THP] = CONFIG_KEY("thp")
 
 static const struct config_key_set memory_keys = {
 	.bare = true,
 	.key = {
 		MEMORY_KEYS,
-		{ "hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi" },
+		CONFIG_FOREIGN("hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi"),
 		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
-		{ "reserve", "a reservation of swap space", "off" },
+		CONFIG_FOREIGN("reserve", "a reservation of swap space", "off"),
 	},
 };
 
 static const struct config_key_set zone_keys = {
 	.key = {
 		MEMORY_KEYS,
-		[ZONE_ID] = { "id" },
-		[ZONE_HOST_NODE] = { "host_numa_node" },
-		[ZONE_FILE] = { "file" },
+		[ZONE_ID] = CONFIG_KEY("id"),
+		[ZONE_HOST_NODE] = CONFIG_KEY("host_numa_node"),
+		[ZONE_FILE] = CONFIG_KEY("file"),
 		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
-		{ "reserve", "a reservation of swap space", "off" },
+		CONFIG_FOREIGN("reserve", "a reservation of swap space", "off"),
 	},
 };
 

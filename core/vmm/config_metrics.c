@@ -18,9 +18,9 @@ enum {
 
 static const struct config_key_set metrics_keys = {
 	.key = {
-		[METRICS_PATH] = { "path" },
-		[METRICS_INTERVAL] = { "interval" },
-		[METRICS_MODE] = { "mode" },
+		[METRICS_PATH] = CONFIG_KEY("path"),
+		[METRICS_INTERVAL] = CONFIG_KEY("interval"),
+		[METRICS_MODE] = CONFIG_KEY("mode"),
 	},
 };
 

@@ -17,12 +17,12 @@ enum {
 
 static const struct config_key_set numa_keys = {
 	.key = {
-		[NUMA_ID] = { "guest_numa_id" },
-		[NUMA_CPUS] = { "cpus" },
-		[NUMA_DISTANCES] = { "distances" },
-		[NUMA_ZONES] = { "memory_zones" },
-		{ "device_id", "devices as generic initiators" },
-		{ "pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]" },
+		[NUMA_ID] = CONFIG_KEY("guest_numa_id"),
+		[NUMA_CPUS] = CONFIG_KEY("cpus"),
+		[NUMA_DISTANCES] = CONFIG_KEY("distances"),
+		[NUMA_ZONES] = CONFIG_KEY("memory_zones"),
+		CONFIG_FOREIGN("device_id", "devices as generic initiators", NULL),
+		CONFIG_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),
 	},
 };
 

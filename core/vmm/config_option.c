@@ -19,14 +19,14 @@ enum {
 
 static const struct config_key_set device_keys = {
 	.key = {
-		[DEVICE_PATH] = { "path" },
-		[DEVICE_ID] = { "id" },
-		[DEVICE_UNMAPPED_BARS] = { "x_exclude_mmap_bars" },
-		[DEVICE_BIND] = { "bind" },
-		[DEVICE_TRACE] = { "trace" },
+		[DEVICE_PATH] = CONFIG_KEY("path"),
+		[DEVICE_ID] = CONFIG_KEY("id"),
+		[DEVICE_UNMAPPED_BARS] = CONFIG_KEY("x_exclude_mmap_bars"),
+		[DEVICE_BIND] = CONFIG_KEY("bind"),
+		[DEVICE_TRACE] = CONFIG_KEY("trace"),
 		CONFIG_KEYS_OF_PCI,
-		{ "fd", "devices passed as descriptors" },
-		{ "x_nv_gpudirect_clique", "the capability of GPUDirect's cliques" },
+		CONFIG_FOREIGN("fd", "devices passed as descriptors", NULL),
+		CONFIG_FOREIGN("x_nv_gpudirect_clique", "the capability of GPUDirect's cliques", NULL),
 	},
 };
 
@@ -216,7 +216,7 @@ enum {
 
 static const struct config_key_set rng_keys = {
 	.key = {
-		[RNG_SRC] = { "src" },
+		[RNG_SRC] = CONFIG_KEY("src"),
 		CONFIG_KEYS_OF_PCI,
 	},
 };

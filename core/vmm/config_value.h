@@ -25,6 +25,15 @@ struct config_key {
 	const char *harmless; /* with @needs: the value that asks for what torc does; NULL: none */
 };
 
+#define CONFIG_KEY(key)       \
+	{                     \
+		.name = (key) \
+	}
+#define CONFIG_FOREIGN(key, lacking, same_as_none)                            \
+	{                                                                     \
+		.name = (key), .needs = (lacking), .harmless = (same_as_none) \
+	}
+
 /* What several options of Cloud Hypervisor's take, and torc does not. */
 #define CONFIG_NEEDS_CONFIDENTIAL   "confidential guests"
 #define CONFIG_NEEDS_MEMORY_HOTPLUG "memory hotplug"
@@ -33,22 +42,23 @@ struct config_key {
 #define CONFIG_NEEDS_VHOST_USER	    "vhost-user"
 #define CONFIG_NEEDS_VIOMMU	    "a virtual IOMMU"
 
-/* clang-format off */
-#define CONFIG_KEYS_OF_PCI                                                                      \
-	{ "iommu", CONFIG_NEEDS_VIOMMU, "off" },                                                \
-	{ "pci_device_id", "a choice of the PCI slot" },                                        \
-	{ "pci_segment", CONFIG_NEEDS_SEGMENTS, "0" }
-#define CONFIG_KEYS_OF_VHOST_USER                                                               \
-	{ "vhost_user", CONFIG_NEEDS_VHOST_USER, "off" },                                       \
-	{ "socket", CONFIG_NEEDS_VHOST_USER }
-#define CONFIG_KEYS_OF_RATES                                                                    \
-	{ "bw_size", CONFIG_NEEDS_RATES }, { "bw_one_time_burst", CONFIG_NEEDS_RATES },         \
-	{ "bw_refill_time", CONFIG_NEEDS_RATES }, { "ops_size", CONFIG_NEEDS_RATES },           \
-	{ "ops_one_time_burst", CONFIG_NEEDS_RATES }, { "ops_refill_time", CONFIG_NEEDS_RATES }
-#define CONFIG_KEYS_OF_MEMORY_HOTPLUG                                                           \
-	{ "hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0" },                                   \
-	{ "hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0" }
-/* clang-format on */
+#define CONFIG_KEYS_OF_PCI                                                         \
+	CONFIG_FOREIGN("iommu", CONFIG_NEEDS_VIOMMU, "off"),                       \
+		CONFIG_FOREIGN("pci_device_id", "a choice of the PCI slot", NULL), \
+		CONFIG_FOREIGN("pci_segment", CONFIG_NEEDS_SEGMENTS, "0")
+#define CONFIG_KEYS_OF_VHOST_USER                                     \
+	CONFIG_FOREIGN("vhost_user", CONFIG_NEEDS_VHOST_USER, "off"), \
+		CONFIG_FOREIGN("socket", CONFIG_NEEDS_VHOST_USER, NULL)
+#define CONFIG_KEYS_OF_RATES                                                    \
+	CONFIG_FOREIGN("bw_size", CONFIG_NEEDS_RATES, NULL),                    \
+		CONFIG_FOREIGN("bw_one_time_burst", CONFIG_NEEDS_RATES, NULL),  \
+		CONFIG_FOREIGN("bw_refill_time", CONFIG_NEEDS_RATES, NULL),     \
+		CONFIG_FOREIGN("ops_size", CONFIG_NEEDS_RATES, NULL),           \
+		CONFIG_FOREIGN("ops_one_time_burst", CONFIG_NEEDS_RATES, NULL), \
+		CONFIG_FOREIGN("ops_refill_time", CONFIG_NEEDS_RATES, NULL)
+#define CONFIG_KEYS_OF_MEMORY_HOTPLUG                                     \
+	CONFIG_FOREIGN("hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0"), \
+		CONFIG_FOREIGN("hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0")
 
 /** The keys that an option's value may hold. */
 struct config_key_set {

@@ -155,7 +155,9 @@ void ring_fallocate(struct ring *ring, struct ring_op *op, int fd, int mode, uin
 {
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
-	io_uring_prep_fallocate(sqe, fd, mode, (off_t)offset, (off_t)size);
+	/* Not by io_uring_prep_fallocate(), whose arguments are signed in some releases of liburing only. */
+	io_uring_prep_rw(IORING_OP_FALLOCATE, sqe, fd, (const void *)(uintptr_t)size,
+			 (unsigned)mode, offset);
 	ring_start_io(ring, sqe, op);
 }
 
