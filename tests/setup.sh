@@ -10,7 +10,7 @@ packages='
 	gcc g++ libc6-dev meson ninja-build pkg-config ccache
 	liburing-dev libnuma-dev libjemalloc-dev libcjson-dev zlib1g-dev systemtap-sdt-dev
 	libbenchmark-dev libcmocka-dev
-	clang clang-format libclang-rt-14-dev shellcheck
+	clang clang-format libclang-rt-dev shellcheck
 	acpica-tools fio strace jq python3 chromium-headless-shell binutils bpftrace
 	pciutils iproute2 procps kmod iperf3 iputils-ping
 	busybox-static cpio lz4 xz-utils zstd

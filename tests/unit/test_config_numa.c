@@ -254,7 +254,8 @@ static const struct bad_line bad_zones[] = {
 	{ "--memory-zone id=a,size=1G,file=/f,shared=on,mergeable=on", "key mergeable",
 	  "beside shared=on", "" },
 	{ "--memory-zone id=a,size=1G,hotplug_size=1G", "key hotplug_size", "not supported", "" },
-	{ "--memory-zone id=a,size=1G,reserve=on", "key reserve", "not supported yet: it needs ", "" },
+	{ "--memory-zone id=a,size=1G,reserve=on", "key reserve", "not supported yet: it needs ",
+	  "" },
 	{ "--memory-zone id=a,size=1G --memory 1G", "option --memory: key size",
 	  "beside --memory-zone", "size=0" },
 	{ "--memory size=0,thp=off --memory-zone id=a,size=1G", "option --memory: key thp",
@@ -308,8 +309,10 @@ static const struct bad_line bad_nodes[] = {
 	{ "--numa guest_numa_id=0,cpus=0,distances=[1@20,1@20]", "key distances", "no list", "" },
 	{ "--numa guest_numa_id=0,cpus=0,distances=[1@20]2", "key distances", "no list", "" },
 	{ "--numa guest_numa_id=0,cpus=0,distances=[1]", "key distances", "no list", "" },
-	{ "--numa guest_numa_id=0,pci_segments=[1]", "key pci_segments", "not supported yet: it needs ", "" },
-	{ "--numa guest_numa_id=0,device_id=x", "key device_id", "not supported yet: it needs ", "" },
+	{ "--numa guest_numa_id=0,pci_segments=[1]", "key pci_segments",
+	  "not supported yet: it needs ", "" },
+	{ "--numa guest_numa_id=0,device_id=x", "key device_id", "not supported yet: it needs ",
+	  "" },
 };
 
 static const struct bad_line bad_affinities[] = {
