@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Install what `sh bench/demo.sh`, `sh bench/trace.sh` and `sh tests/run.sh` need on a minimal Debian 12. Usage: tests/setup.sh
-# Does nothing, in no time, where everything is there; asks apt-get (through sudo, if not root) for what is missing.
+# Install what `sh bench/demo.sh`, `sh bench/trace.sh` and `sh tests/run.sh` need on a minimal Debian 12 or later.
+# Usage: tests/setup.sh [--packages]. Does nothing, in no time, where everything is there; asks apt-get (through sudo, if not
+# root) for what is missing. --packages: only say which they are.
 
 set -eu
 PATH=$PATH:/usr/sbin:/sbin
@@ -18,6 +19,17 @@ packages='
 '
 # In the order of the lines: building torc; its libraries; unit tests and benchmarks; fuzzers, sanitizers and lint;
 # checks and measurements; looking at devices and processes; the lab's kernels and initramfs; its disks.
+
+if [ "${1-}" = --packages ]; then
+	echo "$packages"
+	exit
+fi
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	. /etc/os-release 2>/dev/null || :
+	echo "setup.sh: ${PRETTY_NAME:-this system} has no apt-get, so nothing is installed or looked for; the table in README.md" \
+		"names the packages elsewhere. Going on with what there is." >&2
+	exit 0
+fi
 
 # shellcheck disable=SC2086 # a list
 missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2>/dev/null |

@@ -17,12 +17,13 @@ for tool in iasl acpiexec; do
 		exit 77
 	fi
 done
+nr=0
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 
 fail() { # WHAT FILE_TO_SHOW
 	{
-		echo "not ok $cpus CPUs${numa:+, two nodes}: $1"
+		echo "not ok $nr $cpus CPUs${numa:+, two nodes}: $1"
 		sed 's/^/    /' "$2"
 	} >>failed
 }
@@ -147,6 +148,7 @@ check_objects() {
 status=0
 for machine in 1 4 255 '4 numa'; do
 	read -r cpus numa <<<"$machine"
+	nr=$((nr + 1))
 	mkdir "$dir/$machine" && cd "$dir/$machine" || exit 1
 	if ! "$dump" . "$cpus" ${numa:+"$numa"} >dump.log 2>&1; then
 		fail "$dump" dump.log
@@ -159,7 +161,7 @@ for machine in 1 4 255 '4 numa'; do
 		cat failed
 		status=1
 	else
-		echo "ok $cpus CPUs${numa:+, two nodes}"
+		echo "ok $nr $cpus CPUs${numa:+, two nodes}"
 	fi
 done
 exit $status

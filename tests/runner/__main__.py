@@ -13,7 +13,7 @@ for its most telling cases.
 
 A line for each test: "ok", "not ok" (its output follows) or "skip" with the reason; then what took how long, and how many
 of each. The exit status is 0 when none failed, 1 when one did or none ran, 2 for wrong options, 128 and the number of a
-signal that ended it. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME,
+signal that ended it. Names: BUILD/SUITE/NAME for what runs on this machine, fuzz/NAME, distro/SUITE,
 lab/GROUP/NAME for what runs in the lab, lab-sanitized/GROUP/NAME likewise with the sanitizers. Builds and times stay in
 build-test. TORC_SOAK=N lengthens what is short here; tests/HACKING.md has more.
 """
@@ -92,6 +92,7 @@ class Run:
         self.fuzzers = [name for name in plan.FUZZERS if wanted(f'fuzz/{name}')]
         self.is_built = {row.name: threading.Event() for row in plan.BUILDS}
         self.host_is_done = threading.Event()
+        self.distros = plan.distros(wanted)
         self.failed = set()
 
     def needs(self, name):
@@ -120,6 +121,8 @@ class Run:
                 self.report.result('not ok', f'fuzz/{name}', output='its build failed')
             else:
                 host.fuzz(self.report, plan.BUILDS[1], name, beside)
+        for suite in self.distros:
+            host.distro(self.report, suite, beside)
 
     def lab(self):
         """One lab at a time beside this machine's tests, then as many as it has CPUs for."""
@@ -175,6 +178,7 @@ def say_list(wanted):
                 sys.exit(output)
             names += [f'{row.name}/{name}' for suite in host.listed(row).values() for name in suite]
     names = [name for name in names + [f'fuzz/{name}' for name in plan.FUZZERS] if wanted(name)]
+    names += [f'distro/{suite}' for suite in plan.distros(wanted)]
     names += [name for boot in plan.boots(wanted) for name in boot.names]
     for name in names:
         print(name)
@@ -203,11 +207,12 @@ def main():
         print(__doc__)
         return 0
     if given.compare:
-        reports.compare(given.compare[0], (given.compare[1:] or [TIMES])[0])
-        return 0
+        return reports.compare(given.compare[0], (given.compare[1:] or [TIMES])[0])
     only_run()
     wanted = plan.Wanted(given.words, failed_last_time() if given.failed else None, given.quick)
     report = reports.Report(TIMES)
+    for word in plan.without_tests(given.words):
+        sys.exit(f'run.sh: {word}: no test has this in its name; sh tests/run.sh --list says which there are')
     if not given.list:
         report.say('== what the tests need')
     # With the terminal, should sudo ask for a password.
@@ -229,7 +234,7 @@ def main():
             report.result('not ok', 'runner', output=traceback.format_exc())
             work.end_all()
         work.stay_if_stopping()
-    return report.finish(given.times)
+    return report.finish(given.times, is_whole=not (given.words or given.quick or given.failed))
 
 
 if __name__ == '__main__':

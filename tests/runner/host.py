@@ -176,6 +176,15 @@ def fuzz(report, row, name, prefix=()):
                   '' if well else f'status {status}, at least 1000 inputs\n' + ''.join(said[-60:]))
 
 
+def distro(report, suite, prefix=()):
+    """Built and tested in another release of Debian."""
+    begin = report.now()
+    status, output = work.run(list(prefix) + ['sh', os.path.join('tests', 'distro.sh'), suite])
+    report.part(f'distro: {suite}', begin)
+    report.result('not ok' if status else 'ok', f'distro/{suite}', report.now() - begin,
+                  '' if status else '; '.join(output.splitlines()[-2:]), output if status else '')
+
+
 def thread(function, *arguments):
     """@function beside others; what it raises is the run's."""
     caught = []

@@ -34,6 +34,9 @@ FUZZERS = ['virtqueue', 'blk', 'net', 'pci', 'msix', 'vfio']
 # What only a real guest reaches, with the sanitizers watching torc.
 SANITIZED = ['device/verify', 'device/reboot', 'hotplug/request', 'hotplug/reboot', 'soak/mixed', 'soak/rebind']
 
+# Releases of Debian to build in and run unit tests in, by chroot: with TORC_SOAK, or if asked for.
+DISTROS = ['bookworm', 'trixie', 'sid']
+
 # So many labs at a time, once nothing else is to be done: each keeps one CPU busy.
 LABS = 2
 
@@ -98,6 +101,21 @@ def boots(wanted):
     return sorted(found.values(), key=lambda boot: (boot.has('lab-sanitized'), -len(boot.names)))
 
 
+def distros(wanted):
+    """The releases that are to be built in."""
+    return [suite for suite in DISTROS
+            if (os.environ.get('TORC_SOAK') or wanted.is_asked) and wanted(f'distro/{suite}')]
+
+
+def without_tests(words):
+    """Those that can be seen to be in no test's name before anything is built: the lab's, fuzzers, releases."""
+    names = [f'fuzz/{name}' for name in FUZZERS] + [f'distro/{suite}' for suite in DISTROS]
+    names += [f'lab/{group.name}/{case}' for group in groups() for case in group.cases]
+    names += [f'lab-sanitized/{case}' for case in SANITIZED]
+    tops = {name.split('/')[0] for name in names}
+    return [word for word in words if word.split('/')[0] in tops and '/' in word and not any(word in name for name in names)]
+
+
 class Wanted:
     """Which names are: all, those with one of @words in them, those of @exact, or the quick run's. What ends in a slash in
     the latter two is all below it."""
@@ -105,6 +123,8 @@ class Wanted:
     def __init__(self, words=(), exact=None, quick=False):
         self.words, self.quick = words, quick
         self.exact = QUICK if quick else exact
+        # Not all, or all that are quick.
+        self.is_asked = bool(words or exact)
         self.unmatched = set(words) | (set() if quick else set(exact or ()))
 
     def __call__(self, name):
@@ -120,6 +140,6 @@ class Wanted:
         """Whether something of a build may be: its tests are known only when it is there."""
         if self.exact is not None:
             return any(entry.startswith(build + '/') for entry in self.exact)
-        tops = [row.name for row in BUILDS] + ['fuzz', 'lab', 'lab-sanitized']
+        tops = [row.name for row in BUILDS] + ['fuzz', 'distro', 'lab', 'lab-sanitized']
         return not self.words or any(word.split('/')[0] == build or word.split('/')[0] not in tops or '/' not in word
                                      for word in self.words)

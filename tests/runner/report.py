@@ -6,6 +6,8 @@ the run's start), result (ok, not ok, skip), name. A part is whatever takes the 
 it, a boot of the lab, a group of cases there. Parts overlap, as the run does several things at a time.
 """
 import os
+import shutil
+import sys
 import threading
 import time
 
@@ -64,8 +66,8 @@ class Report:
                     print(what, f'{seconds:.2f}', f'{begin:.2f}', result, name, sep='\t', file=out)
             os.replace(self.path + '.new', self.path)
 
-    def finish(self, all_times):
-        """The table and how many of each; the run's exit status."""
+    def finish(self, all_times, is_whole=False):
+        """The table and how many of each; the run's exit status. Times of a whole run stay beside those of a part of it."""
         self.part('whole', 0)
         print_times(self.rows, all_times)
         passed, failed, skipped = (self.count(result) for result in RESULTS)
@@ -74,6 +76,8 @@ class Report:
                 print(f'not ok {row[4]}')
         try:
             self.save()
+            if is_whole:
+                shutil.copy(self.path, self.path.replace('.tsv', '-whole.tsv'))
             print(f'times: {os.path.relpath(self.path)}')
         except OSError as error:
             print(f'times: {os.path.relpath(self.path)}: {error.strerror}')
@@ -117,8 +121,16 @@ def print_times(rows, all_times):
 
 
 def compare(old, new):
-    """Two files' parts side by side, then the cases that changed most."""
-    rows = [{(row[0], row[4]): row for row in read(path)} for path in (old, new)]
+    """Two files' parts side by side, then the cases that changed most, and those with another result. A status to exit with."""
+    rows = []
+    for path in (old, new):
+        try:
+            rows.append({(row[0], row[4]): row for row in read(path)})
+        except (OSError, ValueError) as error:
+            what = error.strerror if isinstance(error, OSError) else 'not times of a run'
+            print(f'run.sh: {path}: {what}: a run leaves its times in build-test/times.tsv, a whole one in times-whole.tsv too',
+                  file=sys.stderr)
+            return 2
     print('    old     new  ratio  part')
     for key in list(rows[1]) + [key for key in rows[0] if key not in rows[1]]:
         if key[0] == 'part':
@@ -132,6 +144,11 @@ def compare(old, new):
         names = [key[1] for key in rows[which] if key[0] == 'case' and key not in rows[other]]
         if names:
             print(f'\n{word}: {", ".join(names)}')
+    for key, row in rows[0].items():
+        now = rows[1].get(key, row)[3]
+        if now != row[3]:
+            print(f'\n{key[1]}: {row[3]}, then {now}')
+    return 0
 
 
 def beside(rows, key):

@@ -56,6 +56,18 @@ class Choice(Case):
         wanted('gcc/unit/ring_poll')
         self.assertEqual(wanted.unmatched, {'nosuch'})
 
+    def test_some_are_known_before_anything_is_built(self):
+        self.assertEqual(plan.without_tests(['lab/plain/disk', 'lab/plian', 'fuzz/nosuch', 'lab/host/plain', 'gcc/x', 'ring']),
+                         ['lab/plian', 'fuzz/nosuch', 'lab/host/plain'])
+
+    def test_releases_are_for_soaks_or_who_asks(self):
+        with unittest.mock.patch.dict(os.environ, TORC_SOAK=''):
+            self.assertEqual(plan.distros(plan.Wanted()), [])
+            self.assertEqual(plan.distros(plan.Wanted(['distro/sid', 'unit'])), ['sid'])
+        with unittest.mock.patch.dict(os.environ, TORC_SOAK='1'):
+            self.assertEqual(plan.distros(plan.Wanted()), plan.DISTROS)
+            self.assertEqual(plan.distros(plan.Wanted(quick=True)), [])
+
     def test_what_failed_and_is_no_more_is_known(self):
         wanted = plan.Wanted(exact={'gcc/unit/ring', 'gcc/unit/gone', 'lab/plain/'})
         wanted('gcc/unit/ring')
@@ -193,6 +205,27 @@ class Times(Case):
         self.assertRegex(said, r' 1\.2 +2\.5 +2\.00  gcc/unit/a\n')
         self.assertIn('no more: gcc/unit/b\n', said)
         self.assertIn('new: gcc/unit/new\n', said)
+
+    def test_a_case_with_another_result_is_told(self):
+        self.said(self.run_one, False)
+        second = reports.Report(self.path + '2')
+        with contextlib.redirect_stdout(io.StringIO()):
+            second.result('not ok', 'gcc/unit/a', 2.5)
+            second.finish(False)
+        self.assertIn('gcc/unit/a: ok, then not ok\n', self.said(reports.compare, self.path, self.path + '2'))
+
+    def test_times_that_are_not_there_are_an_error(self):
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.assertEqual(reports.compare(self.path + '3', self.path), 2)
+        self.assertIn('times.tsv3: No such file', said.getvalue())
+
+    def test_times_of_a_whole_run_stay(self):
+        whole = self.path.replace('.tsv', '-whole.tsv')
+        with contextlib.redirect_stdout(io.StringIO()):
+            self.report.finish(False)
+            self.assertFalse(os.path.exists(whole))
+            self.report.finish(False, is_whole=True)
+        self.assertTrue(os.path.exists(whole))
 
 
 if __name__ == '__main__':
