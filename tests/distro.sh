@@ -28,7 +28,7 @@ tar=$LAB_CACHE/distro-$suite-$(echo "$packages" | cksum | cut -d ' ' -f 1).tar
 if [ ! -e "$tar" ]; then
 	lab_mirror | {
 		read -r uri keyring || lab_die "no Debian mirror in /etc/apt/sources.list or sources.list.d"
-		mmdebstrap --mode=root --variant=minbase --include="$packages" --aptopt='Acquire::Check-Date "false"' \
+		mmdebstrap --mode=root --format=tar --variant=minbase --include="$packages" --aptopt='Acquire::Check-Date "false"' \
 			--aptopt='Acquire::Retries "3"' "$suite" "$tar.new" "deb [signed-by=$keyring] $uri $suite main"
 	} >"$tree/log" 2>&1 || { cat "$tree/log" >&2; lab_die "mmdebstrap of $suite failed"; }
 	mv "$tar.new" "$tar"

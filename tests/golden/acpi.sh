@@ -55,8 +55,8 @@ evaluate() {
 		fail "acpiexec $command" "$log"
 		return
 	fi
-	# The messages of loading the table are searched too.
-	if grep -v 'returned AE_OK$' "$log" | grep -Eq "$complaints"; then
+	# The messages of loading the table are searched too; newer releases of acpiexec tell of what they forgot to free.
+	if grep -Ev 'returned AE_OK$|ACPI Error: .* Outstanding cache allocations' "$log" | grep -Eq "$complaints"; then
 		fail "acpiexec $command: complaints" "$log"
 	fi
 	for line in "$@"; do

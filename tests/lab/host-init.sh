@@ -21,6 +21,12 @@ ln -sfn "$TORC_LAB_KERNEL/lib/modules/$release" "/lib/modules/$release"
 # shellcheck disable=SC2086 # a list
 printf '%s\n' $TORC_LAB_MODULES | xargs -P 2 -n 4 modprobe -a
 
+# QEMU's e1000e says that a change of its power state resets it, and goes on as before: it receives into what a guest that
+# was reset has had there. A reset of its bus does reset it. Linux waits for the link then, of which QEMU's ports say nothing,
+# unless they are slow ones; see run.sh.
+nic=/sys/bus/pci/devices/0000:01:00.0/reset_method
+! grep -qw bus $nic 2>/dev/null || echo bus >$nic
+
 # A VM that does nothing, for as long as the host is up: the kernel patches its scheduler when the first VM comes and when
 # the last one goes, and QEMU's emulated CPUs may execute a breakpoint of that long after it is gone ("Oops: int3" in
 # finish_task_switch, once in some hundred VMs): a store invalidates translated code first and writes afterwards.

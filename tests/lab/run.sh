@@ -204,7 +204,7 @@ set -- -machine q35 -accel tcg,thread=multi,tb-size=512 -cpu EPYC,+svm,+npt -m $
 	-device pcie-root-port,id=rp-b,bus=pxb0,chassis=32,slot=32,addr=0 \
 	-device pxb-pcie,id=pxb1,bus_nr=64,bus=pcie.0,addr=2,numa_node=1 \
 	-device pcie-root-port,id=rp-a,bus=pxb1,chassis=64,slot=64,addr=0 \
-	-device pcie-root-port,id=rp1,bus=pcie.0,chassis=1,slot=1,addr=10 \
+	-device pcie-root-port,id=rp1,bus=pcie.0,chassis=1,slot=1,addr=10,x-speed=5 \
 	-device pcie-root-port,id=rp2,bus=pcie.0,chassis=2,slot=2,addr=11 \
 	-device pcie-root-port,id=rp3,bus=pcie.0,chassis=3,slot=3,addr=12 \
 	-fsdev local,id=host,path=/,security_model=none,readonly=on,multidevs=remap \

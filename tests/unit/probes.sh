@@ -90,7 +90,7 @@ for i in $(seq "$last"); do
 		continue
 	fi
 	program "$i" >"$tmp/program"
-	bpftrace -d "$tmp/program" >"$tmp/log" 2>&1
+	bpftrace --emit-elf "$tmp/elf" "$tmp/program" >"$tmp/log" 2>&1
 	result $? "program $i compiles" "$tmp/log"
 done
 
