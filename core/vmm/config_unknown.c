@@ -15,7 +15,7 @@ const struct option config_flags[CONFIG_NR_FLAGS] = {
 	{ "version", no_argument, NULL, 'V' },
 };
 
-/* Cloud Hypervisor's, which, which torc does not have yet, and what it would need for each. */
+/* Cloud Hypervisor's, which torc does not have yet, and what it would need for each. */
 static const struct {
 	const char *name, *needs;
 } not_yet[] = {

@@ -18,27 +18,33 @@
 
 #define MAIN_RING_ENTRIES 64
 
+/* But for those that are ignored. */
+static void add_signals(sigset_t *mask, const int *signals, size_t nr)
+{
+	for (size_t i = 0; i < nr; i++) {
+		struct sigaction old;
+
+		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
+			sigaddset(mask, signals[i]);
+	}
+}
+
 /*
  * Blocked in every thread, so that only the signalfd sees them. One that is ignored stays so: nohup and a shell's
  * background jobs rely on that.
  */
 static int block_signals(struct machine *machine, struct error *err)
 {
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int terminal[] = { SIGTSTP, SIGCONT, SIGWINCH };
+	bool has_terminal = machine->config->console.mode == LINE_TTY ||
+			    machine->config->serial.mode == LINE_TTY;
 	sigset_t mask;
 
 	sigemptyset(&mask);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
-		struct sigaction old;
-
-		if (!sigaction(signals[i], NULL, &old) && old.sa_handler != SIG_IGN)
-			sigaddset(&mask, signals[i]);
-	}
-	if (machine->config->console.mode == LINE_TTY || machine->config->serial.mode == LINE_TTY) {
-		sigaddset(&mask, SIGTSTP);
-		sigaddset(&mask, SIGCONT);
-		sigaddset(&mask, SIGWINCH);
-	}
+	add_signals(&mask, ending, ARRAY_SIZE(ending));
+	if (has_terminal)
+		add_signals(&mask, terminal, ARRAY_SIZE(terminal));
 	pthread_sigmask(SIG_BLOCK, &mask, &machine->old_mask);
 	machine->masked = true;
 	signal(SIGPIPE, SIG_IGN);

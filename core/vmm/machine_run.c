@@ -178,14 +178,27 @@ void machine_request_work(struct ring_work *work)
 		ring_stop(&machine->ring);
 }
 
+/* Here torc stands still, unless nobody could let it go on: then the kernel does not stop it. */
+static void stop(void)
+{
+	sigset_t tstp;
+
+	sigemptyset(&tstp);
+	sigaddset(&tstp, SIGTSTP);
+	raise(SIGTSTP);
+	pthread_sigmask(SIG_UNBLOCK, &tstp, NULL);
+	pthread_sigmask(SIG_BLOCK, &tstp, NULL);
+}
+
 bool machine_take_terminal_signal(struct machine *machine, uint32_t number)
 {
 	switch (number) {
 	case SIGTSTP:
 		/* Who sees the terminal next wants it as it was. */
 		line_restore_terminal();
-		raise(SIGSTOP);
-		return true;
+		stop();
+		line_resume_terminal();
+		break;
 	case SIGCONT:
 		line_resume_terminal();
 		/* A stopped process is told of no change of its size. */
