@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Bash completion for torc-vfio: commands, their options, PCI devices of this host.
+# Bash completion for torc-vfio: commands, their options, PCI devices of this host, folders.
 # Needs nothing but bash; source it, or install it as bash-completion's completions/torc-vfio.
 # shellcheck shell=bash
 
@@ -15,13 +15,24 @@ _torc_vfio()
 	for ((i = 1; i < ${#before[@]}; i++)); do
 		[[ ${before[i]} == -* ]] || { command=${before[i]} && break; }
 	done
+	case ${before[-1]} in
+	--sys | --proc | --dev)
+		COMPREPLY=()
+		while IFS= read -r device; do
+			COMPREPLY+=("$device/")
+		done < <(compgen -d -- "$word")
+		compopt -o nospace 2>/dev/null
+		return 0
+		;;
+	esac
 	case $command in
-	'') words="list inspect bind unbind vfs recover --help --version" ;;
+	'') words="list inspect bind unbind vfs recover check --help --version" ;;
 	list | inspect) words=--json ;;
+	check) words="--json --sys --proc --dev" ;;
 	bind) words=--force ;;
 	esac
 	case $command in
-	inspect | bind | unbind | vfs)
+	inspect | bind | unbind | vfs | check)
 		for device in "$root"/*; do
 			words+=" ${device##*/}"
 		done

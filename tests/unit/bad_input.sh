@@ -370,6 +370,8 @@ tool 'no command' 2 'command' 'missing' 'torc-vfio --help' torc-vfio
 tool 'a command misspelt' 2 'command bnid' 'unknown' 'did you mean bind?' torc-vfio bnid 01:00.0
 tool 'no device' 2 'command bind' 'too few operands' 'torc-vfio --help' torc-vfio bind
 tool 'a device that is not there' 1 'ffff:ff:1f.7' 'No such file' 'lspci -D' torc-vfio bind ffff:ff:1f.7
+tool 'no device to check' 1 'ffff:ff:1f.7' 'No such file' 'lspci -D' torc-vfio check ffff:ff:1f.7
+tool 'an option of another command' 2 'option --sys' 'list has no such option' 'torc-vfio --help' torc-vfio list --sys /sys
 tool 'no address' 1 'device zebra' 'not an address' 'torc-vfio list' torc-vfio bind zebra
 # Where nothing can be written, in a name space of its own.
 if unshare -m true 2>/dev/null; then

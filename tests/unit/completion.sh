@@ -106,10 +106,13 @@ expect "a second device" "torc --device path=/a path=$scratch/sys/0000:01:" 00.0
 expect "no devices for another option" "torc --kernel path=/sys" ''
 expect "a further device, or an option" "torc --device path=/a " path= bind= id= trace= x_exclude_mmap_bars= "${all[@]}"
 
-expect "commands of torc-vfio" "torc-vfio " list inspect bind unbind vfs recover --help --version
+expect "commands of torc-vfio" "torc-vfio " list inspect bind unbind vfs recover check --help --version
 expect "a command begun" "torc-vfio re" recover
 expect "devices and options of a command" "torc-vfio bind " --force 0000:01:00.0 0000:02:00.0
 expect "devices past a colon for torc-vfio" "torc-vfio unbind 0000:01:00.0 0000:0" 01:00.0 02:00.0
+expect "devices and options of check" "torc-vfio check " --json --sys --proc --dev 0000:01:00.0 0000:02:00.0
+expect "folders for --sys" "torc-vfio check --sys $scratch/files/i" "$scratch/files/images/"
+expect "devices after a folder" "torc-vfio check --sys /sys 0000:0" 01:00.0 02:00.0
 expect "commands of torc-trace" "torc-trace " live record report --help --version
 expect "formats of a report" "torc-trace report --" --json --csv --hgrm --perfetto
 expect "no devices where none is due" "torc-vfio list " --json
