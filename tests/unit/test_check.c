@@ -190,6 +190,300 @@ static void a_server_that_nobody_has_set_up(void **state)
 	expect_host(&check_amd, NULL, expected, ARRAY_SIZE(expected));
 }
 
+static void a_laptop_with_one_drive(void **state)
+{
+	static const struct expected expected[] = {
+		{ "io_uring", "", STOP, "kernel.io_uring_disabled is 2: nobody",
+		  "sysctl -w kernel.io_uring_disabled=0", SYSCTL, "kernel.io_uring_disabled = 0" },
+		{ "locked memory", "", STOP, "8192 KiB", "prlimit",
+		  "/etc/security/limits.d/90-torc.conf", "memlock unlimited" },
+		{ "posted interrupts", "", BETTER, "this IOMMU has none", NULL, NULL, NULL },
+		{ "governor", "", BETTER, "powersave on CPUs 0-3", "performance", "", "" },
+		{ "idle states", "", BETTER, "C10 890 us", "state1/disable", "", "" },
+		{ "thp", "", OK, "always", NULL, NULL, NULL },
+		{ "numa balancing", "", NONE, "", NULL, NULL, NULL },
+		{ "nohz_full", "", FACT, "CONFIG_NO_HZ_FULL", NULL, NULL, NULL },
+		{ "devices", "", NONE, "", NULL, NULL, NULL },
+		{ "driver", "0000:01:00.0", STOP, "nvme has it, and the host needs it", "umount /",
+		  NULL, NULL },
+		{ "group", "0000:01:00.0", OK, "14, of it alone", NULL, NULL, NULL },
+		{ "access", "0000:01:00.0", NONE, "", NULL, NULL, NULL },
+		{ "link", "0000:01:00.0", OK, "8.0 GT/s x4, 3.9 GB/s", NULL, NULL, NULL },
+		{ "aspm", "0000:01:00.0", BETTER, "l1_aspm, l1_2_aspm",
+		  "echo 0 > /sys/bus/pci/devices/0000:01:00.0/link/l1_aspm", KERNEL,
+		  "pcie_aspm.policy=performance" },
+		{ "node", "0000:01:00.0", OK, "one only", NULL, NULL, NULL },
+	};
+
+	/* In short form, as it may be typed. */
+	expect_host(&check_laptop, "01:00.0", expected, ARRAY_SIZE(expected));
+}
+
+static void a_virtual_machine_without_an_iommu(void **state)
+{
+	static const struct expected expected[] = {
+		{ "kvm", "", STOP, "neither VMX nor SVM", NULL, "hypervisor",
+		  "nested virtualization" },
+		{ "iommu", "", STOP, "hypervisor gives it none", NULL, "hypervisor",
+		  "-device intel-iommu,intremap=on" },
+		{ "interrupt remapping", "", NONE, "", NULL, NULL, NULL },
+		{ "posted interrupts", "", NONE, "", NULL, NULL, NULL },
+		{ "iommu mode", "", NONE, "", NULL, NULL, NULL },
+		{ "vfio", "", UNKNOWN, "once there is an IOMMU", NULL, NULL, NULL },
+		{ "devices", "", FACT, "vfio-pci has none", "torc-vfio list", NULL, NULL },
+		{ "governor", "", UNKNOWN, "the hypervisor does", NULL, NULL, NULL },
+		{ "idle states", "", UNKNOWN, "the hypervisor decides", NULL, NULL, NULL },
+		{ "halt polling", "", UNKNOWN, "kvm is not loaded", NULL, NULL, NULL },
+		{ "tsc", "", BETTER, "the host's clock is kvm-clock", "echo tsc", "", "" },
+		{ "thp", "", BETTER, "CONFIG_TRANSPARENT_HUGEPAGE", NULL, NULL, NULL },
+		{ "ksm", "", OK, "this kernel has none", NULL, NULL, NULL },
+		{ "hugepages", "", BETTER, "CONFIG_HUGETLBFS", NULL, NULL, NULL },
+		{ "mitigations", "", UNKNOWN, "does not say", NULL, NULL, NULL },
+	};
+
+	expect_host(&check_vm, NULL, expected, ARRAY_SIZE(expected));
+}
+
+static void the_lab(void **state)
+{
+	static const struct expected expected[] = {
+		{ "iommu", "", OK, "on: 1 unit, dmar0", NULL, NULL, NULL },
+		{ "posted interrupts", "", BETTER, "no AVIC", NULL, NULL, NULL },
+		{ "iommu mode", "", OK, "identity", NULL, NULL, NULL },
+		{ "io_uring", "", UNKNOWN, "6.1.0-30-amd64 does not say", NULL, NULL, NULL },
+		{ "numa balancing", "", OK, "this kernel has none", NULL, NULL, NULL },
+		{ "isolated CPUs", "", FACT, "no CPU can be spared", NULL, NULL, NULL },
+		{ "nohz_full", "", FACT, "no CPU can be spared", NULL, NULL, NULL },
+		{ "tsc", "", BETTER, "lacks nonstop_tsc", NULL, NULL, NULL },
+		{ "driver", A, OK, "vfio-pci", NULL, NULL, NULL },
+		{ "node", A, BETTER, "1, which has no CPUs", NULL, NULL, NULL },
+		{ "reset", A, BETTER, "none", NULL, NULL, NULL },
+		{ "link", A, OK, "2.5 GT/s x1, 0.2 GB/s", NULL, NULL, NULL },
+	};
+
+	expect_host(&check_lab, NULL, expected, ARRAY_SIZE(expected));
+}
+
+#define CPU	"sys/devices/system/cpu/"
+#define NODE	"sys/devices/system/node/"
+#define PORT_A	"sys/devices/pci0000:40/0000:40:01.0"
+#define DRIVE_A PORT_A "/0000:41:00.0"
+#define STATUS	"Gid:\t100 100\nGroups:\t100 108\nCpus_allowed_list:\t0-7\nCapEff:\t"
+
+/* Files of a host that are changed, and what is said then. */
+struct change {
+	struct check_file file[4]; /* up to three */
+	struct expected expected;
+};
+
+/* The server that is as it should be, with one or two files that are not. */
+static const struct change changes[] = {
+	{ { { "dev/kvm", NULL } },
+	  { "kvm", "", STOP, "CPU has VMX", "modprobe kvm_intel", "/etc/modules-load.d/torc.conf",
+	    "kvm_intel" } },
+	{ { { "dev/kvm", NULL }, { "proc/cpuinfo", "flags : svm" } },
+	  { "kvm", "", STOP, "no /dev/kvm", NULL, "firmware", "virtualization" } },
+	{ { { "dev/kvm", NULL }, { "proc/cpuinfo", NULL } },
+	  { "kvm", "", STOP, "there is no /dev/kvm", NULL, NULL, NULL } },
+	{ { { "dev/vfio/vfio", NULL } },
+	  { "vfio", "", STOP, "VFIO is not loaded", "modprobe -a vfio-pci vfio_iommu_type1", "",
+	    "" } },
+	{ { { "proc/interrupts", " 9: 0 IO-APIC 9-edge\n 16: 0 PCI-MSI-0000:41:00.0 nvme0" } },
+	  { "interrupt remapping", "", STOP, "off; VFIO gives no device out",
+	    "echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+	    "/etc/modprobe.d/torc.conf", "options vfio_iommu_type1 allow_unsafe_interrupts=1" } },
+	{ { { "proc/interrupts", " 9: 0 IO-APIC\n" }, { "proc/cmdline", "x intremap=off" } },
+	  { "interrupt remapping", "", STOP, "off", "", KERNEL, "without intremap=off" } },
+	{ { { "proc/interrupts", " 9: 0 IO-APIC\n" },
+	    { "sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts", "Y" } },
+	  { "interrupt remapping", "", BETTER, "was told to do without", NULL, NULL, NULL } },
+	{ { { "proc/interrupts", NULL } },
+	  { "interrupt remapping", "", UNKNOWN, "No such file", NULL, NULL, NULL } },
+	{ { { "sys/class/iommu/dmar1/intel-iommu/cap", "c0000c40660462" } },
+	  { "posted interrupts", "", BETTER, "this IOMMU has none", NULL, NULL, NULL } },
+	{ { { "sys/class/iommu/dmar1/intel-iommu/cap", NULL } },
+	  { "posted interrupts", "", UNKNOWN, "No such file", NULL, NULL, NULL } },
+	{ { { "proc/cmdline", "intremap=nopost" } },
+	  { "posted interrupts", "", BETTER, "nopost", NULL, KERNEL, "without intremap=nopost" } },
+	{ { { "sys/module/kvm_intel/parameters/enable_apicv", "N" } },
+	  { "posted interrupts", "", BETTER, "enable_apicv is off",
+	    "modprobe -r kvm_intel && modprobe kvm_intel enable_apicv=1", "",
+	    "options kvm_intel enable_apicv=1" } },
+	{ { { "sys/module/kvm_intel/parameters/enable_apicv", "N" },
+	    { "sys/module/kvm_intel/initstate", NULL } },
+	  { "posted interrupts", "", BETTER, "off", NULL, KERNEL, "kvm_intel.enable_apicv=1" } },
+	{ { { "sys/module/kvm_intel/parameters/enable_apicv", NULL } },
+	  { "posted interrupts", "", UNKNOWN, "not loaded", NULL, NULL, NULL } },
+	{ { { "sys/module/kvm_intel/parameters/enable_apicv", "maybe" } },
+	  { "posted interrupts", "", UNKNOWN, "whether kvm_intel uses it: Invalid argument", NULL,
+	    NULL, NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic x2avic\n" },
+	    { "sys/module/kvm_amd/parameters/avic", "Y" } },
+	  { "posted interrupts", "", OK, "KVM uses AVIC, in guests' x2APIC mode too", NULL, NULL,
+	    NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
+	    { "sys/module/kvm_amd/parameters/avic", "1" } },
+	  { "posted interrupts", "", OK, "the CPU has no x2AVIC", NULL, NULL, NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" } },
+	  { "posted interrupts", "", UNKNOWN, "kvm_amd, which has to use it, is not loaded", NULL,
+	    NULL, NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : Another\nflags : svm\n" } },
+	  { "posted interrupts", "", UNKNOWN, "neither Intel's nor AMD's", NULL, NULL, NULL } },
+	{ { { "sys/kernel/iommu_groups/10/type", NULL },
+	    { "sys/kernel/iommu_groups/11/type", NULL } },
+	  { "iommu mode", "", UNKNOWN, "no group has a type", NULL, NULL, NULL } },
+	{ { { "sys/kernel/iommu_groups/10/type", "DMA" } },
+	  { "iommu mode", "", BETTER, "translated, strict in 1 group, translated, lazy in 1 group",
+	    NULL, KERNEL, "iommu.strict=0" } },
+	{ { { "proc/sys/kernel/io_uring_disabled", NULL } },
+	  { "io_uring", "", STOP, "6.12.0-1-amd64 was built without it", NULL, NULL, NULL } },
+	{ { { "proc/sys/kernel/io_uring_disabled", NULL },
+	    { "proc/sys/kernel/osrelease", "custom" } },
+	  { "io_uring", "", UNKNOWN, "custom: which version", NULL, NULL, NULL } },
+	{ { { "proc/sys/kernel/io_uring_disabled", "1" }, { "proc/self/status", STATUS "0\n" } },
+	  { "io_uring", "", STOP, "is 1: root and the group", "", "", "" } },
+	{ { { "proc/sys/kernel/io_uring_disabled", "1" },
+	    { "proc/sys/kernel/io_uring_group", "108" },
+	    { "proc/self/status", STATUS "0\n" } },
+	  { "io_uring", "", OK, "this user", NULL, NULL, NULL } },
+	{ { { "proc/self/status", STATUS "0\n" }, { "proc/self/limits", NULL } },
+	  { "locked memory", "", UNKNOWN, "No such file", NULL, NULL, NULL } },
+	{ { { "proc/self/status", STATUS "0\n" },
+	    { "proc/self/limits", "Max locked memory  unlimited  unlimited  bytes\n" } },
+	  { "locked memory", "", OK, "without limit", NULL, NULL, NULL } },
+	{ { { "proc/self/status", STATUS "0\n" },
+	    { "proc/self/limits", "Max locked memory  536870912  unlimited  bytes\n" } },
+	  { "locked memory", "", OK, "524288 KiB: no larger guest", NULL, NULL, NULL } },
+	{ { { "proc/self/status", STATUS "0\n" }, { "proc/self/limits", "Max open files 1\n" } },
+	  { "locked memory", "", UNKNOWN, "nothing of locked memory", NULL, NULL, NULL } },
+	{ { { NODE "node0/hugepages/hugepages-2048kB/free_hugepages", "0" },
+	    { NODE "node1/hugepages/hugepages-2048kB/free_hugepages", "0" } },
+	  { "hugepages", "", BETTER, "all are in use: node 0: 1024 of 2 MiB (0 free)", "", "",
+	    "hugepagesz=1G hugepages=GIB" } },
+	{ { { NODE "online", "what" } },
+	  { "hugepages", "", UNKNOWN, "not a list", NULL, NULL, NULL } },
+	{ { { "sys/kernel/mm/transparent_hugepage/shmem_enabled", "always [never] deny" } },
+	  { "thp", "", OK, "but none with shared=on", NULL, NULL, NULL } },
+	{ { { "sys/kernel/mm/transparent_hugepage/enabled", "often" } },
+	  { "thp", "", UNKNOWN, "often", NULL, NULL, NULL } },
+	{ { { CPU "cpu5/cpuidle/state3/disable", "0" } },
+	  { "idle states", "", BETTER, "C6 133 us (CPUs 5)", "state3/disable", "", "state3" } },
+	{ { { CPU "cpu5/cpuidle/state2/latency", "11" } },
+	  { "idle states", "", BETTER, "C1E 11 us (CPUs 5)", "", "", "" } },
+	{ { { CPU "cpu6/cpufreq/scaling_governor", "powersave" } },
+	  { "governor", "", BETTER, "powersave on CPUs 6", "", "", "" } },
+	{ { { CPU "cpu6/cpufreq/scaling_governor", "powersave" },
+	    { CPU "cpu6/cpufreq/energy_performance_preference", "performance" } },
+	  { "governor", "", OK, "performance", NULL, NULL, NULL } },
+	{ { { CPU "isolated", "" }, { "sys/fs/cgroup/cpuset.cpus.isolated", "4-5" } },
+	  { "isolated CPUs", "", OK, "4-5", NULL, NULL, NULL } },
+	{ { { CPU "isolated", "0-3,x" } },
+	  { "isolated CPUs", "", UNKNOWN, "is no list of CPUs", NULL, NULL, NULL } },
+	{ { { CPU "isolated", NULL } },
+	  { "isolated CPUs", "", UNKNOWN, "No such file", NULL, NULL, NULL } },
+	{ { { CPU "nohz_full", "2-3" } },
+	  { "nohz_full", "", BETTER, "not of CPUs 6-7", NULL, KERNEL, "nohz_full=2-3,6-7" } },
+	{ { { "sys/devices/system/clocksource/clocksource0/current_clocksource", "hpet" },
+	    { "sys/devices/system/clocksource/clocksource0/available_clocksource", "hpet" } },
+	  { "tsc", "", BETTER, "found it unstable", "dmesg", KERNEL, "tsc=reliable" } },
+	{ { { "proc/cpuinfo", NULL } },
+	  { "tsc", "", UNKNOWN, "cannot be read", NULL, NULL, NULL } },
+	{ { { CPU "smt/control", NULL } },
+	  { "smt", "", UNKNOWN, "No such file", NULL, NULL, NULL } },
+	{ { { DRIVE_A "/driver", NULL } },
+	  { "driver", A, STOP, "no driver has it", "torc-vfio bind " A, "torc's command line",
+	    "--device path=/sys/bus/pci/devices/" A "/,bind=on" } },
+	{ { { DRIVE_A "/driver", ">sys/bus/pci/drivers/nvme" } },
+	  { "driver", A, STOP, "the host's driver nvme has it", "torc-vfio bind " A, "", "" } },
+	{ { { DRIVE_A "/class", "0x060400" } },
+	  { "driver", A, STOP, "a bridge", NULL, NULL, NULL } },
+	{ { { DRIVE_A "/iommu_group", NULL } },
+	  { "group", A, STOP, "no IOMMU serves this device", NULL, NULL, NULL } },
+	{ { { "sys/kernel/iommu_groups/12/devices/0000:40:01.0", ">" PORT_A } },
+	  { "group", A, OK, "12, of it alone but for bridges", NULL, NULL, NULL } },
+	{ { { "dev/vfio/12", NULL } },
+	  { "access", A, STOP, "there is no /dev/vfio/12", NULL, NULL, NULL } },
+	{ { { DRIVE_A "/reset_method", "pm" } },
+	  { "reset", A, BETTER, "pm alone", NULL, NULL, NULL } },
+	{ { { DRIVE_A "/reset_method", NULL }, { DRIVE_A "/reset", "" } },
+	  { "reset", A, UNKNOWN, "does not say which", NULL, NULL, NULL } },
+	{ { { DRIVE_A "/current_link_speed", "8.0 GT/s PCIe" } },
+	  { "link", A, BETTER,
+	    "8.0 GT/s x4, 3.9 GB/s; the device is capable of 16.0 GT/s x4, 7.9 "
+	    "GB/s; its slot could give more: 0000:40:01.0",
+	    NULL, "hardware", "seat it again" } },
+	{ { { DRIVE_A "/current_link_speed", "8.0 GT/s PCIe" },
+	    { PORT_A "/max_link_speed", "8.0 GT/s PCIe" } },
+	  { "link", A, BETTER, "its slot gives no more: 0000:40:01.0", NULL, "hardware",
+	    "a slot of x4 and 16.0 GT/s" } },
+	{ { { PORT_A "/current_link_width", "1" } },
+	  { "link", A, BETTER, "behind 0000:40:01.0, whose link has 16.0 GT/s x1, 2.0 GB/s", NULL,
+	    "hardware", "not behind 0000:40:01.0" } },
+	/* A virtual function, by the other drive's link. */
+	{ { { DRIVE_A "/physfn", ">sys/devices/pci0000:40/0000:40:02.0/" B } },
+	  { "link", A, BETTER, "16.0 GT/s x2, 3.9 GB/s", NULL, "hardware", "a slot of x4" } },
+	{ { { DRIVE_A "/class", "0x030000" }, { DRIVE_A "/current_link_speed", "2.5 GT/s PCIe" } },
+	  { "link", A, BETTER, "GPUs slow their links down when idle", NULL, "", "" } },
+	{ { { DRIVE_A "/current_link_speed", "Unknown" } },
+	  { "link", A, UNKNOWN, "does not say", NULL, NULL, NULL } },
+	{ { { NODE "node1/hugepages/hugepages-2048kB/free_hugepages", "0" } },
+	  { "node", A, BETTER, "1, whose huge pages are all in use or none", "node1/hugepages",
+	    KERNEL, "hugepages=1:PAGES" } },
+	{ { { NODE "node1/meminfo", "MemTotal: 0 kB\nMemFree: 0 kB\nActive(file): 0 kB\n"
+				    "Inactive(file): 0 kB\nSReclaimable: 0 kB\n" } },
+	  { "node", A, BETTER, "1, which has no memory", NULL, "hardware", "memory" } },
+	{ { { DRIVE_A "/numa_node", "3" } },
+	  { "node", A, UNKNOWN, "3, which is not online", NULL, NULL, NULL } },
+};
+
+static void expect_changes(const struct check_tree *tree, const char *bdf,
+			   const struct change *change, size_t nr)
+{
+	check_tree_put(tree, tree->file);
+	for (size_t i = 0; i < nr; i++) {
+		struct vfio_check_report report;
+
+		check_tree_put(tree, change[i].file);
+		report = check(bdf);
+		expect(&report, &change[i].expected);
+		vfio_check_destroy(&report);
+		check_tree_restore(tree, change[i].file);
+	}
+}
+
+static void one_fact_at_a_time(void **state)
+{
+	expect_changes(&check_intel, A, changes, ARRAY_SIZE(changes));
+}
+
+/* By what its firmware and its command line say; and where huge pages are without nodes. */
+static void a_host_without_an_iommu_or_nodes(void **state)
+{
+	static const struct change hosts[] = {
+		{ { { "proc/cpuinfo", "GenuineIntel\nflags : vmx\n" } },
+		  { "iommu", "", STOP, "neither a DMAR nor an IVRS", NULL, "firmware",
+		    "turn on VT-d, and boot with intel_iommu=on" } },
+		{ { { "proc/cpuinfo", "AuthenticAMD\nflags : svm\n" } },
+		  { "iommu", "", STOP, "neither a DMAR nor an IVRS", NULL, "firmware", "AMD-Vi" } },
+		{ { { "sys/firmware/acpi/tables/DMAR", "" } },
+		  { "iommu", "", STOP, "DMAR table", NULL, KERNEL, "intel_iommu=on" } },
+		{ { { "sys/firmware/acpi/tables/IVRS", "" } },
+		  { "iommu", "", STOP, "IVRS table", "dmesg", NULL, NULL } },
+		{ { { "sys/firmware/acpi/tables/DMAR", "" }, { "proc/cmdline", "a iommu=off b" } },
+		  { "iommu", "", STOP, "started with iommu=off", NULL, KERNEL,
+		    "without iommu=off" } },
+		{ { { "sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0" },
+		    { "sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "0" } },
+		  { "hugepages", "", BETTER, "none on any node",
+		    "echo PAGES > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", KERNEL,
+		    "hugepages=PAGES" } },
+		{ { { "sys/class/iommu/dmar0", ">sys/devices" } },
+		  { "iommu", "", OK, "1 unit, dmar0", NULL, NULL, NULL } },
+	};
+
+	expect_changes(&check_vm, NULL, hosts, ARRAY_SIZE(hosts));
+}
+
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, pci_tree_setup, pci_tree_teardown)
 
 int main(void)
@@ -197,6 +491,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		HOST_TEST(a_server_that_is_as_it_should_be),
 		HOST_TEST(a_server_that_nobody_has_set_up),
+		HOST_TEST(a_laptop_with_one_drive),
+		HOST_TEST(a_virtual_machine_without_an_iommu),
+		HOST_TEST(the_lab),
+		HOST_TEST(one_fact_at_a_time),
+		HOST_TEST(a_host_without_an_iommu_or_nodes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
