@@ -484,6 +484,235 @@ static void a_host_without_an_iommu_or_nodes(void **state)
 	expect_changes(&check_vm, NULL, hosts, ARRAY_SIZE(hosts));
 }
 
+/* A configuration space of a port; @acs: what ACS can do and what of it is on; negative: it has no such capability. */
+static void put_config(const char *name, int can, int on, size_t size)
+{
+	uint8_t config[4096] = { 0 };
+	char path[PATH_MAX];
+	FILE *file;
+
+	put_le(config + 0x100, 4, 0x1c010001); /* AER, and the next at 0x1c0 */
+	if (can >= 0) {
+		put_le(config + 0x1c0, 4, 0x0001000d);
+		put_le(config + 0x1c4, 2, (unsigned)can);
+		put_le(config + 0x1c6, 2, (unsigned)on);
+	}
+	snprintf(path, sizeof(path), "%s/../%s", pci_tree.sysfs, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_int_equal(fwrite(config, 1, size, file), size);
+	fclose(file);
+}
+
+static void expect_group(const char *reason, const char *where)
+{
+	struct vfio_check_report report = check(A);
+
+	expect(&report, &(struct expected){ "group", A, BETTER, reason, NULL, where, "" });
+	vfio_check_destroy(&report);
+}
+
+static void who_shares_a_group_and_why(void **state)
+{
+	static const struct check_file shared[] = {
+		{ "sys/kernel/iommu_groups/12/devices/" B,
+		  ">sys/devices/pci0000:40/0000:40:02.0/" B },
+		{ NULL, NULL },
+	};
+
+	check_tree_put(&check_intel, check_intel.file);
+	check_tree_put(&check_intel, shared);
+	expect_group("12, with " B " (vfio-pci): whether ports above it lack ACS takes root", NULL);
+	put_config(PORT_A "/config", -1, 0, 4096);
+	expect_group("no ACS, or not on, in the ports above it: 0000:40:01.0", "hardware");
+	put_config(PORT_A "/config", 0x1d, 0x1c, 4096);
+	expect_group("no ACS, or not on, in the ports above it: 0000:40:01.0", "hardware");
+	/* A port need not be able to do all of it. */
+	put_config(PORT_A "/config", 0x1, 0x1, 4096);
+	expect_group("the ports above it isolate", NULL);
+	put_config(PORT_A "/config", 0x1d, 0x1d, 4096);
+	expect_group("the ports above it isolate", NULL);
+	/* Without root, and a bridge of conventional PCI. */
+	put_config(PORT_A "/config", 0x1d, 0x1d, 64);
+	expect_group("takes root", NULL);
+	put_config(PORT_A "/config", 0x1d, 0x1d, 256);
+	expect_group("no ACS", "hardware");
+}
+
+static void what_this_user_may_not_open(void **state)
+{
+	static const struct expected expected[] = {
+		{ "kvm", "", STOP, "/dev/kvm: Permission denied", "usermod -aG kvm",
+		  "/etc/udev/rules.d/90-torc.rules", "KERNEL==\"kvm\"" },
+		{ "vfio", "", STOP, "/dev/vfio/vfio: Permission denied", "chmod 0666",
+		  "/etc/udev/rules.d/90-torc.rules", "SUBSYSTEM==\"misc\"" },
+		{ "access", A, STOP, "/dev/vfio/12: Permission denied", "chown $USER /dev/vfio/12",
+		  "/etc/udev/rules.d/90-torc.rules", "SUBSYSTEM==\"vfio\"" },
+	};
+	struct vfio_check_report report;
+	char path[PATH_MAX];
+
+	if (geteuid())
+		skip();
+	check_tree_put(&check_intel, check_intel.file);
+	snprintf(path, sizeof(path), "%s/..", pci_tree.dev);
+	assert_int_equal(chmod(path, 0755), 0);
+	assert_int_equal(chmod(pci_tree.dev, 0755), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
+		snprintf(path, sizeof(path), "%s/%.*s", pci_tree.dev,
+			 (int)strcspn(expected[i].reason + 5, ":"), expected[i].reason + 5);
+		assert_int_equal(chmod(path, 0600), 0);
+	}
+	assert_int_equal(seteuid(65534), 0);
+	report = check(A);
+	assert_int_equal(seteuid(0), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		expect(&report, &expected[i]);
+	vfio_check_destroy(&report);
+}
+
+/* Nodes of another host, and CPUs of one whose files say nothing. */
+static void what_cannot_be_known_is_said_so(void **state)
+{
+	static const struct check_file broken[] = { { CPU "online", NULL },
+						    { CPU "isolated", "" },
+						    { NULL, NULL } };
+	static const struct expected expected[] = {
+		{ "kvm", "", UNKNOWN, "--dev DIR", NULL, NULL, NULL },
+		{ "vfio", "", UNKNOWN, "--dev DIR", NULL, NULL, NULL },
+		{ "access", A, UNKNOWN, "--dev DIR", NULL, NULL, NULL },
+		{ "hugepages", "", UNKNOWN, "cpu/online: No such file", NULL, NULL, NULL },
+		{ "idle states", "", UNKNOWN, "cpu/online: No such file", NULL, NULL, NULL },
+		{ "governor", "", UNKNOWN, "cpu/online: No such file", NULL, NULL, NULL },
+		{ "isolated CPUs", "", UNKNOWN, "cpu/online: No such file", NULL, NULL, NULL },
+		{ "node", A, UNKNOWN, "cpu/online: No such file", NULL, NULL, NULL },
+	};
+	struct vfio_host_paths paths = pci_tree;
+	struct vfio_check_report report;
+	char *arg[] = { (char *)A };
+
+	check_tree_put(&check_intel, check_intel.file);
+	check_tree_put(&check_intel, broken);
+	paths.dev = "";
+	assert_int_equal(vfio_check(&paths, arg, 1, &report, NULL), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		expect(&report, &expected[i]);
+	vfio_check_destroy(&report);
+}
+
+static void a_host_without_any_file_is_not_known_at_all(void **state)
+{
+	struct vfio_host_paths paths = { "/nonexistent", "/nonexistent", "", "/nonexistent", 0 };
+	struct vfio_check_report report;
+
+	assert_int_equal(vfio_check(&paths, NULL, 0, &report, NULL), 0);
+	assert_true(report.nr > 10);
+	for (size_t i = 0; i < report.nr; i++) {
+		if (report.finding[i].verdict != UNKNOWN && report.finding[i].verdict != FACT)
+			fail_msg("%s: %s", report.finding[i].name, report.finding[i].reason);
+	}
+	vfio_check_destroy(&report);
+}
+
+static void devices_that_are_not_there_are_refused(void **state)
+{
+	struct vfio_check_report report = { NULL, 7, { 0 } };
+	char *arg[] = { (char *)A, (char *)"0000:77:00.0" };
+
+	check_tree_put(&check_intel, check_intel.file);
+	assert_int_equal(vfio_check(&pci_tree, arg, 2, &report, NULL), -ENOENT);
+	arg[1] = (char *)"zebra";
+	assert_int_equal(vfio_check(&pci_tree, arg, 2, &report, NULL), -EINVAL);
+	assert_int_equal(report.nr, 7);
+}
+
+static void expect_json(const struct vfio_check_report *report)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	cJSON *json, *checks, *item, *summary;
+	size_t i = 0;
+
+	assert_int_equal(vfio_check_print_json(report, out, NULL), 0);
+	fclose(out);
+	json = cJSON_Parse(text);
+	assert_non_null(json);
+	checks = cJSON_GetObjectItem(json, "checks");
+	assert_int_equal(cJSON_GetArraySize(checks), report->nr);
+	cJSON_ArrayForEach(item, checks)
+	{
+		const struct vfio_check_finding *f = &report->finding[i++];
+		const char *bdf = cJSON_GetStringValue(cJSON_GetObjectItem(item, "bdf"));
+		cJSON *lasting = cJSON_GetObjectItem(item, "lasting");
+		cJSON *now = cJSON_GetObjectItem(item, "now");
+
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(item, "check")),
+				    f->name);
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(item, "verdict")),
+				    vfio_check_word(f->verdict));
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(item, "reason")),
+				    f->reason);
+		assert_string_equal(bdf ? bdf : "", f->bdf);
+		assert_true(cJSON_IsArray(now) && (cJSON_GetArraySize(now) > 0) == !!f->now[0]);
+		assert_true(f->where[0] ? cJSON_IsObject(lasting) : cJSON_IsNull(lasting));
+	}
+	summary = cJSON_GetObjectItem(json, "summary");
+	for (unsigned v = 0; v < VFIO_CHECK_VERDICTS; v++)
+		assert_int_equal(cJSON_GetObjectItem(summary, vfio_check_word(v))->valuedouble,
+				 report->count[v]);
+	cJSON_Delete(json);
+	free(text);
+}
+
+/* Sentences end within the width; what is to be typed is in one piece. */
+static void expect_text(const struct vfio_check_report *report)
+{
+	char *text = NULL, *save = NULL;
+	unsigned before = 0;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	vfio_check_print(report, 80, out);
+	fclose(out);
+	for (size_t i = 0; i < report->nr; i++) {
+		char now[sizeof(report->finding[i].now)];
+
+		assert_true(report->finding[i].verdict >= before);
+		before = report->finding[i].verdict;
+		snprintf(now, sizeof(now), "%.*s", (int)strcspn(report->finding[i].now, "\n"),
+			 report->finding[i].now);
+		assert_non_null(strstr(text, now));
+	}
+	for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		bool is_sentence = strncmp(line, "    now", 7) &&
+				   strncmp(line, "    to last", 11) &&
+				   strncmp(line, "    change", 10) && !strpbrk(line, "|>/=");
+
+		if (is_sentence && strlen(line) > 80)
+			fail_msg("too long: %s", line);
+	}
+	free(text);
+}
+
+static void text_fits_a_terminal_and_json_says_the_same(void **state)
+{
+	static const struct check_tree *const trees[] = { &check_intel, &check_amd, &check_laptop,
+							  &check_vm, &check_lab };
+
+	for (size_t i = 0; i < ARRAY_SIZE(trees); i++) {
+		struct vfio_check_report report;
+
+		assert_int_equal(pci_tree_setup(NULL), 0);
+		check_tree_put(trees[i], trees[i]->file);
+		report = check(NULL);
+		expect_text(&report);
+		expect_json(&report);
+		vfio_check_destroy(&report);
+		assert_int_equal(pci_tree_teardown(NULL), 0);
+	}
+}
+
 #define HOST_TEST(name) cmocka_unit_test_setup_teardown(name, pci_tree_setup, pci_tree_teardown)
 
 int main(void)
@@ -496,6 +725,12 @@ int main(void)
 		HOST_TEST(the_lab),
 		HOST_TEST(one_fact_at_a_time),
 		HOST_TEST(a_host_without_an_iommu_or_nodes),
+		HOST_TEST(who_shares_a_group_and_why),
+		HOST_TEST(what_this_user_may_not_open),
+		HOST_TEST(what_cannot_be_known_is_said_so),
+		cmocka_unit_test(a_host_without_any_file_is_not_known_at_all),
+		HOST_TEST(devices_that_are_not_there_are_refused),
+		cmocka_unit_test(text_fits_a_terminal_and_json_says_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
