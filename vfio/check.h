@@ -32,11 +32,11 @@ struct vfio_check_finding {
 	const char *cost; /* of its not being as it should be */
 	char bdf[16];	  /* "" of the host as a whole */
 	enum vfio_check_verdict verdict;
-	char reason[768];
+	char reason[1280];
 	char now[768]; /* commands that change it, a line each; "" for none */
 	char where
 		[96]; /* what makes it last: a file, "kernel command line", "firmware"...; "" for nothing */
-	char line[768]; /* what to write or set there; may be several lines of a file */
+	char line[1280]; /* what to write or set there; may be several lines of a file */
 };
 
 struct vfio_check_report {

@@ -57,7 +57,7 @@ static bool read_isolated(const struct check_host *host, struct vfio_check_findi
 void check_isolated(const struct check_host *host, const struct vfio_inspect *device,
 		    struct vfio_check_finding *f)
 {
-	char list[256];
+	char list[1100];
 	cpu_set_t cpus;
 
 	if (!read_isolated(host, f, &cpus))
@@ -77,7 +77,7 @@ void check_isolated(const struct check_host *host, const struct vfio_inspect *de
 void check_nohz_full(const struct check_host *host, const struct vfio_inspect *device,
 		     struct vfio_check_finding *f)
 {
-	char list[256];
+	char list[1100];
 	cpu_set_t cpus, isolated, rest;
 
 	if (check_lacks(host, "sys/devices/system/cpu/nohz_full")) {

@@ -150,7 +150,7 @@ static void say_shared(const struct vfio_host_device *device, const char *others
 /* The others of its group: all but bridges, and those whose driver keeps VFIO from giving the group out. */
 struct others {
 	unsigned nr, nr_obstacles, nr_bridges;
-	char text[200], obstacles[200];
+	char text[400], obstacles[400];
 };
 
 static void add_other(char *text, size_t size, const struct vfio_host_device *device)

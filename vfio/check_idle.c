@@ -84,7 +84,7 @@ static bool topology_is_known(const struct check_host *host, struct vfio_check_f
 static void say_slow(const struct check_host *host, const struct idle_state *states,
 		     struct vfio_check_finding *f)
 {
-	char text[320] = "", cpus[128], path[96];
+	char text[900] = "", cpus[400], path[96];
 	size_t used = 0;
 
 	for (unsigned i = MAX_STATES; i-- > 0 && used < sizeof(text);) {
@@ -153,7 +153,7 @@ static bool is_fast(const struct check_host *host, unsigned cpu, const char *gov
 void check_governor(const struct check_host *host, const struct vfio_inspect *device,
 		    struct vfio_check_finding *f)
 {
-	char governor[32], slow[32] = "", list[128];
+	char governor[32], slow[32] = "", list[512];
 	cpu_set_t cpus;
 	unsigned nr = 0;
 

@@ -35,7 +35,7 @@ struct check_host {
 	struct topology topology;
 	struct error topology_why;
 	cpu_set_t spare; /* all CPUs but the first core of each node: for guests; may be empty */
-	char spare_list[256];
+	char spare_list[1100]; /* two ranges of each of TOPOLOGY_MAX_NODES */
 };
 
 /** A row of the table. */
