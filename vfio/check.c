@@ -17,19 +17,22 @@ static const struct check_row rows[] = {
 	{ "vfio", false, check_container, "no device can be given to a guest" },
 	{ "io_uring", false, check_io_uring, "torc does all its I/O by io_uring" },
 	{ "locked memory", false, check_memlock,
-	  "all memory of a guest that has a device is pinned" },
+	  "all memory of a guest that has a device is pinned; a systemd service has LimitMEMLOCK= "
+	  "for it" },
 	{ "devices", false, check_devices, "" },
 	{ "driver", true, check_driver, "VFIO gives out what no other driver has" },
 	{ "group", true, check_group, "a group goes to one guest, as a whole" },
 	{ "access", true, check_access, "this user cannot give the device to a guest" },
 	{ "link", true, check_link, "this is all the throughput there is" },
 	{ "node", true, check_node,
-	  "across nodes each DMA and each doorbell takes about 100 ns longer, and shares the nodes' link" },
+	  "across nodes each DMA and each doorbell takes about 100 ns longer, and shares the nodes' "
+	  "link" },
 	{ "aspm", true, check_aspm,
 	  "the first access after a pause waits until the link is up: up to tens of us" },
 	{ "reset", true, check_reset, "the next guest may see what this one leaves in the device" },
 	{ "posted interrupts", false, check_posted,
-	  "each interrupt of a device goes by the host, an eventfd and an exit of the vCPU: some us" },
+	  "each interrupt of a device goes by the host, an eventfd and an exit of the vCPU: some "
+	  "us" },
 	{ "idle states", false, check_idle,
 	  "an interrupt or wake-up that finds its CPU asleep waits that long" },
 	{ "governor", false, check_governor,
@@ -37,13 +40,13 @@ static const struct check_row rows[] = {
 	{ "isolated CPUs", false, check_isolated,
 	  "other tasks of the host take vCPUs off their CPUs, for ms: the tail of latency" },
 	{ "nohz_full", false, check_nohz_full,
-	  "each tick is an exit of the vCPU, 100 to 1000 a second; with it each entry to the kernel "
-	  "is some 100 ns longer" },
+	  "each tick is an exit of the vCPU, 100 to 1000 a second; with it each entry to the "
+	  "kernel is some 100 ns longer" },
 	{ "irqbalance", false, check_irqbalance,
 	  "it takes interrupts from where torc has put them, every 10 s" },
 	{ "hugepages", false, check_hugepages,
-	  "with small pages a TLB miss walks two tables of four levels, and mapping a guest for DMA "
-	  "takes longer" },
+	  "with small pages a TLB miss walks two tables of four levels, and mapping a guest for "
+	  "DMA takes longer" },
 	{ "thp", false, check_thp,
 	  "guests without hugepages=on get pages of 4 KiB: more TLB misses, slower start" },
 	{ "numa balancing", false, check_numa_balancing,

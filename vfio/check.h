@@ -34,8 +34,8 @@ struct vfio_check_finding {
 	enum vfio_check_verdict verdict;
 	char reason[1280];
 	char now[768]; /* commands that change it, a line each; "" for none */
-	char where
-		[96]; /* what makes it last: a file, "kernel command line", "firmware"...; "" for nothing */
+	/* What makes it last: a file, "kernel command line", "firmware"...; "" for nothing. */
+	char where[96];
 	char line[1280]; /* what to write or set there; may be several lines of a file */
 };
 

@@ -217,9 +217,8 @@ void check_memlock(const struct check_host *host, const struct vfio_inspect *dev
 		if (bytes < DEFAULT_GUEST) {
 			check_now(f,
 				  "prlimit --memlock=unlimited --pid $$ # as root, of the shell");
-			check_lasting(
-				f, "/etc/security/limits.d/90-torc.conf",
-				"@kvm - memlock unlimited # of a service: LimitMEMLOCK=infinity");
+			check_lasting(f, "/etc/security/limits.d/90-torc.conf",
+				      "@kvm - memlock unlimited");
 		}
 	} else if (line && strstr(line, "unlimited")) {
 		check_say(f, VFIO_CHECK_OK, "without limit");

@@ -176,10 +176,11 @@ void check_tsc(const struct check_host *host, const struct vfio_inspect *device,
 		check_lasting(f, CHECK_KERNEL, "clocksource=tsc");
 	} else {
 		check_say(f, VFIO_CHECK_BETTER,
-			  "invariant, but the kernel found it unstable; the host's clock is %s",
+			  "invariant, but the kernel found it unstable; the host's clock is %s; "
+			  "tsc=reliable is right only where the firmware is to blame",
 			  now);
 		check_now(f, "dmesg | grep -i -e tsc -e clocksource");
-		check_lasting(f, CHECK_KERNEL, "tsc=reliable # only if the firmware is to blame");
+		check_lasting(f, CHECK_KERNEL, "tsc=reliable");
 	}
 }
 

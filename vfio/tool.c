@@ -36,7 +36,7 @@ static const char usage[] =
 	"  vfs            have N virtual functions of a device, which no driver takes\n"
 	"  recover        put back everything that no process uses, also after a crash\n"
 	"  check          what of the host and its devices is in the way of a guest or costs it\n"
-	"                 speed, and what changes that; exit status 1 when something is in the way\n"
+	"                 speed, and what changes that; exit status 1 if something is in the way\n"
 	"\n"
 	"  --json         print JSON\n"
 	"  --force        bind what the host uses, too\n"
