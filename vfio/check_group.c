@@ -67,10 +67,28 @@ static unsigned find_extended(const uint8_t *config, unsigned id)
 	return 0;
 }
 
+/* What kind of PCI Express function it is, PCI_EXP_TYPE_...; -1: conventional PCI. */
+static int express_type(const uint8_t *config)
+{
+	unsigned at = config[PCI_CAPABILITY_LIST] & ~3U;
+
+	if (!(config[PCI_STATUS] & PCI_STATUS_CAP_LIST))
+		return -1;
+	for (unsigned nr = 0;
+	     nr < PCI_CFG_SPACE_SIZE / PCI_CAP_SIZEOF && at >= PCI_STD_HEADER_SIZEOF; nr++) {
+		if (config[at + PCI_CAP_LIST_ID] == PCI_CAP_ID_EXP)
+			return (int)(get_le(config + at + PCI_EXP_FLAGS, 2) & PCI_EXP_FLAGS_TYPE) >>
+			       4;
+		at = config[at + PCI_CAP_LIST_NEXT] & ~3U;
+	}
+	return -1;
+}
+
 /*
- * Whether a port keeps what is behind it apart from the rest: what it can do of source validation, redirection and
- * upstream forwarding is on. PCI Express Base Specification, 7.7.11. Returns -errno when its configuration space cannot be
- * read as a whole, which takes root.
+ * Whether a port keeps what is behind it apart from the rest, by the kernel's rule: a root or downstream port has ACS, and
+ * what it can do of source validation, redirection and upstream forwarding is on; an upstream port need not have it; a
+ * bridge to conventional PCI never does. PCI Express Base Specification, 6.12. Returns -errno when its configuration space
+ * cannot be read as a whole, which takes root.
  */
 static int port_isolates(const char *dir)
 {
@@ -78,8 +96,8 @@ static int port_isolates(const char *dir)
 	uint8_t config[CONFIG_SIZE];
 	char path[PATH_MAX + 16];
 	unsigned at, can;
+	int fd, type;
 	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), "%s/config", dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -90,8 +108,11 @@ static int port_isolates(const char *dir)
 	/* A bridge of conventional PCI has the short one, as has everything without root. */
 	if (n != CONFIG_SIZE)
 		return n < 0 ? (int)n : n == PCI_CFG_SPACE_SIZE ? 0 : -EACCES;
+	type = express_type(config);
+	if (type == PCI_EXP_TYPE_UPSTREAM)
+		return 1;
 	at = find_extended(config, PCI_EXT_CAP_ID_ACS);
-	if (!at)
+	if (!at || (type != PCI_EXP_TYPE_ROOT_PORT && type != PCI_EXP_TYPE_DOWNSTREAM))
 		return 0;
 	can = (unsigned)get_le(config + at + PCI_ACS_CAP, 2) & wanted;
 	return (get_le(config + at + PCI_ACS_CTRL, 2) & can) == can;

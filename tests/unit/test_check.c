@@ -14,6 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <linux/pci_regs.h>
+
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 
@@ -484,20 +486,26 @@ static void a_host_without_an_iommu_or_nodes(void **state)
 	expect_changes(&check_vm, NULL, hosts, ARRAY_SIZE(hosts));
 }
 
-/* A configuration space of a port; @acs: what ACS can do and what of it is on; negative: it has no such capability. */
-static void put_config(const char *name, int can, int on, size_t size)
+/* A port's configuration space: what ACS can do and what of it is on; @can negative: it has no such capability. */
+static void put_config(unsigned type, int can, int on, size_t size)
 {
 	uint8_t config[4096] = { 0 };
 	char path[PATH_MAX];
 	FILE *file;
 
+	config[PCI_STATUS] = PCI_STATUS_CAP_LIST;
+	config[PCI_CAPABILITY_LIST] = 0x40;
+	config[0x40] = PCI_CAP_ID_PM;
+	config[0x41] = 0x48;
+	config[0x48] = PCI_CAP_ID_EXP;
+	put_le(config + 0x4a, 2, type << 4 | 2);
 	put_le(config + 0x100, 4, 0x1c010001); /* AER, and the next at 0x1c0 */
 	if (can >= 0) {
 		put_le(config + 0x1c0, 4, 0x0001000d);
 		put_le(config + 0x1c4, 2, (unsigned)can);
 		put_le(config + 0x1c6, 2, (unsigned)on);
 	}
-	snprintf(path, sizeof(path), "%s/../%s", pci_tree.sysfs, name);
+	snprintf(path, sizeof(path), "%s/../" PORT_A "/config", pci_tree.sysfs);
 	file = fopen(path, "w");
 	assert_non_null(file);
 	assert_int_equal(fwrite(config, 1, size, file), size);
@@ -523,19 +531,26 @@ static void who_shares_a_group_and_why(void **state)
 	check_tree_put(&check_intel, check_intel.file);
 	check_tree_put(&check_intel, shared);
 	expect_group("12, with " B " (vfio-pci): whether ports above it lack ACS takes root", NULL);
-	put_config(PORT_A "/config", -1, 0, 4096);
+	put_config(PCI_EXP_TYPE_ROOT_PORT, -1, 0, 4096);
 	expect_group("no ACS, or not on, in the ports above it: 0000:40:01.0", "hardware");
-	put_config(PORT_A "/config", 0x1d, 0x1c, 4096);
+	put_config(PCI_EXP_TYPE_ROOT_PORT, 0x1d, 0x1c, 4096);
 	expect_group("no ACS, or not on, in the ports above it: 0000:40:01.0", "hardware");
 	/* A port need not be able to do all of it. */
-	put_config(PORT_A "/config", 0x1, 0x1, 4096);
+	put_config(PCI_EXP_TYPE_ROOT_PORT, 0x1, 0x1, 4096);
 	expect_group("the ports above it isolate", NULL);
-	put_config(PORT_A "/config", 0x1d, 0x1d, 4096);
+	put_config(PCI_EXP_TYPE_ROOT_PORT, 0x1d, 0x1d, 4096);
 	expect_group("the ports above it isolate", NULL);
+	put_config(PCI_EXP_TYPE_DOWNSTREAM, 0x1d, 0x1d, 4096);
+	expect_group("the ports above it isolate", NULL);
+	/* An upstream port leads to one bus only; behind a bridge to PCI nobody knows who is who. */
+	put_config(PCI_EXP_TYPE_UPSTREAM, -1, 0, 4096);
+	expect_group("the ports above it isolate", NULL);
+	put_config(PCI_EXP_TYPE_PCI_BRIDGE, 0x1d, 0x1d, 4096);
+	expect_group("no ACS", "hardware");
 	/* Without root, and a bridge of conventional PCI. */
-	put_config(PORT_A "/config", 0x1d, 0x1d, 64);
+	put_config(PCI_EXP_TYPE_ROOT_PORT, 0x1d, 0x1d, 64);
 	expect_group("takes root", NULL);
-	put_config(PORT_A "/config", 0x1d, 0x1d, 256);
+	put_config(PCI_EXP_TYPE_ROOT_PORT, 0x1d, 0x1d, 256);
 	expect_group("no ACS", "hardware");
 }
 
