@@ -399,6 +399,8 @@ static const struct change changes[] = {
 	  { "driver", A, STOP, "the host's driver nvme has it", "torc-vfio bind " A, "", "" } },
 	{ { { DRIVE_A "/class", "0x060400" } },
 	  { "driver", A, STOP, "a bridge", NULL, NULL, NULL } },
+	{ { { DRIVE_A "/iommu_group", NULL }, { DRIVE_A "/driver", ">sys/bus/pci/drivers/nvme" } },
+	  { "driver", A, FACT, "nvme", NULL, NULL, NULL } },
 	{ { { DRIVE_A "/iommu_group", NULL } },
 	  { "group", A, STOP, "no IOMMU serves this device", NULL, NULL, NULL } },
 	{ { { "sys/kernel/iommu_groups/12/devices/0000:40:01.0", ">" PORT_A } },
