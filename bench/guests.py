@@ -10,11 +10,15 @@ import subprocess
 import threading
 import time
 
+from torc_bench.host import numbers
+from torc_bench.vmms import VMMS, Machine
 from tracing import IOCTLS, Tracer, device_interrupts, now, private_memory, read, say, total_exits, window
 
 WORK = '/run/torc-bench'
 RAM_MIB = 512
 CMDLINE = 'console=ttyS0 quiet panic=-1'
+# What any VMM calls the threads of its vCPUs.
+VCPU = re.compile('|'.join({vmm.vcpu for vmm in VMMS.values()}))
 # From TORC-WINDOW to the first sample; see guest.sh.
 BEFORE_WINDOW_S = 0.4
 
@@ -23,10 +27,8 @@ BURST_S = 0.010
 
 
 def cpus_near(bdf):
-    """The CPUs of the device's node: what "0-2,5" in sysfs means."""
-    text = read(f'/sys/bus/pci/devices/{bdf}/local_cpulist').strip()
-    bounds = [[int(word) for word in part.split('-')] for part in text.split(',') if part]
-    return os.sched_getaffinity(0) & {cpu for bound in bounds for cpu in range(bound[0], bound[-1] + 1)}
+    """The CPUs of the device's node."""
+    return os.sched_getaffinity(0) & numbers(read(f'/sys/bus/pci/devices/{bdf}/local_cpulist'))
 
 
 class Guest:
@@ -139,26 +141,12 @@ class Bench:
 
     def command(self, vmm, initramfs, device, cpus, cmdline):
         qemu = f'{self.stage}/qemu'
-        if vmm == 'torc':
-            command = [f'{self.stage}/torc/torc', '--kernel', self.kernel, '--cmdline', cmdline, '--cpus', str(cpus),
-                       '--memory', f'size={RAM_MIB}M', '--serial', 'tty', '--console', 'off']
-            if initramfs:
-                command += ['--initramfs', f'{self.stage}/{initramfs}.cpio']
-            if self.disk:
-                command += ['--disk', f'path={self.disk}' + (',direct=on' if self.disk.startswith('/dev') else '')]
-            return command + (['--device', f'path=/sys/bus/pci/devices/{self.bdf}/'] if device else [])
-        command = [f'{qemu}/ld.so', '--library-path', f'{qemu}/lib', f'{qemu}/qemu-system-x86_64',
-                   '-L', f'{qemu}/share', '-M', 'q35', '-accel', 'kvm', '-cpu', 'host', '-nodefaults', '-nographic',
-                   '-serial', 'stdio', '-no-reboot', '-smp', str(cpus), '-m', str(RAM_MIB),
-                   '-kernel', self.kernel, '-append', cmdline]
-        if initramfs:
-            command += ['-initrd', f'{self.stage}/{initramfs}.cpio']
-        if self.disk:
-            driver, direct = ('host_device', 'on') if self.disk.startswith('/dev') else ('file', 'off')
-            command += ['-object', 'iothread,id=io0', '-blockdev',
-                        f'driver={driver},filename={self.disk},node-name=disk,aio=io_uring,cache.direct={direct}',
-                        '-device', 'virtio-blk-pci,drive=disk,iothread=io0']
-        return command + (['-device', f'vfio-pci,host={self.bdf}'] if device else [])
+        programs = {'torc': [f'{self.stage}/torc/torc'],
+                    'qemu': [f'{qemu}/ld.so', '--library-path', f'{qemu}/lib', f'{qemu}/qemu-system-x86_64',
+                             '-L', f'{qemu}/share']}
+        return VMMS[vmm].command(programs[vmm], Machine(
+            kernel=self.kernel, cmdline=cmdline, cpus=cpus, memory_mib=RAM_MIB, disk=self.disk,
+            initramfs=f'{self.stage}/{initramfs}.cpio' if initramfs else '', device=self.bdf if device else ''))
 
     def guest(self, vmm, *args):
         self.runs += 1
@@ -245,7 +233,7 @@ class Bench:
             return
         vcpu, interrupts = sorted(cpus)[:2]
         for task in glob.glob(f'/proc/{guest.process.pid}/task/*') if vcpus else []:
-            if re.match(r'vcpu\d|CPU \d+/KVM', read(f'{task}/comm')):
+            if VCPU.match(read(f'{task}/comm')):
                 os.sched_setaffinity(int(os.path.basename(task)), {vcpu})
         for irq in re.findall(r'^ *(\d+):.* vfio-', read('/proc/interrupts'), re.MULTILINE):
             with open(f'/proc/irq/{irq}/smp_affinity_list', 'w', encoding='ascii') as file:
@@ -268,10 +256,10 @@ class Bench:
 
 
 def rates(guest, name):
-    """I/Os per second in each of the guest's two windows."""
+    """I/Os per second in each of the guest's windows."""
     _, match = guest.wait_for(f'TORC-IOS {name} (.*)', 60)
     sample = [float(number) for number in match[1].split()]
-    found = [(sample[at + 2] - sample[at]) / (sample[at + 3] - sample[at + 1]) for at in (0, 4)]
+    found = [(sample[at + 2] - sample[at]) / (sample[at + 3] - sample[at + 1]) for at in range(0, len(sample), 4)]
     if not all(found):
         raise RuntimeError(f'{name}: the guest completed no I/O within a window')
     return found

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The machine as sysfs and proc tell of it: devices, what the host uses them for, CPUs near them.
+
+All paths are below a root, so that a test can have a machine of its own.
+"""
+import glob
+import os
+import re
+import shutil
+import subprocess
+
+NVME, NETWORK = 'nvme', 'net'
+# The first digits of a PCI class; a network interface is Ethernet or InfiniBand.
+CLASSES = {NVME: ('0108',), NETWORK: ('0200', '0207')}
+KERNELS = ('boot/vmlinuz-{}', 'lib/modules/{}/vmlinuz', 'usr/lib/modules/{}/vmlinuz', 'boot/kernel-{}')
+
+
+def numbers(text):
+    """What "0-2,5" in sysfs means."""
+    bounds = [[int(word) for word in part.split('-')] for part in text.strip().split(',') if part]
+    return {number for bound in bounds for number in range(bound[0], bound[-1] + 1)}
+
+
+class Host:
+    def __init__(self, root='/', release=None, search=None):
+        self.root = root
+        self.release = release or os.uname().release
+        # Where programs are, before PATH: an installed torc lies beside torc-bench.
+        self.search = search
+
+    def path(self, *parts):
+        return os.path.join(self.root, *parts)
+
+    def read(self, *parts):
+        try:
+            with open(self.path(*parts), encoding='ascii', errors='replace') as file:
+                return file.read().strip()
+        except OSError:
+            return ''
+
+    def program(self, name):
+        """Its path, or None."""
+        beside = shutil.which(name, path=self.search) if self.search else None
+        return beside or shutil.which(name, path=os.environ.get('PATH', '') + ':/usr/sbin:/sbin:/usr/libexec')
+
+    def kernel(self):
+        """The image that this host has booted, or None."""
+        paths = (self.path(path.format(self.release)) for path in KERNELS)
+        return next((path for path in paths if os.path.exists(path)), None)
+
+    def device(self, bdf):
+        return Device(self, bdf)
+
+    def is_mounted(self, name, number):
+        """Where a block device is, or None; proc_pid_mountinfo(5)."""
+        for line in self.read('proc/self/mountinfo').splitlines():
+            before, _, after = line.partition(' - ')
+            fields, source = before.split(), (after.split() + ['', ''])[1]
+            # btrfs shows a number of its own.
+            if len(fields) > 4 and (fields[2] == number or source == f'/dev/{name}'):
+                return fields[4]
+        return None
+
+    def is_swap(self, name):
+        return any(line.split()[0] == f'/dev/{name}' for line in self.read('proc/swaps').splitlines()[1:])
+
+    def block_use(self, name):
+        """(what, remedy) of a disk or a partition that the host uses, or None."""
+        point = self.is_mounted(name, self.read('sys/class/block', name, 'dev'))
+        if point:
+            return f'{name} is mounted on {point}', f'umount {point}'
+        if self.is_swap(name):
+            return f'{name} is swap space', f'swapoff /dev/{name}'
+        holders = self.list('sys/class/block', name, 'holders')
+        if holders:
+            return f'{name} is part of {holders[0]}', f'take it out of {holders[0]}'
+        return None
+
+    def interface_use(self, name):
+        """(what, remedy) of a network interface that the host uses, or None."""
+        master = self.path('sys/class/net', name, 'master')
+        if os.path.islink(master):
+            return f'it is part of {os.path.basename(os.readlink(master))}', f'ip link set {name} nomaster'
+        for line in self.read('proc/net/route').splitlines()[1:]:
+            if line.split()[:2] == [name, '00000000']:
+                return 'the default route goes through it', 'give the host another way out first'
+        address = self.address(name)
+        if address:
+            return f'it is up and has address {address}', f'ip address flush dev {name}'
+        return None
+
+    def address(self, name):
+        program = self.program('ip')
+        if not program:
+            return ''
+        run = subprocess.run([program, '-o', 'address', 'show', 'dev', name, 'up', 'scope', 'global'],
+                             capture_output=True, text=True, check=False)
+        match = re.search(r'inet6? (\S+)', run.stdout)
+        return match[1] if match else ''
+
+    def list(self, *parts):
+        try:
+            return sorted(os.listdir(self.path(*parts)))
+        except OSError:
+            return []
+
+
+class Device:
+    """A PCI device."""
+
+    def __init__(self, host, bdf):
+        self.host = host
+        self.bdf = bdf if bdf.count(':') == 2 else f'0000:{bdf}'
+        self.dir = f'sys/bus/pci/devices/{self.bdf}'
+
+    def read(self, name):
+        return self.host.read(self.dir, name)
+
+    def link(self, name):
+        path = self.host.path(self.dir, name)
+        return os.path.basename(os.readlink(path)) if os.path.islink(path) else None
+
+    @property
+    def exists(self):
+        return os.path.isdir(self.host.path(self.dir))
+
+    @property
+    def pci_class(self):
+        return self.read('class').removeprefix('0x')
+
+    @property
+    def driver(self):
+        return self.link('driver')
+
+    @property
+    def group(self):
+        return self.link('iommu_group')
+
+    @property
+    def node(self):
+        text = self.read('numa_node')
+        return int(text) if text else -1
+
+    def group_users(self):
+        """{bdf: driver} of what else is in the group and has a driver of the host's; bridges stay with the host."""
+        found = {}
+        for bdf in self.host.list(self.dir, 'iommu_group/devices'):
+            other = Device(self.host, bdf)
+            if bdf != self.bdf and not other.pci_class.startswith('0604') and other.driver not in (None, 'vfio-pci'):
+                found[bdf] = other.driver
+        return found
+
+    def controllers(self):
+        return self.host.list(self.dir, 'nvme')
+
+    def disks(self):
+        """Names of the drive's namespaces. With native multipath they lie in its subsystem, and not with it."""
+        found = set()
+        for name in self.controllers():
+            serial = self.host.read(self.dir, 'nvme', name, 'serial')
+            for block in self.host.list('sys/class/block'):
+                if not re.fullmatch(r'nvme\d+n\d+', block) or self.host.read('sys/class/block', block, 'hidden') == '1':
+                    continue
+                real = os.path.realpath(self.host.path('sys/class/block', block))
+                if f'/{self.bdf}/' in real or ('nvme-subsystem' in real and self.of_subsystem(real, name, serial)):
+                    found.add(block)
+        return sorted(found)
+
+    @staticmethod
+    def of_subsystem(real, controller, _serial):
+        """A subsystem's folder has a link to each of its controllers."""
+        return os.path.exists(os.path.join(os.path.dirname(real), controller))
+
+    def partitions(self, disk):
+        return [name for name in self.host.list('sys/class/block', disk)
+                if os.path.exists(self.host.path('sys/class/block', disk, name, 'partition'))]
+
+    def interfaces(self):
+        return self.host.list(self.dir, 'net')
+
+    def statistics(self, disk):
+        """The path of what the block layer counts: of a multipath disk (nvme0n1) the path's own (nvme0c0n1) has it."""
+        match = re.fullmatch(r'nvme(\d+)n(\d+)', disk)
+        paths = glob.glob(self.host.path(f'sys/class/block/nvme{match[1]}c*n{match[2]}/stat')) if match else []
+        return paths[0] if paths else self.host.path('sys/class/block', disk, 'stat')
+
+    def modules(self):
+        """What modprobe has to load for it."""
+        return [self.read('modalias')]
+
+    def cpus(self):
+        """The CPUs near the device that this process may use, those of different cores first."""
+        near = numbers(self.read('local_cpulist')) & os.sched_getaffinity(0) or os.sched_getaffinity(0)
+
+        def rank(cpu):
+            siblings = sorted(numbers(self.host.read(f'sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list')))
+            return (siblings.index(cpu) if cpu in siblings else 0, cpu)
+        return sorted(near, key=rank)
+
+    def describe(self):
+        """Facts for the page."""
+        facts = {'bdf': self.bdf, 'vendor': self.read('vendor').removeprefix('0x'), 'driver': self.driver,
+                 'device': self.read('device').removeprefix('0x'), 'group': self.group, 'node': self.node,
+                 'link': ' x'.join(filter(None, [self.read('current_link_speed'), self.read('current_link_width')]))}
+        for name in self.controllers():
+            for key in 'model', 'serial', 'firmware_rev':
+                facts[key] = self.host.read(self.dir, 'nvme', name, key)
+        for disk in self.disks()[:1]:
+            facts['disk'] = disk
+            facts['bytes'] = int(self.host.read('sys/class/block', disk, 'size') or 0) * 512
+        for name in self.interfaces()[:1]:
+            facts['interface'] = name
+            facts['speed'] = self.host.read('sys/class/net', name, 'speed')
+        return facts
