@@ -1,0 +1,322 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What is in the way of a measurement: one row for each, in the order in which they are looked at.
+
+A row has a name, the commands that it is for, and a function of what was asked for: None, or what, reason, remedy.
+All are looked at before anything is changed; those marked `again` once more whenever the device is about to go to
+somebody else or to be written to.
+"""
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass
+
+from torc_bench.error import Refusal
+from torc_bench.host import CLASSES
+from torc_bench.vmms import VMMS
+
+MEMORY_MIB = 1024
+# Of the host: what the guest's initramfs is made of, and what runs things where they have to run.
+PROGRAMS = {
+    'util-linux': ('mount', 'setpriv', 'taskset', 'blkid', 'nsenter', 'unshare'),
+    'kmod': ('modprobe', 'insmod'),
+    'coreutils': ('sleep', 'cat', 'chroot'),
+    'libc-bin (Debian) or glibc': ('ldd',),
+}
+WORKERS = {'nvme': ('fio',), 'net': ('iperf3', 'ping', 'sockperf', 'ip')}
+PACKAGES = {'ping': 'iputils-ping (Debian) or iputils', 'ip': 'iproute2 (Debian) or iproute'}
+
+
+@dataclass
+class Request:
+    """What is asked for. @what: nvme or net; @peers: VMMs beside torc; @peer: of net, a BDF or an interface."""
+    host: object
+    what: str
+    device: object
+    peers: tuple = ()
+    destructive: bool = False
+    peer: str = ''
+    out: str = ''
+
+
+def unknown_vmm(request):
+    for name in request.peers:
+        if name not in VMMS or name == 'torc':
+            known = ', '.join(each for each in VMMS if each != 'torc')
+            return f'--vs {name}', 'no VMM that torc-bench can run', f'one or several of {known}'
+    return None
+
+
+def not_root(_request):
+    if os.geteuid() == 0:
+        return None
+    return 'torc-bench', 'not root: binding devices and counting exits need it', 'run it as root, or with sudo'
+
+
+def no_torc(request):
+    for name in 'torc', 'torc-vfio':
+        if not request.host.program(name):
+            return name, 'not beside torc-bench and not in PATH', 'meson install -C build, or PATH=build:$PATH'
+    return None
+
+
+def no_vmm(request):
+    for name in request.peers:
+        programs = VMMS[name].programs
+        if not any(request.host.program(program) for program in programs):
+            return f'--vs {name}', f'no program {" or ".join(programs)} in PATH', 'install it, or leave it out of --vs'
+    return None
+
+
+def no_worker(request):
+    for name in WORKERS[request.what]:
+        if not request.host.program(name):
+            return name, 'not in PATH; the host and the guests measure with it', \
+                f'install the package {PACKAGES.get(name, name)}'
+    return None
+
+
+def no_program(request):
+    for package, names in PROGRAMS.items():
+        for name in names:
+            if not request.host.program(name):
+                return name, 'not in PATH', f'install the package {package}'
+    return None
+
+
+def no_kernel(request):
+    if request.host.kernel():
+        return None
+    path = request.host.path(f'boot/vmlinuz-{request.host.release}')
+    return path, 'no such file; the guest runs the kernel that the host runs', \
+        'install the image of the running kernel there, or reboot into the one that is installed'
+
+
+def no_modules(request):
+    path = request.host.path('lib/modules', request.host.release, 'modules.dep')
+    if os.path.exists(path):
+        return None
+    return path, "no such file; the guest loads the running kernel's modules", \
+        'install the modules of the running kernel, or reboot into the one that is installed'
+
+
+def no_kvm(request):
+    if os.path.exists(request.host.path('dev/kvm')):
+        return None
+    return '/dev/kvm', 'no such file: no hardware virtualization', \
+        "enable VT-x or AMD-V in the firmware's setup, then: modprobe kvm_intel, or kvm_amd"
+
+
+def no_device(request):
+    if request.device.exists:
+        return None
+    return request.device.bdf, 'no such PCI device', 'torc-vfio list shows those that there are'
+
+
+def other_class(request):
+    if request.device.pci_class.startswith(CLASSES[request.what]):
+        return None
+    kind = {'nvme': 'NVMe drive', 'net': 'network interface'}[request.what]
+    return request.device.bdf, f'class {request.device.pci_class} is no {kind}', 'torc-vfio list shows all devices'
+
+
+def no_driver(request):
+    if request.device.driver == 'vfio-pci':
+        return request.device.bdf, 'bound to vfio-pci; the bare host is measured with its own driver', \
+            f'torc-vfio unbind {request.device.bdf}, or torc-vfio recover'
+    if not request.device.driver:
+        return request.device.bdf, 'has no driver; the bare host is measured with it', \
+            f'echo {request.device.bdf} >/sys/bus/pci/drivers_probe'
+    return None
+
+
+def no_group(request):
+    if request.device.group:
+        return None
+    return request.device.bdf, 'has no IOMMU group: the IOMMU is off', \
+        "enable VT-d or AMD-Vi in the firmware's setup, boot with intel_iommu=on"
+
+
+def group_not_viable(request):
+    users = request.device.group_users()
+    if not users:
+        return None
+    bdf, driver = next(iter(users.items()))
+    return f'{request.device.bdf}: IOMMU group {request.device.group}', \
+        f'not viable: {bdf} is in it, too, with driver {driver}', \
+        f'unbind it, if the host can do without it: torc-vfio bind {bdf}\nor use another slot or another device'
+
+
+def virtual_functions(request):
+    count = request.device.read('sriov_numvfs')
+    if count in ('', '0'):
+        return None
+    return request.device.bdf, f'has {count} virtual functions', f'torc-vfio vfs {request.device.bdf} 0'
+
+
+def disk_in_use(request):
+    for disk in request.device.disks():
+        for name in [disk] + request.device.partitions(disk):
+            use = request.host.block_use(name)
+            if use:
+                return request.device.bdf, f'the host uses the drive: {use[0]}', use[1]
+    return None
+
+
+def no_disk(request):
+    if request.device.disks():
+        return None
+    return request.device.bdf, 'the drive has no namespace', 'nvme create-ns and nvme attach-ns make one'
+
+
+def not_assignable(request):
+    """What only torc-vfio knows."""
+    run = subprocess.run([request.host.program('torc-vfio'), 'inspect', '--json', request.device.bdf],
+                         capture_output=True, text=True, check=False)
+    try:
+        found = json.loads(run.stdout)
+    except ValueError:
+        return request.device.bdf, run.stderr.strip() or 'torc-vfio inspect says nothing', 'torc-vfio list'
+    if found.get('assignable') or found.get('ready'):
+        return None
+    return request.device.bdf, found.get('reason') or 'cannot be given to a guest', found.get('remedy') or 'torc-vfio list'
+
+
+def holds_data(request):
+    """Signatures and partitions: what --destructive would destroy."""
+    if not request.destructive:
+        return None
+    leave = 'measure without --destructive, which only reads, or, if nothing on it matters:'
+    for disk in request.device.disks():
+        if request.device.partitions(disk):
+            return disk, f'has partitions ({", ".join(request.device.partitions(disk))})', \
+                f'{leave} wipefs -a /dev/{disk}'
+        run = subprocess.run([request.host.program('blkid'), '-p', '-o', 'export', f'/dev/{disk}'],
+                             capture_output=True, text=True, check=False)
+        found = dict(line.split('=', 1) for line in run.stdout.splitlines() if '=' in line)
+        if run.returncode == 2 and not found:
+            continue
+        kind = found.get('TYPE') or found.get('PTTYPE')
+        if not kind:
+            return disk, f'blkid cannot say what is on it (status {run.returncode})', leave.split(', or')[0]
+        return disk, f'has {signature(found)}', f'{leave} wipefs -a /dev/{disk}'
+    return None
+
+
+def signature(found):
+    kind = found.get('TYPE', '')
+    if 'raid' in kind:
+        return f'the superblock of a RAID member ({kind})'
+    if kind in ('LVM2_member', 'LVM1_member'):
+        return 'the label of an LVM member'
+    if kind:
+        return f'a file system or other data ({kind})'
+    return f'a partition table ({found["PTTYPE"]})'
+
+
+def interface_in_use(request):
+    for name in request.device.interfaces():
+        use = request.host.interface_use(name)
+        if use:
+            return f'{request.device.bdf} ({name})', f'the host uses it: {use[0]}', use[1]
+    return None
+
+
+def no_interface(request):
+    if request.device.interfaces():
+        return None
+    return request.device.bdf, f'driver {request.device.driver} has made no network interface', \
+        'see what dmesg says of it'
+
+
+def no_peer(request):
+    if not request.peer:
+        return '--peer', 'not given: the other end of the wire', 'the address of another NIC, or an interface of the host'
+    if not peer_interface(request):
+        return f'--peer {request.peer}', 'neither a PCI device with a network interface nor an interface', 'ip link'
+    return None
+
+
+def peer_is_itself(request):
+    if peer_interface(request) not in request.device.interfaces():
+        return None
+    return f'--peer {request.peer}', 'the device itself', 'the NIC at the other end of its wire'
+
+
+def peer_in_use(request):
+    use = request.host.interface_use(peer_interface(request))
+    if not use:
+        return None
+    return f'--peer {request.peer}', f'the host uses it: {use[0]}', use[1]
+
+
+def peer_interface(request):
+    """The peer's interface, or None."""
+    if re.fullmatch(r'([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]', request.peer):
+        return next(iter(request.host.device(request.peer).interfaces()), None)
+    return request.peer if request.peer in request.host.list('sys/class/net') else None
+
+
+def little_memory(request):
+    match = re.search(r'MemAvailable: *(\d+)', request.host.read('proc/meminfo'))
+    need = 2 * MEMORY_MIB
+    if not match or int(match[1]) // 1024 >= need:
+        return None
+    return 'memory', f'{int(match[1]) // 1024} MiB available, {need} MiB needed', 'end what uses it'
+
+
+def out_in_the_way(request):
+    if not request.out or not os.path.exists(request.out):
+        return None
+    if os.path.isdir(request.out) and not os.listdir(request.out):
+        return None
+    return f'--out {request.out}', 'exists and is no empty folder', 'name a new one'
+
+
+@dataclass
+class Row:
+    name: str
+    check: object
+    commands: tuple = ('nvme', 'net')
+    again: bool = False
+
+
+NVME, NET = ('nvme',), ('net',)
+ROWS = [
+    Row('unknown VMM', unknown_vmm),
+    Row('not root', not_root),
+    Row('no torc', no_torc),
+    Row('no VMM', no_vmm),
+    Row('nothing to measure with', no_worker),
+    Row('no program', no_program),
+    Row('no kernel image', no_kernel),
+    Row('no modules', no_modules),
+    Row('no KVM', no_kvm),
+    Row('little memory', little_memory),
+    Row('results in the way', out_in_the_way),
+    Row('no device', no_device),
+    Row('other class', other_class),
+    Row('no driver', no_driver),
+    Row('no group', no_group),
+    Row('virtual functions', virtual_functions, again=True),
+    Row('drive in use', disk_in_use, NVME, True),
+    Row('interface in use', interface_in_use, NET),
+    Row('group not viable', group_not_viable),
+    Row('no namespace', no_disk, NVME),
+    Row('no interface', no_interface, NET),
+    Row('no peer', no_peer, NET),
+    Row('peer is itself', peer_is_itself, NET),
+    Row('peer in use', peer_in_use, NET),
+    Row('not assignable', not_assignable),
+    Row('holds data', holds_data, NVME, True),
+]
+
+
+def look(request, again=False):
+    """Raise the first Refusal that there is."""
+    for row in ROWS:
+        if request.what in row.commands and (row.again or not again):
+            found = row.check(request)
+            if found:
+                raise Refusal(*found)
