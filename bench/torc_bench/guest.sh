@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=sh disable=SC2154 # the host sets these
+# What the guests of torc-bench run, and, in a chroot of the guests' initramfs, the bare host: what the host types, lines
+# of this shell and calls of the functions below. There are the host's own programs and no others; see initramfs.py.
+# Lines that start with TORC- are for the host. Each byte there costs a guest exits, so nothing is printed inside a
+# window in which exits are counted.
+
+# The disk that is measured, and the file of the block layer's counters of it. Of a multipath drive those of its path.
+disk=/dev/nvme0n1 stat=''
+tmp=${TMPDIR:-/tmp}
+
+# wait_for SECONDS COMMAND...
+wait_for() {
+	tries=$((${1} * 20))
+	shift
+	until "$@"; do
+		[ $((tries -= 1)) -gt 0 ] || { echo "TORC-FAILED waiting: $*"; return 1; }
+		sleep 0.05
+	done
+}
+
+find_disk() {
+	wait_for 30 test -b $disk || return
+	[ -n "$stat" ] || for stat in /sys/block/nvme0c*n1/stat /sys/block/nvme0n1/stat; do
+		[ ! -e "$stat" ] || break
+	done
+}
+
+# What the disk has completed.
+ios() {
+	read -r read _ _ _ written _ <"$stat"
+	ios=$((read + written))
+}
+
+sample() {
+	ios
+	read -r up _ </proc/uptime
+	samples="$samples $ios $up"
+}
+
+failed() {
+	cat "$tmp/result" "$tmp/error"
+	echo "TORC-FAILED $*"
+	return 1
+}
+
+# measure NAME SECONDS COMMAND...: fio, which goes on for longer than that. The window begins 0.4 s after the line that
+# the host waits for; see BEFORE_WINDOW_S.
+measure() {
+	name=$1 seconds=$2 samples=''
+	shift 2
+	ios
+	begin=$ios
+	"$@" >"$tmp/result" 2>"$tmp/error" &
+	worker=$!
+	until ios && [ "$ios" -ne "$begin" ]; do
+		kill -0 $worker 2>/dev/null || { wait $worker; failed "$@"; return; }
+		sleep 0.05
+	done
+	echo "TORC-WINDOW $name"
+	sleep 0.4; sample
+	sleep "$seconds"; sample
+	wait $worker || { failed "$@"; return; }
+	echo "TORC-IOS $name$samples"
+	show FIO "$name"
+}
+
+# run NAME COMMAND...: to its end.
+run() {
+	name=$1
+	shift
+	"$@" >"$tmp/result" 2>"$tmp/error" || { failed "$@"; return; }
+	show RESULT "$name"
+}
+
+# show WORD NAME: the result in a line.
+show() {
+	printf 'TORC-%s %s ' "$1" "$2"
+	while read -r line; do printf '%s ' "$line"; done <"$tmp/result"
+	echo
+}
+
+[ ! -t 0 ] || stty -echo
+echo TORC-IDLE
+while read -r line; do eval "$line"; done

@@ -1,0 +1,128 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What the guests of torc-bench are made of, and what they do, with programs that are made up. Usage: test_bench_guest.py BENCH."""
+import lzma
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+BENCH = sys.argv.pop(1)
+sys.path.insert(0, BENCH)
+
+from bench_machine import RELEASE, Machine  # noqa: E402 pylint: disable=wrong-import-position
+from guests import Guest, rates  # noqa: E402 pylint: disable=wrong-import-position
+from torc_bench import initramfs  # noqa: E402 pylint: disable=wrong-import-position
+from torc_bench.error import Refusal  # noqa: E402 pylint: disable=wrong-import-position
+
+JOB = f'{BENCH}/torc_bench/guest.sh'
+
+
+class Initramfs(unittest.TestCase):
+    def setUp(self):
+        self.ldd = shutil.which('ldd')
+        self.cat = shutil.which('cat')
+        self.machine = Machine().__enter__()
+        self.addCleanup(self.machine.__exit__)
+        self.folder = f'{self.machine.root}/tree'
+        os.mkdir(self.folder)
+        root = self.machine.root
+        with lzma.open(f'{root}/b.ko.xz', 'wb') as file:
+            file.write(b'module b')
+        self.machine.file('a.ko', 'module a')
+        self.machine.program('modprobe', f'echo "builtin crc"; echo "insmod {root}/a.ko "; echo "insmod {root}/b.ko.xz x=1"')
+
+    def build(self, modules=('nvme',)):
+        initramfs.build(self.machine.host, self.folder, ('fio',), modules, JOB)
+
+    def read(self, path):
+        with open(f'{self.folder}/{path}', 'rb') as file:
+            return file.read()
+
+    def test_modules_are_unpacked_in_the_order_that_insmod_needs_once_each(self):
+        self.build(('nvme', 'nvme'))
+        self.assertEqual(self.read('lib/modules/order'), b'a.ko\nb.ko\n')
+        self.assertEqual(self.read('lib/modules/b.ko'), b'module b')
+
+    def test_modules_are_those_of_the_running_kernel(self):
+        self.machine.program('modprobe', 'echo "$*" >&2; exit 1')
+        with self.assertRaises(Refusal) as caught:
+            self.build()
+        self.assertIn(f'-S {RELEASE}', str(caught.exception))
+
+    def test_programs_have_their_libraries_at_their_own_paths(self):
+        os.symlink(self.ldd, f'{self.machine.bin}/real-ldd')
+        self.machine.program('ldd', f'PATH=/usr/bin:/bin exec {self.ldd} {self.cat}')
+        self.build()
+        self.assertTrue(any('libc.so' in name for _, _, files in os.walk(self.folder) for name in files))
+        self.assertTrue(os.access(f'{self.folder}/bin/fio', os.X_OK))
+
+    def test_a_library_that_is_missing_is_named(self):
+        self.machine.program('ldd', 'echo "	libzebra.so.1 => not found"')
+        with self.assertRaises(Refusal) as caught:
+            self.build()
+        self.assertIn('libzebra.so.1 is not found', str(caught.exception))
+
+    def test_the_archive_is_what_cpio_reads(self):
+        self.build()
+        path = f'{self.machine.root}/archive'
+        initramfs.pack(self.folder, path)
+        out = f'{self.machine.root}/out'
+        os.mkdir(out)
+        with open(path, 'rb') as archive:
+            subprocess.run(['/usr/bin/cpio', '--quiet', '-idm'], stdin=archive, cwd=out, check=True)
+        subprocess.run(['/usr/bin/diff', '-r', self.folder, out], check=True)
+        self.assertTrue(os.access(f'{out}/init', os.X_OK))
+
+
+class Job(unittest.TestCase):
+    """guest.sh, as the bare host runs it, with a disk that is a file of counters."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp()
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.stat(1000)
+
+    def stat(self, reads):
+        with open(f'{self.folder}/stat.new', 'w', encoding='ascii') as file:
+            file.write(f' {reads} 0 0 0 500 0 0 0 0 0 0\n')
+        os.rename(f'{self.folder}/stat.new', f'{self.folder}/stat')
+
+    def guest(self):
+        guest = Guest(['sh', '-c', f'sh {JOB}; echo TORC-GUEST-EXIT $?'], f'{self.folder}/log', dict(os.environ, TMPDIR=self.folder))
+        guest.wait_for('TORC-IDLE', 20)
+        guest.tell(f'stat={self.folder}/stat\n'.encode())
+        return guest
+
+    def test_ios_of_the_window_and_the_result_in_a_line(self):
+        with self.guest() as guest:
+            fio = f'sh -c "echo \' 3000 0 0 0 500\' >{self.folder}/stat; sleep 2; echo {{; echo \'  1\'; echo }}"'
+            guest.tell(f'measure job 0.3 {fio} || exit 1\n'.encode())
+            guest.wait_for('TORC-WINDOW job$', 20)
+            self.stat(3000)
+            _, match = guest.wait_for('TORC-FIO job (.*)', 20)
+            self.assertEqual(match[1].strip(), '{ 1 }')
+            with self.assertRaisesRegex(RuntimeError, 'no I/O within a window'):
+                rates(guest, 'job')
+            guest.tell(b'exit 0\n')
+            guest.finish()
+
+    def test_a_job_that_fails_is_told_at_once_with_what_it_said(self):
+        with self.guest() as guest:
+            guest.tell(b'measure job 1 sh -c "echo no such engine >&2; exit 3" || exit 1\n')
+            guest.wait_for('TORC-FAILED', 20)
+            guest.wait_for('TORC-GUEST-EXIT 1', 20)
+        self.assertTrue(guest.matching('no such engine'))
+
+    def test_a_command_runs_to_its_end(self):
+        with self.guest() as guest:
+            guest.tell(b'run one echo two words || exit 1; run two false || exit 1\n')
+            _, match = guest.wait_for('TORC-RESULT one (.*)', 20)
+            self.assertEqual(match[1].strip(), 'two words')
+            guest.wait_for('TORC-FAILED false', 20)
+
+
+if __name__ == '__main__':
+    unittest.main()
