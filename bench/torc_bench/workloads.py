@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured: one row for each job of fio and each test of a network."""
+from dataclasses import dataclass
+
+RAMP_S = 1
+# How long exits are counted by reason, and interrupts are followed by torc-trace, each beside fio of their own.
+COUNTED_S = 1.5
+TRACED_S = 1
+
+
+@dataclass
+class Job:
+    """@reasons: exits are counted by reason, too; @stages: torc-trace says where the time goes."""
+    name: str
+    title: str
+    rw: str
+    size: str
+    depth: int
+    jobs: int = 1
+    reasons: bool = True
+    stages: bool = False
+
+    @property
+    def writes(self):
+        return 'write' in self.rw
+
+    def fio(self, disk, seconds, engine='io_uring', ramp=RAMP_S):
+        return ['fio', f'--name={self.name}', f'--filename={disk}', f'--rw={self.rw}', f'--bs={self.size}',
+                f'--iodepth={self.depth}', f'--numjobs={self.jobs}', '--group_reporting', '--direct=1',
+                f'--ioengine={engine}', '--time_based', f'--runtime={seconds:g}', f'--ramp_time={ramp:g}',
+                '--norandommap', '--randrepeat=0', '--lat_percentiles=1', '--clat_percentiles=0',
+                '--percentile_list=50:99:99.9:99.99', '--eta=never', '--output-format=json']
+
+
+def both(name, title, suffix, size, depth, jobs=1, pattern='rand', **more):
+    return [Job(f'{pattern}{rw}-{name}', f'{title} {rw}, {suffix}', f'{pattern}{rw}', size, depth, jobs, **more)
+            for rw in ('read', 'write')]
+
+
+ROWS = [*both('1', '4 KiB random', 'queue depth 1', '4k', 1, stages=True),
+        *both('32', '4 KiB random', 'queue depth 32', '4k', 32, stages=True),
+        *both('32x4', '4 KiB random', 'queue depth 32, 4 jobs', '4k', 32, 4),
+        *both('128k', '128 KiB sequential', 'queue depth 8', '128k', 8, pattern='', reasons=False)]
+
+
+def nvme(destructive):
+    """The jobs; those that write are last, so that no read depends on what they have left."""
+    return [job for job in ROWS if not job.writes] + [job for job in ROWS if job.writes and destructive]
