@@ -102,6 +102,13 @@ class Tracer:
         self.exit_names = self.symbols(svm if re.search(r'\bsvm\b', read('/proc/cpuinfo')) else vmx)
         self.user_names = self.symbols(read(self.event('kvm/kvm_userspace_exit', 'format')))
 
+    def remove(self):
+        """The instance, and what it still counts."""
+        for name in [*HISTOGRAMS, 'raw_syscalls/sys_enter']:
+            for trigger in re.findall(r'^(hist:.*) \[active\]$', read(self.event(name, 'trigger')), re.MULTILINE):
+                write(self.event(name, 'trigger'), f'!{trigger}')
+        os.rmdir(self.root)
+
     def event(self, name, file):
         return f'{self.root}/events/{name}/{file}'
 

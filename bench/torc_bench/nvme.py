@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An NVMe drive on the bare host and in guests, in turn."""
+import json
+import os
+import shlex
+import subprocess
+import time
+
+from guests import BEFORE_WINDOW_S, rates
+from torc_bench import counters, metrics, refusals, workloads
+from torc_bench.session import expect
+from torc_bench.vmms import HOST, title
+from tracing import total_exits, window
+
+# What a guest of a machine nobody knows may take to its shell, and the bare host to its.
+START_S = {HOST: 3}
+VMM_START_S = 15
+# Of a job, beside the time that it is told to run: until fio begins, and its result on the serial line.
+AROUND_S = 1.5
+MODULES = ('nvme',)
+PROGRAMS = ('fio',)
+
+
+def estimate(jobs_, system, seconds, first):
+    total = START_S.get(system, VMM_START_S)
+    for job in jobs_:
+        total += seconds + workloads.RAMP_S + AROUND_S
+        if system != HOST and first:
+            total += (workloads.COUNTED_S + 2 * AROUND_S) * job.reasons
+        if system == 'torc' and first:
+            total += (workloads.TRACED_S + 2 * AROUND_S) * job.stages
+    return total
+
+
+def order(peers, rounds):
+    """Host, torc, peers and back, so that what drifts with time is on all alike."""
+    once = [HOST, 'torc', *peers]
+    return (once + once[::-1]) * rounds
+
+
+class Measurement:
+    def __init__(self, session, seconds, engine, progress):
+        self.session, self.seconds, self.engine, self.progress = session, seconds, engine, progress
+        self.host, self.device = session.host, session.device
+
+    def run(self, system, jobs_, detailed):
+        """One run: {"system", "command", "jobs": {name: {...}}}. @detailed: also exits by reason, and stages."""
+        session = self.session
+        session.give(system)
+        words = session.chroot() if system == HOST else session.vmm(system)
+        result = {'system': system, 'command': '' if system == HOST else shlex.join(words), 'jobs': {}}
+        begin = time.monotonic()
+        with session.start(system, words) as guest:
+            session.come_up(guest, system)
+            result['start_s'] = time.monotonic() - begin
+            guest.tell(f'{self.disk(system)}find_disk || exit 1\n'.encode())
+            for job in jobs_:
+                self.progress.say(f'{title(system)}: {job.title}')
+                if job.writes and system == HOST:
+                    refusals.look(session.request, again=True)
+                found = self.timed(guest, system, job)
+                if detailed and system != HOST and job.reasons:
+                    found['reasons'] = self.counted(guest, job)
+                if detailed and system == 'torc' and job.stages:
+                    found['stages'] = self.traced(guest, job)
+                result['jobs'][job.name] = found
+            session.finish(guest)
+        return result
+
+    def disk(self, system):
+        if system != HOST:
+            return ''
+        name = self.device.disks()[0]
+        return f'disk=/dev/{name} stat={shlex.quote(self.device.statistics(name))}; '
+
+    def tell(self, guest, job, name, runtime, seconds, ramp=workloads.RAMP_S):
+        fio = ' '.join(job.fio('$disk', runtime, self.engine, ramp))
+        guest.tell(f'measure {name} {seconds:g} {fio} || exit 1\n'.encode())
+        expect(guest, f'TORC-WINDOW {name}$', 120)
+        time.sleep(BEFORE_WINDOW_S)
+
+    def timed(self, guest, system, job):
+        """What fio says, and what is counted all the time anyway; nothing is traced."""
+        near = self.session.near
+        self.tell(guest, job, job.name, self.seconds, self.seconds)
+        seen = window(self.seconds, exits=total_exits, interrupts=lambda: counters.device_interrupts(self.device),
+                      posted=lambda: counters.posted_notices(self.host),
+                      busy=lambda: counters.busy_seconds(self.host, near))
+        match = expect(guest, f'TORC-FIO {job.name} (.*)', 120 + 2 * self.seconds)
+        rate, = rates(guest, job.name)
+        done = rate * seen['seconds']
+        found = {**fio_metrics(match[1], job), 'cpu': seen['busy'] / done * 1e6, 'interrupts': seen['interrupts'] / done,
+                 'exits': None, 'posted': None}
+        if system != HOST:
+            found.update(exits=seen['exits'] / done, posted=seen['posted'] / done)
+        return found
+
+    def counted(self, guest, job):
+        """Exits by reason per I/O, and those to the VMM: histograms of tracepoints, beside a fio of its own."""
+        name, tracer, seconds = f'{job.name}-counted', self.session.tracer, workloads.COUNTED_S
+        tracer.histograms(True)
+        try:
+            self.tell(guest, job, name, seconds + 1, seconds, 0)
+            seen = window(seconds, exits=tracer.exits, user_exits=tracer.user_exits)
+        finally:
+            tracer.histograms(False)
+        expect(guest, f'TORC-FIO {name} ', 120)
+        rate, = rates(guest, name)
+        done = rate * seen['seconds']
+        return {'iops': rate, **{kind: {reason: count / done for reason, count in seen[kind].items()}
+                                 for kind in ('exits', 'user_exits')}}
+
+    def traced(self, guest, job):
+        """The stages of the drive's interrupts, as torc-trace tells them; None where it does not run."""
+        name, path = f'{job.name}-traced', f'{self.session.out}/trace'
+        program = self.host.program('torc-trace')
+        if not program:
+            return None
+        self.tell(guest, job, name, workloads.TRACED_S + 1.5, 0.3, 0)
+        record = subprocess.run([program, 'record', '--seconds', str(workloads.TRACED_S), '-o', path,
+                                 str(guest.process.pid)], capture_output=True, text=True, check=False)
+        expect(guest, f'TORC-FIO {name} ', 120)
+        report = subprocess.run([program, 'report', '--json', path], capture_output=True, text=True, check=False)
+        if os.path.exists(path):
+            os.unlink(path)
+        if record.returncode or report.returncode:
+            return {'error': (record.stderr + report.stderr).strip()}
+        return stages(json.loads(report.stdout))
+
+
+def fio_metrics(text, job):
+    """What fio's JSON says of a job: numbers by the keys of metrics.py."""
+    data = json.loads(text[text.index('{'):])['jobs'][0]['write' if job.writes else 'read']
+    latency = data['lat_ns']
+    n = latency.get('N', data['total_ios'])
+    values = {key: latency['percentile'][f'{percent:f}'] / 1000 for key, percent in metrics.PERCENTILES.items()}
+    return {'iops': data['iops'], 'mib': data['bw_bytes'] / 2 ** 20, **metrics.percentiles(values, n),
+            'max': latency['max'] / 1000, 'n': n}
+
+
+def stages(report):
+    """Of all vectors that had interrupts: how many, and means by stage; a stage that few had counts as often."""
+    vectors = [vector for vector in report['vectors'] if vector['interrupts']]
+    found = {'interrupts': sum(vector['interrupts'] for vector in vectors),
+             'host_interrupts': sum(vector['host_interrupts'] for vector in vectors), 'stages': {}, 'total': None}
+    for vector in vectors:
+        for name, stage in [*vector['stages'].items(), ('total', vector.get('total', {}))]:
+            if stage.get('count'):
+                found['stages'].setdefault(name, []).append(stage)
+    found['stages'] = {name: merge(parts) for name, parts in found['stages'].items()}
+    found['total'] = found['stages'].pop('total', None)
+    return found
+
+
+def merge(parts):
+    count = sum(part['count'] for part in parts)
+    most = max(parts, key=lambda part: part['count'])
+    return {'count': count, 'mean': sum(part['mean'] * part['count'] for part in parts) / count, 'p50': most['p50']}
+
+
+def jobs(request):
+    return workloads.nvme(request.destructive)
+
+
+def modules(_request):
+    return MODULES
+
+
+def describe(request, jobs_):
+    """For the plan: what happens to the drive."""
+    writes = 'WRITES to the drive: what is on it is lost' if request.destructive else 'reads only; nothing is written'
+    return [('jobs', ', '.join(job.name for job in jobs_)), ('drive', writes)]
+
+
+def measure(session, seconds, rounds, progress, save):
+    """All runs, in order; save(runs) after each. Return: them."""
+    request = session.request
+    engine = 'io_uring' if 'io_uring' in subprocess.run([session.host.program('fio'), '--enghelp'], capture_output=True,
+                                                        text=True, check=False).stdout else 'libaio'
+    measurement, runs, seen = Measurement(session, seconds, engine, progress), [], set()
+    for system in order(request.peers, rounds):
+        progress.next_run()
+        progress.say(title(system))
+        runs.append(measurement.run(system, jobs(request), system not in seen))
+        seen.add(system)
+        save(runs)
+    return runs

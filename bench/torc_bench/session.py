@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a measurement needs of the host, and that all of it goes away again: also after Ctrl-C, and after kill -9.
+
+After kill -9: guests and what runs on the bare host are killed by the kernel (setpriv, unshare); the folder of the
+initramfs is a tmpfs in a mount namespace of this process; a shell that waits for the end of this process removes the
+trace instance. The device is put back by `torc-vfio recover`.
+"""
+import ctypes
+import fcntl
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+
+from guests import VCPU, Guest
+from torc_bench import counters, initramfs, refusals
+from torc_bench.error import Refusal
+from torc_bench.vmms import HOST, VMMS, Machine
+from tracing import TRACING, Tracer, now, read
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+WORK = '/run/torc-bench'
+CLONE_NEWNS = 0x20000
+MOST_CPUS = 4
+CMDLINE = 'console=ttyS0 quiet panic=-1'
+# A guest of a slow machine, to its shell.
+START_S = 300
+# Once this process is gone.
+MINDER = f'''read -r _
+sleep 0.5
+cd {TRACING}/instances/torc-bench 2>/dev/null || exit
+for trigger in events/kvm/*/trigger events/raw_syscalls/*/trigger; do
+	sed -n 's/ \\[active\\]$//; /^hist/s/^/!/p' $trigger | while read -r line; do echo "$line" >$trigger; done
+done
+cd / && rmdir {TRACING}/instances/torc-bench'''
+
+
+def die_with_us(*more):
+    """In front of a command: it is killed when this process ends, however that happens."""
+    return ['setpriv', '--pdeathsig', 'KILL', *more]
+
+
+class Progress:
+    """Lines on standard error with the time and how long it may still take."""
+
+    def __init__(self, estimates):
+        """@estimates: [(system, seconds)] of each run."""
+        self.estimates = estimates
+        self.begin = self.began = now()
+        self.at = -1
+        self.took = {}
+
+    def next_run(self):
+        if self.at >= 0:
+            self.took[self.estimates[self.at][0]] = now() - self.began
+        self.at, self.began = self.at + 1, now()
+
+    def left(self):
+        """What one run of a system took, its other runs will take."""
+        ahead = [self.took.get(system, seconds) for system, seconds in self.estimates[max(0, self.at):]]
+        return max(0, sum(ahead) - (now() - self.began if self.at >= 0 else 0))
+
+    def say(self, text):
+        where = f'{self.at + 1}/{len(self.estimates)} ' if self.at >= 0 else ''
+        print(f'{now() - self.begin:5.0f} s, about {duration(self.left())} left: {where}{text}', file=sys.stderr, flush=True)
+
+
+def duration(seconds):
+    return f'{seconds:.0f} s' if seconds < 90 else f'{seconds / 60:.0f} min'
+
+
+def command(*words):
+    """Run it. Raises with what it says."""
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f'{shlex.join(words)}: {(done.stderr or done.stdout).strip() or f"status {done.returncode}"}')
+    return done.stdout
+
+
+class Session:
+    """One measurement of one device. @out: a folder for logs; @programs, @modules: of the guest."""
+
+    def __init__(self, request, out, programs, modules):
+        self.request, self.host, self.device = request, request.host, request.device
+        self.out, self.programs, self.modules = out, programs, modules
+        self.tree, self.archive = f'{WORK}/host', f'{WORK}/guest.cpio'
+        near = self.device.cpus()
+        count = max(1, min(MOST_CPUS, len(near) - 1))
+        self.near, self.cpus, self.others = near, near[:count], near[count:] or near
+        self.bound, self.runs = False, 0
+        self.tracer = self.lock = self.minder = None
+
+    def __enter__(self):
+        self.take_work()
+        try:
+            self.set_up()
+        except BaseException:
+            self.clean_up()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.clean_up()
+
+    def take_work(self):
+        os.makedirs(WORK, exist_ok=True)
+        self.lock = os.open(WORK, os.O_RDONLY)
+        try:
+            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Refusal(WORK, 'another torc-bench is at work', 'wait for it to end') from None
+
+    def set_up(self):
+        """Mounts are of this process and its children alone, and go with them."""
+        if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
+            raise RuntimeError(f'a mount namespace: {os.strerror(ctypes.get_errno())}')
+        command('mount', '--make-rprivate', '/')
+        command('mount', '-t', 'tmpfs', '-o', 'mode=700', 'torc-bench', WORK)
+        for kind, path in ('debugfs', '/sys/kernel/debug'), ('tracefs', TRACING):
+            if not os.path.exists(f'{path}/{"kvm" if kind == "debugfs" else "instances"}'):
+                command('mount', '-t', kind, kind, path)
+        os.mkdir(self.tree)
+        initramfs.build(self.host, self.tree, self.programs, self.modules, f'{HERE}/guest.sh')
+        initramfs.pack(self.tree, self.archive)
+        for folder in 'dev', 'proc', 'sys':
+            command('mount', '--rbind', f'/{folder}', f'{self.tree}/{folder}')
+        self.tracer = Tracer()
+        self.minder = subprocess.Popen(['sh', '-c', MINDER], stdin=subprocess.PIPE, start_new_session=True,
+                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def clean_up(self):
+        """Also of half of it."""
+        try:
+            if self.bound:
+                self.give_to_host()
+        finally:
+            if self.tracer:
+                self.tracer.remove()
+            if self.minder:
+                self.minder.stdin.close()
+                self.minder.wait()
+            subprocess.run(['umount', '-R', '-l', WORK], capture_output=True, check=False)
+            os.close(self.lock)
+            try:
+                os.rmdir(WORK)
+            except OSError:
+                pass
+
+    def give(self, system):
+        """Have the device where this system needs it. What must not be taken or written to is looked at again before."""
+        if system == HOST and self.bound:
+            self.give_to_host()
+        if not self.bound:
+            refusals.look(self.request, again=True)
+        if system != HOST and not self.bound:
+            self.bound = True
+            command(self.host.program('torc-vfio'), 'bind', self.device.bdf)
+
+    def give_to_host(self):
+        command(self.host.program('torc-vfio'), 'unbind', self.device.bdf)
+        self.bound = False
+        end = now() + 60
+        while not (self.device.disks() or self.device.interfaces()):
+            if now() > end:
+                raise RuntimeError(f'{self.device.bdf}: back with driver {self.device.driver}, and still no disk or interface')
+            time.sleep(0.1)
+
+    def chroot(self, prefix=()):
+        """The bare host in a guest's place: the same programs, on the CPUs where vCPUs would be."""
+        return [*die_with_us(), *prefix, 'unshare', '--pid', '--fork', '--kill-child=KILL',
+                'taskset', '-c', ','.join(map(str, self.cpus)), 'chroot', self.tree, '/bin/sh', '-c',
+                'export PATH=/bin TMPDIR=/tmp; sh /job; echo TORC-GUEST-EXIT $?']
+
+    def vmm(self, system, net='', mac='', vhost=False, device=True):
+        """Its command line, near the device, for as many CPUs as the host has."""
+        row = VMMS[system]
+        program = next(filter(None, map(self.host.program, row.programs)))
+        machine = Machine(kernel=self.host.kernel(), cmdline=CMDLINE, cpus=len(self.cpus), memory_mib=refusals.MEMORY_MIB,
+                          initramfs=self.archive, device=self.device.bdf if device else '', net=net, mac=mac, vhost=vhost)
+        return row.command([program], machine)
+
+    def start(self, system, words):
+        """A guest, or the bare host in its place, that waits for what it is told. @words: from chroot() or vmm()."""
+        self.runs += 1
+        if system != HOST:
+            words = [*die_with_us(), 'taskset', '-c', ','.join(map(str, self.near)), *words]
+        log = f'{self.out}/{self.runs:02}-{system}.log'
+        return Guest(words, log, os.environ)
+
+    def come_up(self, guest, system):
+        expect(guest, 'TORC-IDLE', START_S)
+        if system != HOST:
+            pin_vcpus(guest.process.pid, self.cpus)
+            counters.place_vectors(self.device, self.others)
+
+    @staticmethod
+    def finish(guest):
+        guest.tell(b'exit 0\n')
+        guest.finish()
+
+
+def pin_vcpus(pid, cpus):
+    """Each on a CPU of its own, whichever the VMM."""
+    for task in os.listdir(f'/proc/{pid}/task'):
+        name = read(f'/proc/{pid}/task/{task}/comm')
+        if VCPU.match(name):
+            number = int(re.search(r'\d+', name)[0])
+            os.sched_setaffinity(int(task), {cpus[number % len(cpus)]})
+
+
+def expect(guest, pattern, timeout):
+    """The match of the first line with the pattern. Raises at once when the guest's shell says that something failed."""
+    _, match = guest.wait_for(f'{pattern}|TORC-(FAILED|GUEST-EXIT) .*', timeout)
+    if match[0].startswith(('TORC-FAILED', 'TORC-GUEST-EXIT')):
+        last = '\n'.join(line for _, line in guest.lines[-8:])
+        raise RuntimeError(f'{os.path.basename(guest.log)}: {match[0]}\n{last}')
+    return match
