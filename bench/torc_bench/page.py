@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One page of a result: text for a terminal of 80 columns, HTML with plots, CSV. All read the same rows."""
+import csv
+import html
+import json
+import textwrap
+
+import plots
+from report import table
+from torc_bench import metrics, results as found, verdict
+from torc_bench.vmms import HOST, title
+
+COLUMNS = 80
+# What the name of a metric does not say.
+IN_TABLES = {unit: f', {unit}' for unit in ('us', 'MiB/s', 'Mbit/s', '%')} | {'us/IO': ', us'}
+# Systems beside the host that fit in a table of text.
+ABREAST = 2
+STAGES = {'host': "the host's handler", 'ring': "torc's ring", 'forward': 'forwarded to the irqfd', 'msi': 'routed as an MSI',
+          'accept': 'taken by the local APIC', 'inject': 'injected', 'entry': 'the vCPU enters the guest',
+          'eoi': 'the guest ends it'}
+
+
+def number(value, form):
+    return '-' if value is None else format(value, form)
+
+
+def side_cell(metric, values):
+    """Nothing where there can be nothing: the bare host has no exits."""
+    return '' if not metric.ratio and not found.known(values) else number(found.median(values), metric.form)
+
+
+def ratio_cell(metric, values, host):
+    beside = found.ratio(values, host) if metric.ratio else None
+    return f'{beside[0]:.2f}±{beside[1]:.2f}' if beside else ''
+
+
+def job_table(results, job, systems):
+    """rows[0] is the head: the host, and each system with its ratio."""
+    head = ['', title(HOST)]
+    for system in systems:
+        head += [title(system), 'x host']
+    body = [head]
+    for metric, sides in found.rows(results, job):
+        row = [metric.name + IN_TABLES.get(metric.unit, ''), side_cell(metric, sides.get(HOST, []))]
+        for system in systems:
+            row += [side_cell(metric, sides[system]), ratio_cell(metric, sides[system], sides.get(HOST, []))]
+        body.append(row)
+    return body
+
+
+def tables(results, job):
+    """As many tables as it takes for all systems."""
+    others = [system for system in found.systems(results) if system != HOST]
+    return [job_table(results, job, others[at:at + ABREAST]) for at in range(0, len(others), ABREAST)]
+
+
+def reasons_table(results, job):
+    """Exits per I/O by reason, of each VMM."""
+    counted = {system: found.detail(results, job, system, 'reasons') for system in found.systems(results)}
+    counted = {system: reasons for system, reasons in counted.items() if reasons}
+    if not counted:
+        return []
+    body = [['exits per I/O by reason', *(title(system) for system in counted)]]
+    for kind, prefix in ('exits', ''), ('user_exits', 'to the VMM: '):
+        names = {name for reasons in counted.values() for name, count in reasons[kind].items() if count >= 0.0005}
+        for name in sorted(names, key=lambda name: -max(reasons[kind].get(name, 0) for reasons in counted.values())):
+            body.append([prefix + name, *(f'{reasons[kind].get(name, 0):.3f}' for reasons in counted.values())])
+    return body
+
+
+def stages_table(results, job):
+    """Where torc's interrupts spend their time."""
+    stages = found.detail(results, job, 'torc', 'stages')
+    if not stages or not stages.get('stages'):
+        return []
+    body = [['an interrupt of torc, by stage', 'p50, us', 'mean, us', 'n']]
+    order = [name for name in STAGES if name in stages['stages']]
+    for name in order + [name for name in stages['stages'] if name not in STAGES]:
+        stage = stages['stages'][name]
+        body.append([f'{name}: {STAGES.get(name, "")}', f'{stage["p50"]:,.1f}', f'{stage["mean"]:,.1f}', f'{stage["count"]:,}'])
+    if stages['total']:
+        body.append(['all of it', *(f'{stages["total"][key]:,.1f}' for key in ('p50', 'mean')), f'{stages["total"]["count"]:,}'])
+    return body
+
+
+def heading(results):
+    device = results['device']
+    name = device.get('model') or device.get('interface') or device['bdf']
+    return f'torc-bench {results["what"]}: {name} at {device["bdf"]}'
+
+
+def notes(results):
+    count = sum(run['system'] == HOST for run in results['runs'])
+    text = [f'Medians of {count} runs of each system, in turn; "x host" is the median of the ratios of each run to the '
+            f'host\'s run of the same half round, and half of their range.',
+            f'A percentile with fewer than {metrics.LEAST_BEYOND} samples beyond it in one of the runs is "-".']
+    posted = results['machine']['posted_interrupts']
+    text.append('Interrupts are posted: they reach a running vCPU past the host, which cannot see their way.'
+                if posted == 'yes' else f'Posted interrupts: {posted}.')
+    if results['machine'].get('hypervisor'):
+        text.append('This machine is a virtual one: counts and ratios mean something, times do not.')
+    return text
+
+
+def facts(results):
+    device, machine, settings = results['device'], results['machine'], results['settings']
+    found_facts = [('date', results['date']), ('device', ', '.join(f'{key} {value}' for key, value in device.items()
+                                                                   if value not in (None, '', 'bdf') and key != 'bdf')),
+                   ('CPU', f'{machine["cpu"]}, {machine["cpus"]} CPUs, governor {machine["governor"]}'),
+                   ('kernel', f'Linux {machine["kernel"]}, on the host and in the guests'),
+                   ('booted with', machine['kernel_command_line']),
+                   ('settings', ', '.join(f'{key} {value}' for key, value in settings.items()))]
+    found_facts += [(name, version) for name, version in results['versions'].items()]
+    found_facts += [(f'check: {line[0]}', line[1]) for line in check_lines(results.get('check'))]
+    return found_facts
+
+
+def check_lines(check):
+    """What torc-vfio check --json found: [(how, what)]; its rows have a state, a name and words to it."""
+    if check is None:
+        return [('not run', 'torc-vfio has no check')]
+    rows = check.get('checks') or check.get('findings') or check.get('rows') if isinstance(check, dict) else check
+    lines = []
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict):
+            state = next((str(row[key]) for key in ('state', 'status', 'level', 'verdict', 'result') if key in row), '')
+            words = [str(row[key]) for key in ('name', 'what', 'title', 'reason', 'found', 'remedy') if row.get(key)]
+            lines.append((state, ': '.join(words)))
+    return [line for line in lines if line[0].lower() not in ('ok', 'good', 'pass')] or [('good', 'nothing in the way')]
+
+
+def commands(results):
+    """To repeat it."""
+    first = {}
+    for run in results['runs']:
+        if run['command']:
+            first.setdefault(run['system'], run['command'])
+    return [('all of this', results['command']), *((title(system), line) for system, line in first.items())]
+
+
+def wrapped(name, text):
+    return textwrap.fill(f'{text}', COLUMNS, initial_indent=f'  {name:<12} ', subsequent_indent=' ' * 15,
+                         break_on_hyphens=False, break_long_words=False)
+
+
+def text(results):
+    parts = [heading(results), '']
+    parts += [textwrap.fill(note, COLUMNS) for note in notes(results)]
+    for job in results['jobs']:
+        parts += ['', job['title'], '']
+        parts += [textwrap.fill(line, COLUMNS, initial_indent='  ', subsequent_indent='    ') for line in
+                  verdict.lines(results, job['name'])]
+        for rows in [*tables(results, job['name']), reasons_table(results, job['name']), stages_table(results, job['name'])]:
+            if len(rows) > 1:
+                parts += ['', table(rows)]
+    parts += ['', 'The machine', '', *(wrapped(name, value) for name, value in facts(results))]
+    parts += ['', 'To repeat it', '', *(wrapped(name, value) for name, value in commands(results))]
+    return '\n'.join(parts) + '\n'
+
+
+def plot_rows(results, metric):
+    """The rows of one metric in all jobs, for plots.plot()."""
+    rows = []
+    for job in results['jobs']:
+        sides = {system: found.known(side) for system, side in found.values(results, job['name'], metric.key).items()}
+        rows.append({'name': job['title'], 'sides': sides})
+    return rows
+
+
+def page(results):
+    names = {system: title(system) for system in found.systems(results)}
+    parts = [f'<p class="note">{html.escape(note)}</p>' for note in notes(results)]
+    for job in results['jobs']:
+        parts.append(f'<h2>{html.escape(job["title"])}</h2>')
+        parts += [f'<p>{html.escape(line)}</p>' for line in verdict.lines(results, job['name'])]
+        parts += [plots.table(rows) for rows in [*tables(results, job['name']), reasons_table(results, job['name']),
+                                                 stages_table(results, job['name'])] if len(rows) > 1]
+    parts.append('<h2>Each run is a dot</h2>')
+    for metric in metrics.OF[results['what']]:
+        plot = plots.plot(plot_rows(results, metric), f'{metric.name}, {metrics.UNITS.get(metric.unit, metric.unit)}', names)
+        if plot:
+            parts += [f'<h3>{html.escape(metric.name)}</h3>', plot]
+    parts += ['<h2>The machine</h2>', plots.table([['', ''], *([a, str(b)] for a, b in facts(results))])]
+    parts += ['<h2>To repeat it</h2>', *(f'<p>{html.escape(name)}: <code>{html.escape(line)}</code></p>'
+                                         for name, line in commands(results))]
+    return plots.page(heading(results), parts)
+
+
+def write_csv(results, file):
+    """A line for each value of each run."""
+    writer = csv.writer(file)
+    writer.writerow(['job', 'metric', 'unit', 'system', 'run', 'value'])
+    for job in results['jobs']:
+        for metric, sides in found.rows(results, job['name']):
+            for system, side in sides.items():
+                for run, value in enumerate(side, 1):
+                    writer.writerow([job['name'], metric.key, metric.unit, system, run, '' if value is None else value])
+
+
+def write(results, folder):
+    """result.json, report.txt, report.html and result.csv."""
+    with open(f'{folder}/result.json', 'w', encoding='utf-8') as file:
+        json.dump({**results, 'summary': found.summary(results)}, file, indent=1)
+    with open(f'{folder}/report.txt', 'w', encoding='utf-8') as file:
+        file.write(text(results))
+    with open(f'{folder}/report.html', 'w', encoding='utf-8') as file:
+        file.write(page(results))
+    with open(f'{folder}/result.csv', 'w', encoding='utf-8', newline='') as file:
+        write_csv(results, file)
