@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""The pages of torc-bench, of results that are made up. Usage: test_bench_results.py BENCH."""
+import copy
+import csv
+import io
+import json
+import os
+import sys
+import tempfile
+import unittest
+import xml.etree.ElementTree
+
+BENCH = sys.argv.pop(1)
+sys.path.insert(0, BENCH)
+
+# pylint: disable=wrong-import-position
+from torc_bench import metrics, nvme, page, results, verdict, workloads  # noqa: E402
+
+STAGES = {'host': {'count': 100, 'mean': 0.6, 'p50': 0.5}, 'entry': {'count': 90, 'mean': 0.9, 'p50': 0.8}}
+
+
+def job(iops, p50, vmm=True):
+    found = {'iops': iops, 'mib': iops / 256, 'p50': p50, 'p99': p50 * 3, 'p99.9': p50 * 5, 'p99.99': None, 'max': p50 * 9,
+             'n': 30000, 'cpu': 4.25, 'interrupts': 1.0, 'exits': 2.5 if vmm else None, 'posted': 0 if vmm else None}
+    if vmm:
+        found['reasons'] = {'iops': iops, 'exits': {'hlt': 1.0, 'msr': 1.5, 'rare': 0.0001}, 'user_exits': {'IO': 0.001}}
+    return found
+
+
+def run(system, iops, p50):
+    return {'system': system, 'command': '' if system == 'host' else f'{system} --kernel k', 'start_s': 2,
+            'jobs': {each.name: job(iops, p50, system != 'host') for each in workloads.nvme(False)}}
+
+
+def made_up():
+    """The host twice, torc 1.02 and 1.04 times its p50, QEMU twice as slow in one of two runs."""
+    found = {'format': results.FORMAT, 'what': 'nvme', 'command': 'torc-bench nvme 01:00.0', 'date': '2026-11-30 12:00',
+             'device': {'bdf': '0000:01:00.0', 'model': 'Fast Drive', 'driver': 'nvme'},
+             'machine': {'cpu': 'Model', 'cpus': 8, 'kernel': '6.12', 'kernel_command_line': 'quiet', 'governor': 'none',
+                         'hypervisor': False, 'posted_interrupts': 'no: the IOMMU cannot'},
+             'versions': {'fio': 'fio-3.33'}, 'settings': {'seconds': 3}, 'check': None,
+             'jobs': [{'name': each.name, 'title': each.title} for each in workloads.nvme(False)],
+             'runs': [run('host', 10000, 100), run('torc', 9800, 102), run('qemu', 5000, 110),
+                      run('qemu', 10000, 90), run('torc', 9600, 104), run('host', 10000, 100)]}
+    found['runs'][1]['jobs']['randread-1']['stages'] = {'interrupts': 100, 'host_interrupts': 100, 'stages': STAGES,
+                                                       'total': {'count': 90, 'mean': 1.5, 'p50': 1.4}}
+    return found
+
+
+class Ratios(unittest.TestCase):
+    def test_each_run_is_beside_the_hosts_of_the_same_half(self):
+        self.assertEqual(results.ratios([2, 30], [1, 10]), [2, 3])
+        self.assertEqual(results.ratio([2, 30], [1, 10]), (2.5, 0.5))
+
+    def test_what_one_run_does_not_tell_has_no_ratio(self):
+        self.assertIsNone(results.ratio([2, None], [1, 1]))
+        self.assertIsNone(results.ratio([], [1, 1]))
+        self.assertIsNone(results.ratio([1], [0]))
+
+
+class Percentiles(unittest.TestCase):
+    def test_ten_samples_have_to_be_beyond_it(self):
+        self.assertEqual([metrics.told(99, n) for n in (999, 1000)], [False, True])
+        self.assertEqual([metrics.told(99.99, n) for n in (99999, 100000)], [False, True])
+
+    def test_of_fio(self):
+        text = json.dumps({'jobs': [{'read': {
+            'iops': 1000.5, 'bw_bytes': 1 << 20, 'total_ios': 9000,
+            'lat_ns': {'N': 9000, 'max': 5000000, 'percentile': {
+                '50.000000': 1000, '99.000000': 2000, '99.900000': 3000, '99.990000': 4000}}}}]})
+        found = nvme.fio_metrics('fio: a warning\n' + text, workloads.ROWS[0])
+        self.assertEqual(found, {'iops': 1000.5, 'mib': 1, 'p50': 1, 'p99': 2, 'p99.9': None, 'p99.99': None,
+                                 'max': 5000, 'n': 9000})
+
+
+class Stages(unittest.TestCase):
+    def test_vectors_are_put_together(self):
+        def vector(n, p50):
+            return {'interrupts': n, 'host_interrupts': n, 'total': {'count': n, 'mean': p50, 'p50': p50},
+                    'stages': {'host': {'count': n, 'mean': p50, 'p50': p50}, 'eoi': {'count': 0}}}
+        found = nvme.stages({'vectors': [vector(30, 1), vector(10, 5), vector(0, 0)]})
+        self.assertEqual(found['stages'], {'host': {'count': 40, 'mean': 2, 'p50': 1}})
+        self.assertEqual((found['interrupts'], found['total']['mean']), (40, 2))
+
+
+class Verdict(unittest.TestCase):
+    def setUp(self):
+        self.results = made_up()
+
+    def test_in_plain_words(self):
+        self.assertEqual(verdict.lines(self.results, 'randread-1')[0],
+                         "torc: p50 +3.0 us, 1.03 times the host's; 1.4 us of it from interrupt to guest; "
+                         'I/Os per second 0.97 times')
+
+    def test_within_the_spread(self):
+        self.assertIn("p50 +0.0 us, within the spread of the host's", verdict.lines(self.results, 'randread-1')[1])
+
+    def test_posted_interrupts_cannot_be_seen(self):
+        self.results['machine']['posted_interrupts'] = 'yes'
+        self.assertNotIn('posted', verdict.line(self.results, 'randread-1', 'torc'))
+        for each in self.results['runs']:
+            each['jobs']['randread-1']['interrupts'] = 0.001
+        self.assertIn('are posted, so the host cannot see', verdict.line(self.results, 'randread-1', 'torc'))
+
+    def test_a_way_that_is_longer_than_what_was_added_is_no_part_of_it(self):
+        self.results['runs'][1]['jobs']['randread-1']['stages']['total']['p50'] = 8
+        self.assertIn('the interrupt takes 8.0 us to the guest', verdict.line(self.results, 'randread-1', 'torc'))
+
+    def test_where_too_little_is_told(self):
+        for each in self.results['runs']:
+            each['jobs']['randread-1'].update(p50=None, iops=None)
+        self.assertEqual(verdict.line(self.results, 'randread-1', 'torc'), 'torc: too little was measured to tell')
+
+
+class Page(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.results = made_up()
+        cls.text = page.text(cls.results)
+        cls.html = page.page(cls.results)
+
+    def test_fits_a_terminal(self):
+        self.assertEqual([line for line in self.text.splitlines() if len(line) > 80], [])
+
+    def test_four_systems_do_as_well(self):
+        more = copy.deepcopy(self.results)
+        more['runs'] += [run('cloud-hypervisor', 9000, 120)] * 2
+        text = page.text(more)
+        self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
+        self.assertIn('Cloud Hypervisor', text)
+
+    def line(self, name):
+        return next(line for line in self.text.splitlines() if line.startswith(name))
+
+    def test_values_ratios_and_their_spread(self):
+        self.assertEqual(self.line('I/Os per second').split()[3:],
+                         ['10,000', '9,700', '0.97±0.01', '7,500', '0.75±0.25'])
+        self.assertEqual(self.line('p50').split()[2:], ['100.0', '103.0', '1.03±0.01', '100.0', '1.00±0.10'])
+
+    def test_what_too_few_samples_tell_is_a_dash_and_n_is_there(self):
+        self.assertEqual(self.line('p99.99').split()[2:], ['-', '-', '-'])
+        self.assertIn('30,000', self.line('n, I/Os timed'))
+
+    def test_nothing_exits_on_the_bare_host(self):
+        self.assertEqual(self.line('exits per I/O ').split()[3:], ['2.500', '2.500'])
+
+    def test_exits_by_reason_without_the_rarest(self):
+        self.assertLess(self.text.index('\nmsr '), self.text.index('\nhlt '))
+        self.assertIn('to the VMM: IO', self.text)
+        self.assertNotIn('rare', self.text)
+
+    def test_where_the_time_goes(self):
+        self.assertRegex(self.text, "host: the host's handler +0.5 +0.6 +100\nentry: the vCPU enters the guest +0.8 +0.9 +90")
+        self.assertRegex(self.text, 'all of it +1.4 +1.5 +90')
+
+    def test_what_repeats_it(self):
+        for words in 'torc-bench nvme 01:00.0', 'torc --kernel k', 'qemu --kernel k', 'Linux 6.12', 'fio-3.33':
+            self.assertIn(words, self.text)
+            self.assertIn(words, self.html)
+
+    def test_the_page_is_well_formed_and_each_value_is_a_dot(self):
+        root = xml.etree.ElementTree.fromstring(self.html.replace('<!DOCTYPE html>', ''))
+        values = [value for each in self.results['runs'] for found in each['jobs'].values()
+                  for metric in metrics.NVME for value in [found.get(metric.key)] if value is not None]
+        self.assertEqual(len(list(root.iter('circle'))), len(values))
+        self.assertNotRegex(self.html, r'(src|href|url\(|@import|https?:)')
+
+    def test_csv_has_each_value_of_each_run(self):
+        file = io.StringIO()
+        page.write_csv(self.results, file)
+        rows = list(csv.DictReader(io.StringIO(file.getvalue())))
+        self.assertIn({'job': 'randread-1', 'metric': 'p50', 'unit': 'us', 'system': 'torc', 'run': '2', 'value': '104'}, rows)
+        self.assertIn('', [row['value'] for row in rows if row['metric'] == 'exits' and row['system'] == 'host'])
+
+    def test_what_is_written_can_be_read(self):
+        with tempfile.TemporaryDirectory() as folder:
+            page.write(self.results, folder)
+            self.assertEqual(sorted(os.listdir(folder)), ['report.html', 'report.txt', 'result.csv', 'result.json'])
+            self.assertEqual(results.load(f'{folder}/result.json')['summary']['randread-1']['p50']['torc']['ratio'], 1.03)
+
+    def test_what_torc_vfio_check_found(self):
+        self.assertIn('torc-vfio has no check', self.text)
+        found = copy.deepcopy(self.results)
+        found['check'] = {'checks': [{'name': 'ASPM', 'state': 'warning', 'reason': 'on'}, {'name': 'x', 'state': 'ok'}]}
+        self.assertRegex(page.text(found), 'check: warning +ASPM: on')
+        found['check'] = []
+        self.assertIn('nothing in the way', page.text(found))
+
+
+if __name__ == '__main__':
+    unittest.main()
