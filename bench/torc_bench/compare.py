@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+torc-bench compare: what changed between two results, beyond the spread of their runs.
+
+With five runs or more on both sides as bench/compare.sh does: the Mann-Whitney U test. With fewer it finds nothing, and
+a change is one whose ranges do not touch. Either way medians have to be as far apart as compare.sh has it.
+"""
+import os
+import statistics
+import sys
+
+from compare import LEAST_CHANGE, LEAST_REPETITIONS, P, mann_whitney
+from report import table
+from torc_bench import metrics, results as found
+from torc_bench.error import Refusal
+from torc_bench.vmms import HOST, title
+
+# What may explain a change, or be the point of it.
+FACTS = (('device', 'bdf'), ('device', 'model'), ('device', 'serial'), ('device', 'link'), ('machine', 'cpu'),
+         ('machine', 'cpus'), ('machine', 'kernel'), ('machine', 'kernel_command_line'), ('machine', 'governor'),
+         ('machine', 'posted_interrupts'), ('settings', 'vCPUs'), ('settings', 'seconds'), ('settings', 'memory MiB'))
+
+
+def load(path):
+    try:
+        return found.load(f'{path}/result.json' if os.path.isdir(path) else path)
+    except (OSError, ValueError) as error:
+        raise Refusal(path, str(error), 'a folder that torc-bench nvme or net has left, or its result.json') from None
+
+
+def beyond_spread(before, after):
+    """Whether a change is more than what the runs of one side differ by."""
+    if min(len(before), len(after)) >= LEAST_REPETITIONS:
+        return mann_whitney(before, after) < P
+    return min(len(before), len(after)) > 1 and not found.overlap(before, after)
+
+
+def change(metric, before, after):
+    """(relative change or None, 'better', 'worse', 'changed', '' or why that cannot be told)"""
+    if None in before + after or not before or not after:
+        return None, 'too little'
+    middle, now = statistics.median(before), statistics.median(after)
+    if not middle:
+        return None, '' if not now else 'changed'
+    part = now / middle - 1
+    if abs(part) < LEAST_CHANGE or not beyond_spread(before, after):
+        return part, 'one run' if min(len(before), len(after)) < 2 else ''
+    if metric.better == metrics.NEITHER:
+        return part, 'changed'
+    return part, 'better' if (part > 0) == (metric.better == metrics.HIGHER) else 'worse'
+
+
+def job_rows(before, after, job):
+    """[(system, metric, what of it, values, values, change, words)]: each value, and its ratio to the host's."""
+    rows = []
+    for metric, sides in found.rows(before, job):
+        others = found.values(after, job, metric.key)
+        for system in (each for each in sides if each in others):
+            pairs = [('', sides[system], others[system])]
+            if metric.ratio and system != HOST and HOST in sides and HOST in others:
+                pairs.append((' x host', *(found.ratios(values[system], values[HOST]) for values in (sides, others))))
+            rows += [(system, metric, kind, a, b, *change(metric, a, b)) for kind, a, b in pairs if a and b]
+    return rows
+
+
+def cell(metric, kind, values):
+    middle = found.median(values)
+    return '-' if middle is None else f'{middle:.2f}' if kind else format(middle, metric.form)
+
+
+def body(rows):
+    lines = [['', '', 'before', 'after', 'change', '']]
+    for system, metric, kind, before, after, part, words in rows:
+        lines.append([title(system), metric.name + kind, cell(metric, kind, before), cell(metric, kind, after),
+                      '' if part is None else f'{part:+.1%}', words])
+    return lines
+
+
+def differences(before, after):
+    """[(what, before, after)] of machine, device, settings and versions."""
+    rows = [(key.replace('_', ' '), before[part].get(key), after[part].get(key)) for part, key in FACTS]
+    names = dict.fromkeys([*before['versions'], *after['versions']])
+    rows += [(name, before['versions'].get(name), after['versions'].get(name)) for name in names]
+    return [row for row in rows if row[1] != row[2]]
+
+
+def main(path_before, path_after):
+    """Prints it. Return: 0; 1 when something got worse."""
+    before, after = load(path_before), load(path_after)
+    if before['what'] != after['what']:
+        raise Refusal(path_after, f'a result of {after["what"]}, and the other one of {before["what"]}',
+                      'two results of the same command')
+    both = [job for job in before['jobs'] if job['name'] in [other['name'] for other in after['jobs']]]
+    if not both:
+        raise Refusal(path_after, 'no job is in both results', 'two results of the same command')
+    for name, was, now in differences(before, after):
+        print(f'{name}: {was} -> {now}')
+    worse = 0
+    for job in both:
+        rows = job_rows(before, after, job['name'])
+        changed = [row for row in rows if row[-1] in ('better', 'worse', 'changed')]
+        worse += sum(row[-1] == 'worse' for row in rows)
+        print(f'\n{job["title"]}\n')
+        print(table(body(changed), 2) if changed else few(rows))
+    print(f'\n{worse} got worse' if worse else '\nnothing got worse', file=sys.stdout)
+    return 1 if worse else 0
+
+
+def few(rows):
+    if any(row[-1] == 'one run' for row in rows):
+        return 'with one run on a side nothing can be told; measure with --rounds 1 or more'
+    return 'nothing changed beyond the spread'
