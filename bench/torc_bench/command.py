@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""torc-bench's command line: what was asked for, what will be done about it, and doing it."""
+import argparse
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+from torc_bench import compare, counters, nvme, page, refusals, results as found, workloads
+from torc_bench.error import Refusal
+from torc_bench.host import Host
+from torc_bench.session import Progress, Session, duration
+from torc_bench.vmms import VMMS, title
+
+MEASURES = {'nvme': nvme}
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message):
+        print(f'torc-bench: {message}\n  remedy: torc-bench --help', file=sys.stderr)
+        sys.exit(2)
+
+
+def positive(kind):
+    def parse(text):
+        value = kind(text)
+        if value <= 0:
+            raise ValueError
+        return value
+    parse.__name__ = 'positive number'
+    return parse
+
+
+def parser():
+    top = Parser(prog='torc-bench', description='Measure a device on the bare host and passed through to guests, in turn.',
+                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = top.add_subparsers(dest='what', required=True, metavar='COMMAND', parser_class=Parser)
+    for name, text in ('nvme', 'an NVMe drive'), ('net', 'a network interface'):
+        each = commands.add_parser(name, help=text, allow_abbrev=False)
+        each.add_argument('bdf', metavar='BDF', help='its PCI address, as 0000:01:00.0')
+        each.add_argument('--runtime', type=positive(float), default=10, metavar='SECONDS', help='of each job (10)')
+        each.add_argument('--rounds', type=positive(int), default=3, metavar='N',
+                          help='each is every system there and back (3)')
+        each.add_argument('--vs', default='', metavar='VMM,...', help='other VMMs: ' + ', '.join(v for v in VMMS if v != 'torc'))
+        each.add_argument('--out', default='', metavar='FOLDER', help='a new one for the results')
+    commands.choices['nvme'].add_argument('--destructive', action='store_true',
+                                          help='measure writes, too: what is on the drive is lost')
+    commands.choices['net'].add_argument('--peer', default='', metavar='BDF|INTERFACE', help='the other end of the wire')
+    compare = commands.add_parser('compare', help='two results: what changed beyond the spread', allow_abbrev=False)
+    compare.add_argument('before', metavar='BEFORE', help='a folder of results, or its result.json')
+    compare.add_argument('after', metavar='AFTER')
+    return top
+
+
+def request_of(arguments, host):
+    return refusals.Request(host, arguments.what, host.device(arguments.bdf),
+                            peers=tuple(name for name in arguments.vs.split(',') if name),
+                            destructive=getattr(arguments, 'destructive', False), peer=getattr(arguments, 'peer', ''),
+                            out=arguments.out)
+
+
+def plan(request, session, jobs, order, seconds, folder):
+    """What will be done, and how long that takes: [(name, words)]."""
+    device, measure = request.device, MEASURES[request.what]
+    facts = device.describe()
+    estimate = sum(second for _, second in session_estimates(request, jobs, order, seconds))
+    lines = [('device', f'{device.bdf}, {facts.get("model") or facts.get("interface")}, driver {device.driver}, '
+                        f'IOMMU group {device.group}, NUMA node {device.node}')]
+    lines += [('systems', ', '.join(title(system) for system in order))]
+    lines += measure.describe(request, jobs)
+    lines += [('CPUs', f'{words(session.cpus)} for fio and the vCPUs, {words(session.others)} for interrupts'),
+              ('device goes', f'to vfio-pci and back to {device.driver}, by torc-vfio; also after Ctrl-C. After kill -9: '
+                              'torc-vfio recover'),
+              ('takes', f'about {duration(estimate)}'), ('results', folder)]
+    return lines
+
+
+def words(cpus):
+    return ','.join(str(cpu) for cpu in sorted(cpus))
+
+
+def session_estimates(request, jobs, order, seconds):
+    """[(system, seconds)] of each run."""
+    seen, estimates = set(), []
+    for system in order:
+        estimates.append((system, MEASURES[request.what].estimate(jobs, system, seconds, system not in seen)))
+        seen.add(system)
+    return estimates
+
+
+def versions(host, request):
+    """What each program says of itself, in its first line."""
+    found_versions = {}
+    programs = [('torc', ['torc'])] + [(title(name), VMMS[name].programs) for name in request.peers]
+    programs += [(name, [name]) for name in refusals.WORKERS[request.what]]
+    for name, candidates in programs:
+        path = next(filter(None, map(host.program, candidates)), None)
+        flag = '-V' if name in ('ping', 'ip') else '--version'
+        done = subprocess.run([path, flag], capture_output=True, text=True, check=False) if path else None
+        lines = (done.stdout or done.stderr).splitlines() if done else []
+        found_versions[name] = lines[0].strip() if lines else 'unknown'
+    return found_versions
+
+
+def check(host, bdf):
+    """What torc-vfio check --json says; None where it has no such command."""
+    done = subprocess.run([host.program('torc-vfio'), 'check', '--json', bdf], capture_output=True, text=True, check=False)
+    try:
+        return json.loads(done.stdout)
+    except ValueError:
+        return None
+
+
+def measure(arguments):
+    host = Host(search=os.path.dirname(os.path.realpath(sys.argv[0])))
+    request = request_of(arguments, host)
+    refusals.look(request)
+    module = MEASURES[request.what]
+    jobs, order = module.jobs(request), module.order(request.peers, arguments.rounds)
+    folder = os.path.abspath(arguments.out or time.strftime(f'torc-bench-{request.what}-%Y%m%d-%H%M%S'))
+    session = Session(request, folder, module.PROGRAMS, module.modules(request))
+    for name, line in plan(request, session, jobs, order, arguments.runtime, folder):
+        print(page.wrapped(name, line))
+    print(flush=True)
+    results = {'format': found.FORMAT, 'what': request.what, 'command': shlex.join(['torc-bench', *sys.argv[1:]]),
+               'date': time.strftime('%Y-%m-%d %H:%M'), 'device': request.device.describe(),
+               'machine': counters.facts(host, session.near), 'versions': versions(host, request),
+               'settings': {'vCPUs': len(session.cpus), 'CPUs': words(session.cpus), 'interrupts on': words(session.others),
+                            'memory MiB': refusals.MEMORY_MIB, 'seconds': arguments.runtime, 'rounds': arguments.rounds},
+               'check': check(host, request.device.bdf), 'jobs': [{'name': job.name, 'title': job.title} for job in jobs],
+               'runs': []}
+    os.makedirs(folder, exist_ok=True)
+
+    def save(runs):
+        results['runs'] = runs
+        with open(f'{folder}/result.json', 'w', encoding='utf-8') as file:
+            json.dump(results, file, indent=1)
+
+    progress = Progress(session_estimates(request, jobs, order, arguments.runtime))
+    progress.say('making the initramfs of the guests')
+    with session:
+        results['runs'] = module.measure(session, arguments.runtime, arguments.rounds, progress, save)
+    page.write(results, folder)
+    with open(f'{folder}/report.txt', encoding='utf-8') as file:
+        print(file.read())
+    print(f'torc-bench: saved in {folder}: report.txt, report.html, result.json, result.csv', file=sys.stderr)
+    return 0
+
+
+def main():
+    arguments = parser().parse_args()
+    # As Ctrl-C: what was changed is put back on the way out.
+    for number in signal.SIGTERM, signal.SIGHUP:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        if arguments.what == 'compare':
+            return compare.main(arguments.before, arguments.after)
+        return measure(arguments)
+    except Refusal as refusal:
+        print(f'torc-bench: {refusal}', file=sys.stderr)
+        return 2 if arguments.what == 'compare' else 1
+    except (RuntimeError, OSError) as error:
+        print(f'torc-bench: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('torc-bench: interrupted; the device is back', file=sys.stderr)
+        return 130
