@@ -9,13 +9,13 @@ import subprocess
 import sys
 import time
 
-from torc_bench import compare, counters, nvme, page, refusals, results as found, workloads
+from torc_bench import compare, counters, net, nvme, page, refusals, results as found, workloads
 from torc_bench.error import Refusal
 from torc_bench.host import Host
 from torc_bench.session import Progress, Session, duration
 from torc_bench.vmms import VMMS, title
 
-MEASURES = {'nvme': nvme}
+MEASURES = {'nvme': nvme, 'net': net}
 
 
 class Parser(argparse.ArgumentParser):

@@ -65,19 +65,34 @@ measure() {
 	show FIO "$name"
 }
 
-# run NAME COMMAND...: to its end.
-run() {
-	name=$1
-	shift
-	"$@" >"$tmp/result" 2>"$tmp/error" || { failed "$@"; return; }
-	show RESULT "$name"
-}
-
 # show WORD NAME: the result in a line.
 show() {
 	printf 'TORC-%s %s ' "$1" "$2"
 	while read -r line; do printf '%s ' "$line"; done <"$tmp/result"
 	echo
+}
+
+find_interface() {
+	interface=$(ip -o link | while read -r _ name _; do
+		[ "$name" = lo: ] || { echo "${name%%[:@]*}"; break; }
+	done)
+	[ -n "$interface" ]
+}
+
+carrier() {
+	case $(ip -o link show dev "$interface") in *LOWER_UP*) ;; *) return 1 ;; esac
+}
+
+# network ADDRESS [INTERFACE]: the only one that there is, if it is not named; and what the other end measures with.
+network() {
+	interface=${2-}
+	[ -n "$interface" ] || wait_for 30 find_interface || return
+	ip address add "$1/24" dev "$interface" && ip link set lo up && ip link set "$interface" up || return
+	wait_for 60 carrier || return
+	iperf3 -s >"$tmp/iperf3" 2>&1 &
+	sockperf server -i "$1" -p 11111 >"$tmp/sockperf" 2>&1 &
+	sockperf server -i "$1" -p 11112 --tcp >"$tmp/sockperf-tcp" 2>&1 &
+	echo "TORC-NETWORK $interface"
 }
 
 [ ! -t 0 ] || stty -echo

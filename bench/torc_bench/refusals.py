@@ -245,15 +245,29 @@ def peer_is_itself(request):
 
 
 def peer_in_use(request):
+    """A NIC named by its address goes to a network namespace. An interface named as such stays where it is."""
+    if not is_address(request.peer):
+        return None
     use = request.host.interface_use(peer_interface(request))
     if not use:
         return None
     return f'--peer {request.peer}', f'the host uses it: {use[0]}', use[1]
 
 
+def peer_is_down(request):
+    name = peer_interface(request)
+    if is_address(request.peer) or request.host.read('sys/class/net', name, 'operstate') in ('up', 'unknown'):
+        return None
+    return f'--peer {request.peer}', 'it is down', f'ip link set {name} up'
+
+
+def is_address(name):
+    return bool(re.fullmatch(r'([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]', name))
+
+
 def peer_interface(request):
     """The peer's interface, or None."""
-    if re.fullmatch(r'([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]', request.peer):
+    if is_address(request.peer):
         return next(iter(request.host.device(request.peer).interfaces()), None)
     return request.peer if request.peer in request.host.list('sys/class/net') else None
 
@@ -308,6 +322,7 @@ ROWS = [
     Row('no peer', no_peer, NET),
     Row('peer is itself', peer_is_itself, NET),
     Row('peer in use', peer_in_use, NET),
+    Row('peer is down', peer_is_down, NET),
     Row('not assignable', not_assignable),
     Row('holds data', holds_data, NVME, True),
 ]

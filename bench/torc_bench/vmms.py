@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The VMMs that can be measured: one row for each, with how its command line is made."""
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass
@@ -72,19 +72,20 @@ class Vmm:
     programs: tuple
     command: object
     vcpu: str
-    version: tuple = ('--version',)
-    # Ways of its own in which a virtio interface can be served, beside the first.
-    vhost: bool = field(default=False)
 
 
 VMMS = {
-    'torc': Vmm('torc', ('torc',), torc, r'vcpu\d+', vhost=True),
-    'qemu': Vmm('QEMU', ('qemu-system-x86_64', 'qemu-kvm'), qemu, r'CPU \d+/KVM', vhost=True),
+    'torc': Vmm('torc', ('torc',), torc, r'vcpu\d+'),
+    'qemu': Vmm('QEMU', ('qemu-system-x86_64', 'qemu-kvm'), qemu, r'CPU \d+/KVM'),
     'cloud-hypervisor': Vmm('Cloud Hypervisor', ('cloud-hypervisor',), cloud_hypervisor, r'vcpu\d+'),
 }
 # The bare host in a VMM's place.
 HOST = 'host'
+# A network interface without passthrough, to compare with: what it is called, whether vhost moves its packets. By torc.
+VIRTIO = {'torc-ring': ('virtio ring', False), 'torc-vhost': ('virtio vhost', True)}
 
 
 def title(system):
-    return 'host' if system == HOST else VMMS[system].title
+    if system == HOST:
+        return 'host'
+    return VIRTIO[system][0] if system in VIRTIO else VMMS[system].title

@@ -46,3 +46,39 @@ ROWS = [*both('1', '4 KiB random', 'queue depth 1', '4k', 1, stages=True),
 def nvme(destructive):
     """The jobs; those that write are last, so that no read depends on what they have left."""
     return [job for job in ROWS if not job.writes] + [job for job in ROWS if job.writes and destructive]
+
+
+# Of a frame of 64 bytes, with its checksum, what UDP over IPv4 leaves.
+LEAST_PAYLOAD = 18
+
+
+@dataclass
+class Test:
+    """What the other end of the wire runs against the servers of guest.sh. @command: words, of an address and seconds."""
+    name: str
+    title: str
+    parser: str
+    command: object
+
+
+def iperf3(*more):
+    return lambda address, seconds: ['iperf3', '-c', address, '-t', f'{seconds:g}', '-J', *more]
+
+
+def sockperf(port, *more):
+    return lambda address, seconds: ['sockperf', 'ping-pong', '-i', address, '-p', str(port), '-t', f'{max(1, seconds):.0f}',
+                                     '--full-rtt', *more]
+
+
+def ping(address, seconds):
+    return ['ping', '-n', '-A', '-w', f'{max(1, seconds):.0f}', address]
+
+
+SMALL = ('-u', '-b', '0', '-l', str(LEAST_PAYLOAD))
+NETWORK = [Test('tcp-to-peer', 'TCP to the peer', 'stream', iperf3('-R')),
+           Test('tcp-from-peer', 'TCP from the peer', 'stream', iperf3()),
+           Test('tcp-ping-pong', 'TCP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11112, '--tcp')),
+           Test('udp-ping-pong', 'UDP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11111)),
+           Test('ping', 'ping, round trip', 'ping', ping),
+           Test('packets-to-peer', '64-byte packets to the peer', 'packets', iperf3('-R', *SMALL)),
+           Test('packets-from-peer', '64-byte packets from the peer', 'packets', iperf3(*SMALL))]

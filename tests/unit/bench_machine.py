@@ -40,7 +40,7 @@ class Machine:
         self.folder(f'{drive}/nvme0n1/holders')
         self.link('sys/class/block/nvme0n1', f'{drive}/nvme0n1')
         for bdf, name in (NIC, 'wire0'), (PEER, 'wire1'):
-            self.folder(f'{self.device(bdf)}/net/{name}')
+            self.file(f'{self.device(bdf)}/net/{name}/operstate', 'up')
             self.link(f'sys/class/net/{name}', f'{self.device(bdf)}/net/{name}')
 
     def __enter__(self):

@@ -171,9 +171,15 @@ class Refusals(unittest.TestCase):
     def test_the_peer_is_the_device(self):
         self.refused('--peer wire0', 'the device itself', 'other end', 'net', peer='wire0')
 
+    def test_an_interface_of_the_host_may_be_in_use_but_not_down(self):
+        self.machine.program('ip', 'case "$*" in *wire1*) echo "3: wire1    inet 10.0.0.1/24 scope global";; esac')
+        refusals.look(self.machine.request('net', peer='wire1'))
+        self.machine.file('sys/class/net/wire1/operstate', 'down')
+        self.refused('--peer wire1', 'it is down', 'ip link set wire1 up', 'net', peer='wire1')
+
     def test_interfaces_in_use(self):
         self.machine.program('ip', 'case "$*" in *wire1*) echo "3: wire1    inet 10.0.0.1/24 scope global";; esac')
-        self.refused('--peer wire1', 'has address 10.0.0.1/24', 'flush dev wire1', 'net', peer='wire1')
+        self.refused(f'--peer {PEER}', 'has address 10.0.0.1/24', 'flush dev wire1', 'net', peer=PEER)
         self.machine.file('proc/net/route', 'Iface\nwire0 00000000 01\n')
         self.refused(NIC, 'default route', 'another way', 'net', peer='wire1')
 
