@@ -13,7 +13,7 @@ packages='
 	libbenchmark-dev libcmocka-dev
 	clang clang-format libclang-rt-dev shellcheck
 	acpica-tools fio strace jq python3 chromium-headless-shell binutils bpftrace
-	pciutils iproute2 procps kmod iperf3 iputils-ping
+	pciutils iproute2 procps kmod iperf3 sockperf iputils-ping
 	busybox-static cpio lz4 xz-utils zstd
 	mmdebstrap uidmap fakeroot fdisk e2fsprogs dmsetup
 '

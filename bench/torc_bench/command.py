@@ -18,6 +18,51 @@ from torc_bench.vmms import VMMS, title
 MEASURES = {'nvme': nvme, 'net': net}
 
 
+USAGE = f'''\
+Usage: torc-bench nvme BDF [OPTION]...
+       torc-bench net BDF --peer BDF|INTERFACE [OPTION]...
+       torc-bench compare BEFORE AFTER
+Measure a drive or a network interface on the bare host and passed through to
+guests of torc and of other VMMs, in turn. As root.
+
+  nvme               reads of a drive by fio, at several queue depths
+  net                TCP, UDP, round trips and small packets by iperf3, sockperf
+                     and ping
+  compare            two folders of results: what changed beyond the spread;
+                     status 1 when something got worse
+
+  --runtime SECONDS  of each job (10)
+  --rounds N         each is every system there and back (3)
+  --vs VMM,...       also {', '.join(name for name in VMMS if name != 'torc')}
+  --destructive      of a drive, writes as well: WHAT IS ON IT IS LOST
+  --peer WHAT        the other end of the wire: the BDF of another NIC, which
+                     goes to a network namespace, or an interface of the host
+  --out FOLDER       a new one for the results (torc-bench-nvme-DATE-TIME)
+  -h, --help         this text
+  -V, --version      torc's
+It says first what it will do and how long that takes. Ctrl-C ends it and puts
+everything back; after a kill -9, torc-vfio recover does. See torc-bench(1).
+'''
+
+
+class Usage(argparse.Action):
+    def __call__(self, *_):
+        print(USAGE, end='')
+        sys.exit(0)
+
+
+class Version(argparse.Action):
+    def __call__(self, *_):
+        program = this_host().program('torc')
+        print('torc-bench of ' + (subprocess.check_output([program, '--version'], text=True).strip() if program else 'torc'))
+        sys.exit(0)
+
+
+def this_host():
+    """Programs that were installed with this one are beside it."""
+    return Host(search=os.path.dirname(os.path.realpath(sys.argv[0])))
+
+
 class Parser(argparse.ArgumentParser):
     def error(self, message):
         print(f'torc-bench: {message}\n  remedy: torc-bench --help', file=sys.stderr)
@@ -35,23 +80,26 @@ def positive(kind):
 
 
 def parser():
-    top = Parser(prog='torc-bench', description='Measure a device on the bare host and passed through to guests, in turn.',
-                 formatter_class=argparse.RawDescriptionHelpFormatter)
+    top = Parser(prog='torc-bench', add_help=False)
+    top.add_argument('-h', '--help', action=Usage, nargs=0)
+    top.add_argument('-V', '--version', action=Version, nargs=0)
     commands = top.add_subparsers(dest='what', required=True, metavar='COMMAND', parser_class=Parser)
-    for name, text in ('nvme', 'an NVMe drive'), ('net', 'a network interface'):
-        each = commands.add_parser(name, help=text, allow_abbrev=False)
-        each.add_argument('bdf', metavar='BDF', help='its PCI address, as 0000:01:00.0')
-        each.add_argument('--runtime', type=positive(float), default=10, metavar='SECONDS', help='of each job (10)')
-        each.add_argument('--rounds', type=positive(int), default=3, metavar='N',
-                          help='each is every system there and back (3)')
-        each.add_argument('--vs', default='', metavar='VMM,...', help='other VMMs: ' + ', '.join(v for v in VMMS if v != 'torc'))
-        each.add_argument('--out', default='', metavar='FOLDER', help='a new one for the results')
-    commands.choices['nvme'].add_argument('--destructive', action='store_true',
-                                          help='measure writes, too: what is on the drive is lost')
-    commands.choices['net'].add_argument('--peer', default='', metavar='BDF|INTERFACE', help='the other end of the wire')
-    compare = commands.add_parser('compare', help='two results: what changed beyond the spread', allow_abbrev=False)
-    compare.add_argument('before', metavar='BEFORE', help='a folder of results, or its result.json')
-    compare.add_argument('after', metavar='AFTER')
+    for name in 'nvme', 'net':
+        each = commands.add_parser(name, allow_abbrev=False, add_help=False)
+        each.add_argument('bdf', metavar='BDF')
+        each.add_argument('--runtime', type=positive(float), default=10)
+        each.add_argument('--rounds', type=positive(int), default=3)
+        each.add_argument('--vs', default='')
+        each.add_argument('--out', default='')
+        if name == 'nvme':
+            each.add_argument('--destructive', action='store_true')
+        else:
+            each.add_argument('--peer', default='')
+    compare_parser = commands.add_parser('compare', allow_abbrev=False, add_help=False)
+    compare_parser.add_argument('before', metavar='BEFORE')
+    compare_parser.add_argument('after', metavar='AFTER')
+    for each in commands.choices.values():
+        each.add_argument('-h', '--help', action=Usage, nargs=0)
     return top
 
 
@@ -115,7 +163,7 @@ def check(host, bdf):
 
 
 def measure(arguments):
-    host = Host(search=os.path.dirname(os.path.realpath(sys.argv[0])))
+    host = this_host()
     request = request_of(arguments, host)
     refusals.look(request)
     module = MEASURES[request.what]

@@ -13,6 +13,7 @@ import sys
 VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
 ROOT = VMM.parents[1]
 TOOLS = {"torc-vfio": ROOT / "vfio" / "torc-vfio.1", "torc-trace": ROOT / "core" / "trace" / "torc-trace.1"}
+BENCH = ROOT / "bench" / "torc-bench"
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
 KEYED = ("--cpus", "--memory", "--memory-zone", "--numa", "--disk", "--net", "--device", "--platform", "--metrics")
 
@@ -85,6 +86,7 @@ def main():
                 failed = True
     for tool, page in TOOLS.items():
         failed |= not same_long_options(pathlib.Path(sys.argv[1]).resolve().parent / tool, page)
+    failed |= not same_long_options(BENCH, BENCH.with_suffix(".1"))
     return 1 if failed else 0
 
 

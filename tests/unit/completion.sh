@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# core/vmm/torc.bash, vfio/torc-vfio.bash and core/trace/torc-trace.bash offer what belongs at the cursor, relative to bash's own word breaks.
+# core/vmm/torc.bash, vfio/torc-vfio.bash, core/trace/torc-trace.bash and bench/torc-bench.bash offer what belongs at the cursor, relative to bash's own word breaks.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -10,6 +10,8 @@ source "$here/../../core/vmm/torc.bash"
 source "$here/../../vfio/torc-vfio.bash"
 # shellcheck source=core/trace/torc-trace.bash
 source "$here/../../core/trace/torc-trace.bash"
+# shellcheck source=bench/torc-bench.bash
+source "$here/../../bench/torc-bench.bash"
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
@@ -31,6 +33,7 @@ expect()
 	case $COMP_LINE in
 	torc-vfio*) _torc_vfio ;;
 	torc-trace*) _torc_trace ;;
+	torc-bench*) _torc_bench ;;
 	*) _torc ;;
 	esac
 	want=$(printf '%s\n' "$@" | sort)
@@ -115,6 +118,13 @@ expect "folders for --sys" "torc-vfio check --sys $scratch/files/i" "$scratch/fi
 expect "devices after a folder" "torc-vfio check --sys /sys 0000:0" 01:00.0 02:00.0
 expect "commands of torc-trace" "torc-trace " live record report --help --version
 expect "formats of a report" "torc-trace report --" --json --csv --hgrm --perfetto
+expect "commands of torc-bench" "torc-bench " nvme net compare --help --version
+expect "devices and options of torc-bench" "torc-bench nvme " --runtime --rounds --vs --destructive --out 0000:01:00.0 0000:02:00.0
+expect "a device past a colon for torc-bench" "torc-bench net 0000:02:0" 00.0
+expect "VMMs" "torc-bench nvme 0000:01:00.0 --vs q" qemu
+expect "a further VMM" "torc-bench nvme 0000:01:00.0 --vs qemu,c" qemu,cloud-hypervisor
+expect "devices for a peer" "torc-bench net 0000:01:00.0 --peer 0000:02" 02:00.0
+expect "folders to compare" "torc-bench compare $scratch/files/im" "$scratch/files/images"
 expect "no devices where none is due" "torc-vfio list " --json
 
 COMP_WORDBREAKS=$' \t\n"\'><;|&('
