@@ -111,22 +111,17 @@ def facts(results):
                    ('booted with', machine['kernel_command_line']),
                    ('settings', ', '.join(f'{key} {value}' for key, value in settings.items()))]
     found_facts += [(name, version) for name, version in results['versions'].items()]
-    found_facts += [(f'check: {line[0]}', line[1]) for line in check_lines(results.get('check'))]
+    found_facts += [('check', line) for line in check_lines(results.get('check'))]
     return found_facts
 
 
 def check_lines(check):
-    """What torc-vfio check --json found: [(how, what)]; its rows have a state, a name and words to it."""
+    """What torc-vfio check --json found that is in the way, or could be better."""
     if check is None:
-        return [('not run', 'torc-vfio has no check')]
-    rows = check.get('checks') or check.get('findings') or check.get('rows') if isinstance(check, dict) else check
-    lines = []
-    for row in rows if isinstance(rows, list) else []:
-        if isinstance(row, dict):
-            state = next((str(row[key]) for key in ('state', 'status', 'level', 'verdict', 'result') if key in row), '')
-            words = [str(row[key]) for key in ('name', 'what', 'title', 'reason', 'found', 'remedy') if row.get(key)]
-            lines.append((state, ': '.join(words)))
-    return [line for line in lines if line[0].lower() not in ('ok', 'good', 'pass')] or [('good', 'nothing in the way')]
+        return ['this torc-vfio has no check']
+    rows = [row for row in check.get('checks', []) if row.get('verdict') not in ('ok', 'fact')]
+    return [f'{row.get("verdict")}: {row.get("check")}: {row.get("reason")}' +
+            ''.join(f'; {line}' for line in row.get('now') or []) for row in rows] or ['nothing is in the way']
 
 
 def commands(results):

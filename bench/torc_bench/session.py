@@ -11,6 +11,7 @@ import fcntl
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -132,7 +133,9 @@ class Session:
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def clean_up(self):
-        """Also of half of it."""
+        """Also of half of it. A second Ctrl-C does not end it half way, nor the programs that it calls."""
+        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+            signal.signal(number, signal.SIG_IGN)
         try:
             if self.bound:
                 self.give_to_host()

@@ -180,12 +180,14 @@ class Page(unittest.TestCase):
             self.assertEqual(results.load(f'{folder}/result.json')['summary']['randread-1']['p50']['torc']['ratio'], 1.03)
 
     def test_what_torc_vfio_check_found(self):
-        self.assertIn('torc-vfio has no check', self.text)
+        self.assertIn('this torc-vfio has no check', self.text)
         found = copy.deepcopy(self.results)
-        found['check'] = {'checks': [{'name': 'ASPM', 'state': 'warning', 'reason': 'on'}, {'name': 'x', 'state': 'ok'}]}
-        self.assertRegex(page.text(found), 'check: warning +ASPM: on')
-        found['check'] = []
-        self.assertIn('nothing in the way', page.text(found))
+        found['check'] = {'checks': [{'check': 'ASPM', 'verdict': 'could be better', 'reason': 'on', 'now': ['echo off']},
+                                     {'check': 'x', 'verdict': 'ok', 'reason': 'fine', 'now': []}]}
+        self.assertRegex(page.text(found), '  check +could be better: ASPM: on; echo off\n')
+        self.assertNotIn('fine', page.text(found))
+        found['check'] = {'checks': []}
+        self.assertIn('nothing is in the way', page.text(found))
 
 
 if __name__ == '__main__':

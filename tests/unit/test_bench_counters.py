@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""What torc-bench counts on the host and foretells, on a machine of folders. Usage: test_bench_counters.py BENCH."""
+import os
+import sys
+import unittest
+import unittest.mock
+
+BENCH = sys.argv.pop(1)
+sys.path.insert(0, BENCH)
+
+# pylint: disable=wrong-import-position
+from bench_machine import BDF, Machine  # noqa: E402
+from torc_bench import command, counters, nvme, session, workloads  # noqa: E402
+from torc_bench.host import numbers  # noqa: E402
+
+INTERRUPTS = '''            CPU0       CPU1
+  11:          1          0   IO-APIC  11-fasteoi   acpi
+  40:       1000        200   PCI-MSIX-0000:01:00.0  0-edge      nvme0q0
+  41:          5          6   PCI-MSIX-0000:01:00.0  1-edge      nvme0q1
+  99:       7777       7777   PCI-MSIX-0000:02:00.0  0-edge      wire0
+ PIN:         10         20   Posted-interrupt notification event
+ NPI:        500        500   Nested posted-interrupt event
+ PIW:          3          4   Posted-interrupt wakeup event
+'''
+
+
+class Counters(unittest.TestCase):
+    def setUp(self):
+        self.machine = Machine().__enter__()
+        self.addCleanup(self.machine.__exit__)
+        self.host = self.machine.host
+
+    def test_interrupts_are_the_devices_whoever_has_them(self):
+        self.machine.file('proc/interrupts', INTERRUPTS)
+        for number in 40, 41:
+            self.machine.file(f'{self.machine.device(BDF)}/msi_irqs/{number}', 'msix')
+        self.assertEqual(counters.device_interrupts(self.host.device(BDF)), 1000 + 200 + 5 + 6 + 1)
+        self.assertEqual(counters.posted_notices(self.host), 37)
+
+    def test_busy_time_is_that_of_the_cpus_asked_for_without_idle_and_twice_counted(self):
+        self.machine.file('proc/stat', 'cpu 0 0 0\ncpu0 100 20 30 4000 50 6 7 8 90 10\ncpu1 1 0 0 0 0 0 0 0 0 0\n')
+        self.assertAlmostEqual(counters.busy_seconds(self.host, [0]), (100 + 20 + 30 + 6 + 7) * counters.TICK_S)
+
+    def test_posted_interrupts_need_both_kvm_and_the_iommu(self):
+        self.assertRegex(counters.posts_interrupts(self.host), 'enable_apicv off')
+        self.machine.file('sys/module/kvm_intel/parameters/enable_apicv', 'Y')
+        self.machine.file('sys/class/iommu/dmar0/intel-iommu/cap', 'd2008c40660462')
+        self.assertEqual(counters.posts_interrupts(self.host), 'no: the IOMMU cannot')
+        self.machine.file('sys/class/iommu/dmar1/intel-iommu/cap', f'{1 << 59 | 5:x}')
+        self.assertEqual(counters.posts_interrupts(self.host), 'yes')
+
+    def test_posted_interrupts_of_amd(self):
+        self.machine.file('sys/module/kvm_amd/parameters/avic', 'N')
+        self.assertRegex(counters.posts_interrupts(self.host), 'avic off')
+        self.machine.file('sys/module/kvm_amd/parameters/avic', 'Y')
+        self.machine.file('sys/class/iommu/ivhd0/amd-iommu/features', '80')
+        self.assertEqual(counters.posts_interrupts(self.host), 'yes')
+
+    def test_cpus_near_the_device_one_of_each_core_first(self):
+        with unittest.mock.patch('os.sched_getaffinity', return_value={0, 1, 2, 3, 9}):
+            for cpu, siblings in enumerate(('0,2', '1,3', '0,2', '1,3')):
+                self.machine.file(f'sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list', siblings)
+            self.assertEqual(self.host.device(BDF).cpus(), [0, 1, 2, 3])
+        self.assertEqual(numbers('0-2,5\n'), {0, 1, 2, 5})
+
+    def test_statistics_of_a_multipath_disk_are_its_paths(self):
+        self.machine.file('sys/class/block/nvme0c0n1/stat', '')
+        self.assertTrue(self.host.device(BDF).statistics('nvme0n1').endswith('nvme0c0n1/stat'))
+
+
+class Plan(unittest.TestCase):
+    def test_the_order_is_there_and_back(self):
+        self.assertEqual(nvme.order(('qemu',), 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
+
+    def test_writes_are_last_and_only_when_asked_for(self):
+        self.assertFalse(any(job.writes for job in workloads.nvme(False)))
+        names = [job.writes for job in workloads.nvme(True)]
+        self.assertEqual(names, sorted(names))
+
+    def test_the_estimate_is_corrected_by_what_runs_took(self):
+        clock = [100.0]
+        with unittest.mock.patch.object(session, 'now', lambda: clock[0]):
+            progress = session.Progress([('host', 10), ('torc', 50), ('torc', 50), ('host', 10)])
+            self.assertEqual(progress.left(), 120)
+            progress.next_run()
+            clock[0] += 20
+            progress.next_run()
+            self.assertEqual(progress.left(), 50 + 50 + 20)
+            clock[0] += 90
+            progress.next_run()
+            self.assertEqual(progress.left(), 90 + 20)
+
+    def test_what_it_will_do_is_said_first(self):
+        with Machine() as machine:
+            request = machine.request(destructive=True)
+            measured = session.Session(request, '/out', (), ())
+            order = nvme.order((), 1)
+            lines = dict(command.plan(request, measured, nvme.jobs(request), order, 3, '/out'))
+        self.assertIn(f'{BDF}, Fast Drive, driver nvme, IOMMU group 7', lines['device'])
+        self.assertIn('WRITES', lines['drive'])
+        self.assertIn('torc-vfio recover', lines['device goes'])
+        self.assertRegex(lines['takes'], r'about \d+ (s|min)')
+
+
+if __name__ == '__main__':
+    unittest.main()
