@@ -24,6 +24,7 @@ find_disk() {
 	[ -n "$stat" ] || for stat in /sys/block/nvme0c*n1/stat /sys/block/nvme0n1/stat; do
 		[ ! -e "$stat" ] || break
 	done
+	echo TORC-DISK
 }
 
 # What the disk has completed.

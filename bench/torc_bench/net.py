@@ -162,6 +162,7 @@ class Measurement:
                 self.wire.peer.address(TAP, TAP_PEER)
             guest.tell(f'network {address} {interface} || exit 1\n'.encode())
             expect(guest, 'TORC-NETWORK', 120)
+            session.place_vectors(system)
             self.answer(address)
             for test in workloads.NETWORK:
                 self.progress.say(f'{title(system)}: {test.title}')

@@ -52,8 +52,10 @@ class Measurement:
         begin = time.monotonic()
         with session.start(system, words) as guest:
             session.come_up(guest, system)
-            result['start_s'] = time.monotonic() - begin
             guest.tell(f'{self.disk(system)}find_disk || exit 1\n'.encode())
+            expect(guest, 'TORC-DISK', 120)
+            result['start_s'] = time.monotonic() - begin
+            session.place_vectors(system)
             for job in jobs_:
                 self.progress.say(f'{title(system)}: {job.title}')
                 if job.writes and system == HOST:
@@ -82,8 +84,10 @@ class Measurement:
     def timed(self, guest, system, job):
         """What fio says, and what is counted all the time anyway; nothing is traced."""
         near = self.session.near
-        self.tell(guest, job, job.name, self.seconds, self.seconds)
-        seen = window(self.seconds, exits=total_exits, interrupts=lambda: counters.device_interrupts(self.device),
+        # It ends before fio does, also where a slow guest's sleeps are long.
+        seconds = max(0.3, self.seconds - 0.5)
+        self.tell(guest, job, job.name, self.seconds, seconds)
+        seen = window(seconds, exits=total_exits, interrupts=lambda: counters.device_interrupts(self.device),
                       posted=lambda: counters.posted_notices(self.host),
                       busy=lambda: counters.busy_seconds(self.host, near))
         match = expect(guest, f'TORC-FIO {job.name} (.*)', 120 + 2 * self.seconds)
@@ -116,7 +120,7 @@ class Measurement:
         program = self.host.program('torc-trace')
         if not program:
             return None
-        self.tell(guest, job, name, workloads.TRACED_S + 1.5, 0.3, 0)
+        self.tell(guest, job, name, workloads.TRACED_S + 2, 0.3, 0)
         record = subprocess.run([program, 'record', '--seconds', str(workloads.TRACED_S), '-o', path,
                                  str(guest.process.pid)], capture_output=True, text=True, check=False)
         expect(guest, f'TORC-FIO {name} ', 120)

@@ -197,6 +197,10 @@ class Session:
         expect(guest, 'TORC-IDLE', START_S)
         if system != HOST:
             pin_vcpus(guest.process.pid, self.cpus)
+
+    def place_vectors(self, system):
+        """Once a guest has the device in use: its interrupts where no vCPU is."""
+        if system != HOST:
             counters.place_vectors(self.device, self.others)
 
     @staticmethod

@@ -40,7 +40,7 @@ class Machine:
         self.folder(f'{drive}/nvme0n1/holders')
         self.link('sys/class/block/nvme0n1', f'{drive}/nvme0n1')
         for bdf, name in (NIC, 'wire0'), (PEER, 'wire1'):
-            self.file(f'{self.device(bdf)}/net/{name}/operstate', 'up')
+            self.file(f'{self.device(bdf)}/net/{name}/flags', '0x1003')
             self.link(f'sys/class/net/{name}', f'{self.device(bdf)}/net/{name}')
 
     def __enter__(self):

@@ -174,7 +174,7 @@ class Refusals(unittest.TestCase):
     def test_an_interface_of_the_host_may_be_in_use_but_not_down(self):
         self.machine.program('ip', 'case "$*" in *wire1*) echo "3: wire1    inet 10.0.0.1/24 scope global";; esac')
         refusals.look(self.machine.request('net', peer='wire1'))
-        self.machine.file('sys/class/net/wire1/operstate', 'down')
+        self.machine.file('sys/class/net/wire1/flags', '0x1002')
         self.refused('--peer wire1', 'it is down', 'ip link set wire1 up', 'net', peer='wire1')
 
     def test_interfaces_in_use(self):
