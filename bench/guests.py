@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """VMMs that run a guest each, which is waited for, measured and ended. See measure.py for how."""
+import contextlib
 import glob
 import json
 import os
@@ -102,9 +103,10 @@ class Guest:
         if self.process.poll() is None:
             # Where it hangs, unless that is what was asked for (Ctrl-C).
             if kind and issubclass(kind, Exception):
-                exits = total_exits()
-                time.sleep(1)
-                say(f'threads, with {total_exits() - exits} exits in a second:\n{self.threads()}')
+                with contextlib.suppress(OSError):
+                    exits = total_exits()
+                    time.sleep(1)
+                    say(f'threads, with {total_exits() - exits} exits in a second:\n{self.threads()}')
             self.process.kill()
             self.process.wait()
         self.reader.join()

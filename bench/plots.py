@@ -8,7 +8,7 @@ WIDTH, LABEL, RIGHT = 920, 300, 24
 LINE, GAP, TOP, BOTTOM = 16, 8, 8, 28
 # Values further apart than this are on a logarithmic axis.
 LOG_FROM = 8
-COLOURS = ('#5f6670', '#0072b2', '#d55e00')
+COLOURS = ('#5f6670', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#8a6d00')
 
 STYLE = '''
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; color: #1c2024; }
