@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What torc-bench refuses, and what it says then, on a machine of folders. Usage: test_bench_refusals.py BENCH."""
+import subprocess
 import sys
 import unittest
 import unittest.mock
@@ -186,6 +187,31 @@ class Refusals(unittest.TestCase):
     def test_no_interface(self):
         self.machine.remove(f'{self.machine.device(NIC)}/net')
         self.refused(NIC, 'driver igb has made no network interface', 'dmesg', 'net', peer='wire1')
+
+
+class CommandLine(unittest.TestCase):
+    @staticmethod
+    def run_it(*words):
+        done = subprocess.run([sys.executable, f'{BENCH}/torc-bench', *words], capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_what_is_wrong_is_said_with_a_remedy_and_status_2(self):
+        for words in ((), ('zebra',), ('nvme',), ('nvme', BDF, '--runtime', '0'), ('nvme', BDF, '--rounds', 'x'),
+                      ('nvme', BDF, '--peer', 'eth0'), ('net', BDF, '--destructive'), ('compare', 'a')):
+            status, out, err = self.run_it(*words)
+            self.assertEqual((status, out), (2, ''), words)
+            self.assertRegex(err, '^torc-bench: .*\n  remedy: torc-bench --help\n$', words)
+
+    def test_help_is_the_same_everywhere(self):
+        texts = {self.run_it(*words)[:2] for words in (('--help',), ('-h',), ('nvme', '--help'), ('compare', '-h'))}
+        (status, text), = texts
+        self.assertEqual(status, 0)
+        self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
+
+    def test_a_refusal_has_status_1_and_no_traceback(self):
+        status, out, err = self.run_it('nvme', BDF, '--vs', 'bhyve')
+        self.assertEqual((status, out), (1, ''))
+        self.assertRegex(err, '^torc-bench: --vs bhyve: .*\n  remedy: ')
 
 
 if __name__ == '__main__':
