@@ -202,7 +202,8 @@ def main():
     arguments = parser().parse_args()
     # As Ctrl-C: what was changed is put back on the way out.
     for number in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(number, lambda number, _: sys.exit(128 + number))
+        if signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
     try:
         if arguments.what == 'compare':
             return compare.main(arguments.before, arguments.after)

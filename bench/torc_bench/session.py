@@ -6,6 +6,7 @@ After kill -9: guests and what runs on the bare host are killed by the kernel (s
 initramfs is a tmpfs in a mount namespace of this process; a shell that waits for the end of this process removes the
 trace instance. The device is put back by `torc-vfio recover`.
 """
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -24,6 +25,7 @@ from tracing import TRACING, Tracer, now, read
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = '/run/torc-bench'
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLONE_NEWNS = 0x20000
 MOST_CPUS = 4
 CMDLINE = 'console=ttyS0 quiet panic=-1'
@@ -81,6 +83,16 @@ def command(*words):
     return done.stdout
 
 
+@contextlib.contextmanager
+def undisturbed():
+    """Ctrl-C comes at the end, and not to the programs in between: what they do is not to be left half done."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+
+
 class Session:
     """One measurement of one device. @out: a folder for logs; @programs, @modules: of the guest."""
 
@@ -134,7 +146,7 @@ class Session:
 
     def clean_up(self):
         """Also of half of it. A second Ctrl-C does not end it half way, nor the programs that it calls."""
-        for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
+        for number in SIGNALS:
             signal.signal(number, signal.SIG_IGN)
         try:
             if self.bound:
@@ -159,12 +171,14 @@ class Session:
         if not self.bound:
             refusals.look(self.request, again=True)
         if system != HOST and not self.bound:
-            self.bound = True
-            command(self.host.program('torc-vfio'), 'bind', self.device.bdf)
+            with undisturbed():
+                self.bound = True
+                command(self.host.program('torc-vfio'), 'bind', self.device.bdf)
 
     def give_to_host(self):
-        command(self.host.program('torc-vfio'), 'unbind', self.device.bdf)
-        self.bound = False
+        with undisturbed():
+            command(self.host.program('torc-vfio'), 'unbind', self.device.bdf)
+            self.bound = False
         end = now() + 60
         while not (self.device.disks() or self.device.interfaces()):
             if now() > end:
