@@ -28,7 +28,7 @@ PEER, DEVICE = '198.18.7.1', '198.18.7.2'
 TAP_PEER, TAP_GUEST = '198.18.8.1', '198.18.8.2'
 TAP, MACVLAN = 'torcbench0', 'torcbench1'
 MAC = '52:54:00:7b:00:02'
-ANSWER_S, BUSY_S = 60, 20
+ANSWER_S, BUSY_S = 120, 20
 
 
 def jobs(_request):
@@ -161,7 +161,7 @@ class Measurement:
             if system in VIRTIO:
                 self.wire.peer.address(TAP, TAP_PEER)
             guest.tell(f'network {address} {interface} || exit 1\n'.encode())
-            expect(guest, 'TORC-NETWORK', 120)
+            expect(guest, 'TORC-NETWORK', 300)
             session.place_vectors(system)
             self.answer(address)
             for test in workloads.NETWORK:
@@ -186,7 +186,7 @@ class Measurement:
                  *test.command(address, self.seconds)]
         for _ in range(BUSY_S):
             before, begin = self.count(), now()
-            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60 + 4 * self.seconds)
+            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300 + 4 * self.seconds)
             took, after = now() - begin, self.count()
             # iperf3's server may not have put the test before behind it.
             if 'server is busy' not in done.stdout + done.stderr:

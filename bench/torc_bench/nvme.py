@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import time
 
-from guests import BEFORE_WINDOW_S, rates
+from guests import BEFORE_WINDOW_S
 from torc_bench import counters, metrics, refusals, workloads
 from torc_bench.session import expect
 from torc_bench.vmms import HOST, title
@@ -17,6 +17,8 @@ START_S = {HOST: 3}
 VMM_START_S = 15
 # Of a job, beside the time that it is told to run: until fio begins, and its result on the serial line.
 AROUND_S = 1.5
+# For what hangs; a busy machine may take long.
+SLOW_S = 600
 MODULES = ('nvme',)
 PROGRAMS = ('fio',)
 
@@ -53,7 +55,7 @@ class Measurement:
         with session.start(system, words) as guest:
             session.come_up(guest, system)
             guest.tell(f'{self.disk(system)}find_disk || exit 1\n'.encode())
-            expect(guest, 'TORC-DISK', 120)
+            expect(guest, 'TORC-DISK', SLOW_S)
             result['start_s'] = time.monotonic() - begin
             session.place_vectors(system)
             for job in jobs_:
@@ -78,7 +80,7 @@ class Measurement:
     def tell(self, guest, job, name, runtime, seconds, ramp=workloads.RAMP_S):
         fio = ' '.join(job.fio('$disk', runtime, self.engine, ramp))
         guest.tell(f'measure {name} {seconds:g} {fio} || exit 1\n'.encode())
-        expect(guest, f'TORC-WINDOW {name}$', 120)
+        expect(guest, f'TORC-WINDOW {name}$', SLOW_S)
         time.sleep(BEFORE_WINDOW_S)
 
     def timed(self, guest, system, job):
@@ -90,13 +92,12 @@ class Measurement:
         seen = window(seconds, exits=total_exits, interrupts=lambda: counters.device_interrupts(self.device),
                       posted=lambda: counters.posted_notices(self.host),
                       busy=lambda: counters.busy_seconds(self.host, near))
-        match = expect(guest, f'TORC-FIO {job.name} (.*)', 120 + 2 * self.seconds)
-        rate, = rates(guest, job.name)
-        done = rate * seen['seconds']
-        found = {**fio_metrics(match[1], job), 'cpu': seen['busy'] / done * 1e6, 'interrupts': seen['interrupts'] / done,
-                 'exits': None, 'posted': None}
+        match = expect(guest, f'TORC-FIO {job.name} (.*)', SLOW_S + 2 * self.seconds)
+        done = completed(guest, job.name, seen['seconds'])
+        found = {**fio_metrics(match[1], job), 'exits': None, 'posted': None, 'cpu': per_io(seen['busy'] * 1e6, done),
+                 'interrupts': per_io(seen['interrupts'], done)}
         if system != HOST:
-            found.update(exits=seen['exits'] / done, posted=seen['posted'] / done)
+            found.update({key: per_io(seen[key], done) for key in ('exits', 'posted')})
         return found
 
     def counted(self, guest, job):
@@ -108,11 +109,10 @@ class Measurement:
             seen = window(seconds, exits=tracer.exits, user_exits=tracer.user_exits)
         finally:
             tracer.histograms(False)
-        expect(guest, f'TORC-FIO {name} ', 120)
-        rate, = rates(guest, name)
-        done = rate * seen['seconds']
-        return {'iops': rate, **{kind: {reason: count / done for reason, count in seen[kind].items()}
-                                 for kind in ('exits', 'user_exits')}}
+        expect(guest, f'TORC-FIO {name} ', SLOW_S)
+        done = completed(guest, name, seen['seconds'])
+        return {'ios': done, **{kind: {reason: count / done for reason, count in seen[kind].items()}
+                                for kind in ('exits', 'user_exits')}} if done else None
 
     def traced(self, guest, job):
         """The stages of the drive's interrupts, as torc-trace tells them; None where it does not run."""
@@ -123,13 +123,24 @@ class Measurement:
         self.tell(guest, job, name, workloads.TRACED_S + 2, 0.3, 0)
         record = subprocess.run([program, 'record', '--seconds', str(workloads.TRACED_S), '-o', path,
                                  str(guest.process.pid)], capture_output=True, text=True, check=False)
-        expect(guest, f'TORC-FIO {name} ', 120)
+        expect(guest, f'TORC-FIO {name} ', SLOW_S)
         report = subprocess.run([program, 'report', '--json', path], capture_output=True, text=True, check=False)
         if os.path.exists(path):
             os.unlink(path)
         if record.returncode or report.returncode:
             return {'error': (record.stderr + report.stderr).strip()}
         return stages(json.loads(report.stdout))
+
+
+def completed(guest, name, seconds):
+    """I/Os in the host's window of so many seconds, by the rate in the guest's; 0 on a machine that stood still."""
+    _, match = guest.wait_for(f'TORC-IOS {name} (.*)', SLOW_S)
+    ios, begin, more_ios, end = (float(word) for word in match[1].split())
+    return (more_ios - ios) / (end - begin) * seconds
+
+
+def per_io(count, ios):
+    return count / ios if ios else None
 
 
 def fio_metrics(text, job):

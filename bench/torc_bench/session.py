@@ -30,7 +30,7 @@ CLONE_NEWNS = 0x20000
 MOST_CPUS = 4
 CMDLINE = 'console=ttyS0 quiet panic=-1'
 # A guest of a slow machine, to its shell.
-START_S = 300
+START_S = 600
 # Once this process is gone.
 MINDER = f'''read -r _
 sleep 0.5
