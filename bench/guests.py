@@ -69,7 +69,7 @@ class Guest:
                 seen = len(self.lines)
                 if self.closed or now() > end:
                     why = 'the VMM ended' if self.closed else f'nothing for {timeout} s'
-                    last = '\n'.join(line for _, line in self.lines[-8:])
+                    last = '\n'.join(line[:300] for _, line in self.lines[-8:])
                     raise RuntimeError(f'waiting for "{pattern}" from {os.path.basename(self.log)}: {why}\n{last}')
                 self.changed.wait(0.5)
 

@@ -236,6 +236,6 @@ def expect(guest, pattern, timeout):
     """The match of the first line with the pattern. Raises at once when the guest's shell says that something failed."""
     _, match = guest.wait_for(f'{pattern}|TORC-(FAILED|GUEST-EXIT) .*', timeout)
     if match[0].startswith(('TORC-FAILED', 'TORC-GUEST-EXIT')):
-        last = '\n'.join(line for _, line in guest.lines[-8:])
+        last = '\n'.join(line[:300] for _, line in guest.lines[-8:])
         raise RuntimeError(f'{os.path.basename(guest.log)}: {match[0]}\n{last}')
     return match
