@@ -101,6 +101,15 @@ def no_modules(request):
         'install the modules of the running kernel, or reboot into the one that is installed'
 
 
+def no_network_module(request):
+    """For virtio interfaces on TAP, and for an interface of the host as the peer."""
+    for name in ('tun', 'vhost_net') + (() if is_address(request.peer) else ('macvlan',)):
+        done = subprocess.run([request.host.program('modprobe'), '-n', '-q', name], capture_output=True, check=False)
+        if done.returncode:
+            return name, 'the running kernel has no such module', 'install all of its modules'
+    return None
+
+
 def no_kvm(request):
     if os.path.exists(request.host.path('dev/kvm')):
         return None
@@ -307,6 +316,7 @@ ROWS = [
     Row('no program', no_program),
     Row('no kernel image', no_kernel),
     Row('no modules', no_modules),
+    Row('no network module', no_network_module, NET),
     Row('no KVM', no_kvm),
     Row('little memory', little_memory),
     Row('results in the way', out_in_the_way),

@@ -70,6 +70,14 @@ class Refusals(unittest.TestCase):
         self.machine.remove(f'lib/modules/{RELEASE}')
         self.refused('modules.dep', 'no such file', 'install the modules')
 
+    def test_no_vhost_and_no_macvlan(self):
+        self.machine.program('modprobe', '[ "$3" != vhost_net ]')
+        self.refused('vhost_net', 'no such module', 'install', 'net', peer=PEER)
+        refusals.look(self.machine.request())
+        self.machine.program('modprobe', '[ "$3" != macvlan ]')
+        self.refused('macvlan', 'no such module', 'install', 'net', peer='wire1')
+        refusals.look(self.machine.request('net', peer=PEER))
+
     def test_no_kvm(self):
         self.machine.remove('dev/kvm')
         self.refused('/dev/kvm', 'no such file', 'firmware')
