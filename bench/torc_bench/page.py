@@ -13,7 +13,7 @@ from torc_bench.vmms import HOST, title
 COLUMNS = 80
 # What the name of a metric does not say.
 IN_TABLES = {unit: f', {unit}' for unit in ('us', 'MiB/s', 'Mbit/s', '%')} | {'us/IO': ', us'}
-# Systems beside the host that fit in a table of text.
+# Systems beside the host that a table has, where it is not too wide then.
 ABREAST = 2
 STAGES = {'host': "the host's handler", 'ring': "torc's ring", 'forward': 'forwarded to the irqfd', 'msi': 'routed as an MSI',
           'accept': 'taken by the local APIC', 'inject': 'injected', 'entry': 'the vCPU enters the guest',
@@ -49,9 +49,13 @@ def job_table(results, job, systems):
 
 
 def tables(results, job):
-    """As many tables as it takes for all systems."""
+    """As many tables as it takes for all systems on a terminal."""
     others = [system for system in found.systems(results) if system != HOST]
-    return [job_table(results, job, others[at:at + ABREAST]) for at in range(0, len(others), ABREAST)]
+    for abreast in range(ABREAST, 0, -1):
+        bodies = [job_table(results, job, others[at:at + abreast]) for at in range(0, len(others), abreast)]
+        if abreast == 1 or all(len(line) <= COLUMNS for body in bodies for line in table(body).splitlines()):
+            return bodies
+    return []
 
 
 def reasons_table(results, job):

@@ -130,6 +130,15 @@ class Page(unittest.TestCase):
         self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
         self.assertIn('Cloud Hypervisor', text)
 
+    def test_a_long_name_does_as_well(self):
+        more = copy.deepcopy(self.results)
+        for each in more['runs']:
+            each['system'] = each['system'].replace('qemu', 'cloud-hypervisor')
+            for found in each['jobs'].values():
+                found['iops'] *= 1000
+                found['max'] *= 1000
+        self.assertEqual([line for line in page.text(more).splitlines() if len(line) > 80], [])
+
     def line(self, name):
         return next(line for line in self.text.splitlines() if line.startswith(name))
 

@@ -41,7 +41,7 @@ jq -e '[.runs[].system] == ["host", "torc", "cloud-hypervisor", "cloud-hyperviso
 		.stages.total.count > 0) and
 	(.summary["randread-1"].p50.torc.ratio > 0)' out/result.json >/dev/null || { cat out/result.json; fail "the results"; }
 grep -q "torc: p50 .* the host's" out/report.txt || fail "no verdict"
-! grep -E '.{81}' out/report.txt | grep -v '^  ' || fail "wider than a terminal"
+! LC_ALL=C.UTF-8 grep -E '.{81}' out/report.txt | grep -v '^  ' || fail "wider than a terminal"
 for page in report.html result.csv; do
 	[ -s "out/$page" ] || fail "no $page"
 done
