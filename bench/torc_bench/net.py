@@ -188,10 +188,13 @@ class Measurement:
             before, begin = self.count(), now()
             done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300 + 4 * self.seconds)
             took, after = now() - begin, self.count()
-            # iperf3's server may not have put the test before behind it.
-            if 'server is busy' not in done.stdout + done.stderr:
+            # iperf3's server may not be there yet, or not have put the test before behind it.
+            error = iperf3_error(done.stdout) if test.parser in ('stream', 'packets') else ''
+            if not error:
                 break
             time.sleep(1)
+        if error:
+            raise RuntimeError(f'{shlex.join(words)}: {error}')
         # ping's status is that of the last packet.
         if done.returncode and test.parser != 'ping':
             raise RuntimeError(f'{shlex.join(words)}: {(done.stderr or done.stdout).strip()[-500:]}')
@@ -204,6 +207,15 @@ class Measurement:
         session = self.session
         return {'exits': total_exits(), 'interrupts': counters.device_interrupts(session.device),
                 'posted': counters.posted_notices(session.host), 'cpu': counters.busy_seconds(session.host, session.near)}
+
+
+def iperf3_error(text):
+    """What iperf3 says in its JSON; its exit status may be 0 all the same."""
+    try:
+        data = json.loads(text)
+    except ValueError:
+        return text.strip()[-300:] or 'it says nothing'
+    return data.get('error') or ('' if 'sum_received' in data['end'] else 'it measured nothing')
 
 
 def stream(text):

@@ -58,10 +58,12 @@ LAB = os.path.join('tests', 'lab')
 
 @dataclass
 class Group:
-    """A folder of the lab's cases; its group.conf names the host, and groups of one host share a boot."""
+    """A folder of the lab's cases; its group.conf names the host, and groups of one host share a boot. With soak= there it is
+    run with TORC_SOAK, or if asked for."""
     name: str
     host: str
     cases: list
+    is_soak: bool
 
 
 @dataclass
@@ -82,16 +84,24 @@ def groups():
         conf = os.path.join(top, name, 'group.conf')
         if os.path.exists(conf):
             with open(conf, encoding='utf-8') as lines:
-                host = re.search(r'^host=(\S+)', lines.read(), re.MULTILINE).group(1)
-            found.append(Group(name, host, sorted(entry[:-3] for entry in os.listdir(os.path.join(top, name))
-                                                  if entry.endswith('.sh'))))
+                text = lines.read()
+            cases = sorted(entry[:-3] for entry in os.listdir(os.path.join(top, name)) if entry.endswith('.sh'))
+            found.append(Group(name, re.search(r'^host=(\S+)', text, re.MULTILINE).group(1), cases,
+                               bool(re.search(r'^soak=', text, re.MULTILINE))))
     return found
+
+
+def for_soak(wanted):
+    """Whether what takes long is run."""
+    return bool(os.environ.get('TORC_SOAK') or wanted.is_asked)
 
 
 def boots(wanted):
     """The boots that the wanted names need, those with the sanitizers' cases last: their build has to be there."""
     found = {}
     for group in groups():
+        if group.is_soak and not for_soak(wanted):
+            continue
         for prefix in TORC_OF:
             for case in group.cases:
                 name = f'{prefix}/{group.name}/{case}'
@@ -103,8 +113,7 @@ def boots(wanted):
 
 def distros(wanted):
     """The releases that are to be built in."""
-    return [suite for suite in DISTROS
-            if (os.environ.get('TORC_SOAK') or wanted.is_asked) and wanted(f'distro/{suite}')]
+    return [suite for suite in DISTROS if for_soak(wanted) and wanted(f'distro/{suite}')]
 
 
 def without_tests(words):

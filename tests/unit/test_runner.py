@@ -60,6 +60,13 @@ class Choice(Case):
         self.assertEqual(plan.without_tests(['lab/plain/disk', 'lab/plian', 'fuzz/nosuch', 'lab/host/plain', 'gcc/x', 'ring']),
                          ['lab/plian', 'fuzz/nosuch', 'lab/host/plain'])
 
+    def test_what_takes_long_is_for_soaks_or_who_asks(self):
+        def names(wanted):
+            return {name for boot in plan.boots(wanted) for name in boot.names}
+        with unittest.mock.patch.dict(os.environ, TORC_SOAK=''):
+            self.assertFalse(any(name.startswith('lab/bench/') for name in names(plan.Wanted())))
+            self.assertIn('lab/bench/nvme', names(plan.Wanted(['lab/bench'])))
+
     def test_releases_are_for_soaks_or_who_asks(self):
         with unittest.mock.patch.dict(os.environ, TORC_SOAK=''):
             self.assertEqual(plan.distros(plan.Wanted()), [])
@@ -89,6 +96,7 @@ class Choice(Case):
         for name in plan.FUZZERS:
             self.assertTrue(os.path.exists(f'tests/fuzz/fuzz_{name}.c'))
 
+    @unittest.mock.patch.dict(os.environ, TORC_SOAK='1')
     def test_all_cases_are_in_some_boot_the_sanitized_last(self):
         boots = plan.boots(plan.Wanted())
         names = [name for boot in boots for name in boot.names]
