@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Install what `sh bench/demo.sh`, `sh bench/trace.sh` and `sh tests/run.sh` need on a minimal Debian 12 or later.
+# Install what `sh bench/demo.sh`, `sh bench/trace.sh` and `sh tests/run.sh` need on a minimal Debian 12; Debian 13 has the same packages.
 # Usage: tests/setup.sh [--packages]. Does nothing, in no time, where everything is there; asks apt-get (through sudo, if not
 # root) for what is missing. --packages: only say which they are.
 

@@ -158,17 +158,16 @@ class Device:
         """Names of the drive's namespaces. With native multipath they lie in its subsystem, and not with it."""
         found = set()
         for name in self.controllers():
-            serial = self.host.read(self.dir, 'nvme', name, 'serial')
             for block in self.host.list('sys/class/block'):
                 if not re.fullmatch(r'nvme\d+n\d+', block) or self.host.read('sys/class/block', block, 'hidden') == '1':
                     continue
                 real = os.path.realpath(self.host.path('sys/class/block', block))
-                if f'/{self.bdf}/' in real or ('nvme-subsystem' in real and self.of_subsystem(real, name, serial)):
+                if f'/{self.bdf}/' in real or ('nvme-subsystem' in real and self.of_subsystem(real, name)):
                     found.add(block)
         return sorted(found)
 
     @staticmethod
-    def of_subsystem(real, controller, _serial):
+    def of_subsystem(real, controller):
         """A subsystem's folder has a link to each of its controllers."""
         return os.path.exists(os.path.join(os.path.dirname(real), controller))
 

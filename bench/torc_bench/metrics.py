@@ -22,14 +22,17 @@ class Metric:
     ratio: bool = True
 
 
-NVME = [
-    Metric('iops', 'I/Os per second', 'IOPS', ',.0f', HIGHER),
-    Metric('mib', 'bandwidth', 'MiB/s', ',.1f', HIGHER),
+LATENCY = [
     Metric('p50', 'p50', 'us', ',.1f', LOWER),
     Metric('p99', 'p99', 'us', ',.1f', LOWER),
     Metric('p99.9', 'p99.9', 'us', ',.1f', LOWER),
     Metric('p99.99', 'p99.99', 'us', ',.1f', LOWER),
     Metric('max', 'max', 'us', ',.0f', LOWER),
+]
+NVME = [
+    Metric('iops', 'I/Os per second', 'IOPS', ',.0f', HIGHER),
+    Metric('mib', 'bandwidth', 'MiB/s', ',.1f', HIGHER),
+    *LATENCY,
     Metric('n', 'n, I/Os timed', '', ',.0f', NEITHER, False),
     Metric('cpu', 'host CPU per I/O', 'us/IO', ',.2f', LOWER),
     Metric('exits', 'exits per I/O', '/IO', ',.3f', LOWER, False),
@@ -40,11 +43,7 @@ NET = [
     Metric('mbits', 'throughput', 'Mbit/s', ',.0f', HIGHER),
     Metric('pps', 'packets per second', 'pps', ',.0f', HIGHER),
     Metric('loss', 'lost packets', '%', '.2f', LOWER, False),
-    Metric('p50', 'p50', 'us', ',.1f', LOWER),
-    Metric('p99', 'p99', 'us', ',.1f', LOWER),
-    Metric('p99.9', 'p99.9', 'us', ',.1f', LOWER),
-    Metric('p99.99', 'p99.99', 'us', ',.1f', LOWER),
-    Metric('max', 'max', 'us', ',.0f', LOWER),
+    *LATENCY,
     Metric('n', 'n, round trips timed', '', ',.0f', NEITHER, False),
     Metric('cpu', 'host CPUs busy', 'CPUs', ',.2f', LOWER),
     Metric('exits', 'exits per second', '/s', ',.0f', LOWER, False),
