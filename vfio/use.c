@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/base/block_use.h"
 #include "core/base/fd.h"
 #include "vfio/bind_sys.h"
 
@@ -40,54 +41,6 @@ static bool leads_into(const char *link, const char *folder)
 	return len && realpath(link, target) && !strncmp(target, folder, len) && target[len] == '/';
 }
 
-/* A line of mountinfo: "36 35 259:1 / /srv rw - ext4 /dev/nvme0n1p1 rw"; proc_pid_mountinfo(5). */
-static bool is_mount_of(const char *line, const char *number, const char *node, char point[128])
-{
-	const char *dash = strstr(line, " - ");
-	char numbers[32], source[128] = "";
-
-	if (!dash || sscanf(line, "%*s %*s %31s %*s %127s", numbers, point) != 2)
-		return false;
-	sscanf(dash, " - %*s %127s", source);
-	/* btrfs shows a number of its own. */
-	return !strcmp(numbers, number) || !strcmp(source, node);
-}
-
-static bool is_mounted(const struct vfio_host_paths *paths, const char *number, const char *name,
-		       char point[128])
-{
-	char path[PATH_MAX], node[300], *line = NULL;
-	bool found = false;
-	size_t room = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/self/mountinfo", paths->proc);
-	snprintf(node, sizeof(node), "/dev/%s", name);
-	file = fopen(path, "re");
-	while (file && !found && getline(&line, &room, file) > 0)
-		found = is_mount_of(line, number, node, point);
-	free(line);
-	if (file)
-		fclose(file);
-	return found;
-}
-
-static bool is_swap(const struct vfio_host_paths *paths, const char *name)
-{
-	char path[PATH_MAX], node[300], line[512];
-	size_t len = (size_t)snprintf(node, sizeof(node), "/dev/%s", name);
-	bool found = false;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "%s/swaps", paths->proc);
-	file = fopen(path, "re");
-	while (file && !found && fgets(line, sizeof(line), file))
-		found = !strncmp(line, node, len) && (line[len] == ' ' || line[len] == '\t');
-	if (file)
-		fclose(file);
-	return found;
-}
-
 /* The first entry of a folder. */
 static bool first_entry(const char *path, char name[64])
 {
@@ -109,24 +62,12 @@ static bool first_entry(const char *path, char name[64])
 static bool block_in_use(const struct vfio_host_paths *paths, const char *name,
 			 struct vfio_use *out)
 {
-	char path[PATH_MAX], number[32] = "", point[128], holder[64];
+	char path[PATH_MAX];
+	struct block_use use;
 
-	snprintf(path, sizeof(path), "%s/class/block/%s/dev", paths->sysfs, name);
-	file_read_line(path, number, sizeof(number));
-	if (is_mounted(paths, number, name, point)) {
-		set_what(out, "%s is mounted on %s", name, point);
-		set_remedy(out, "umount %s", point);
-		return true;
-	}
-	if (is_swap(paths, name)) {
-		set_what(out, "%s is swap space", name);
-		set_remedy(out, "swapoff /dev/%s", name);
-		return true;
-	}
-	snprintf(path, sizeof(path), "%s/class/block/%s/holders", paths->sysfs, name);
-	if (first_entry(path, holder)) {
-		set_what(out, "%s is part of %s", name, holder);
-		set_remedy(out, "take it out of %s", holder);
+	if (block_use_find(paths->sysfs, paths->proc, name, &use)) {
+		set_what(out, "%s", use.what);
+		set_remedy(out, "%s", use.remedy);
 		return true;
 	}
 	snprintf(path, sizeof(path), "%s/%s", paths->dev, name);

@@ -259,7 +259,8 @@ static void take_own_node(struct blk_file *file, int flags)
 /* What is written to must not be the host's: mounted, swapped to, a part of a volume. */
 static int claim(struct blk_file *file, const char *path, struct error *err)
 {
-	char own[64], holder[256];
+	struct block_use use;
+	char own[64];
 	struct stat st;
 
 	if (!file->is_device || file->readonly)
@@ -271,9 +272,9 @@ static int claim(struct blk_file *file, const char *path, struct error *err)
 	if (errno != EBUSY)
 		return error_set(err, -errno, "disk %s", path);
 	error_set(err, -EBUSY, "disk %s", path);
-	if (!fstat(file->fd, &st) && blk_holder(st.st_rdev, holder, sizeof(holder))) {
-		error_reason(err, "in use: %s", holder);
-		return error_remedy(err, "end that first, or add readonly=on");
+	if (!fstat(file->fd, &st) && blk_holder(st.st_rdev, &use)) {
+		error_reason(err, "in use: %s", use.what);
+		return error_remedy(err, "%s, or add readonly=on", use.remedy);
 	}
 	error_reason(err, "in use: another program has it for itself");
 	return error_remedy(err, "end that program (fuser -v %s shows it), or add readonly=on",

@@ -30,7 +30,7 @@ mkfs.ext4 -q /dev/held
 mkdir mounted
 mount /dev/held mounted
 for path in /dev/held held; do
-	refused 1 "disk $path" 'in use: held is mounted at .*/mounted' 'end that first, or add readonly=on' --disk path=$path
+	refused 1 "disk $path" 'in use: held is mounted on .*/mounted' 'umount .*/mounted, or add readonly=on' --disk path=$path
 done
 starts --disk path=held,readonly=on
 umount mounted
@@ -49,16 +49,16 @@ printf 'label: dos\nstart=2048, size=16384\n' | sfdisk -q /dev/held
 node /dev/held1
 mkfs.ext4 -q -F /dev/held1
 mount /dev/held1 mounted
-refused 1 'disk held' 'in use: held1 is mounted at' 'end that first' --disk path=held
-refused 1 'disk held1' 'in use: held1 is mounted at' 'end that first' --disk path=held1
+refused 1 'disk held' 'in use: held1 is mounted on' 'umount ' --disk path=held
+refused 1 'disk held1' 'in use: held1 is mounted on' 'umount ' --disk path=held1
 umount mounted
 mkswap -q /dev/held1
 swapon /dev/held1
-refused 1 'disk held1' 'in use: held1 is used for swap' 'end that first' --disk path=held1
+refused 1 'disk held1' 'in use: held1 is swap space' 'swapoff /dev/held1' --disk path=held1
 swapoff /dev/held1
 echo '0 8192 linear /dev/held1 0' | dmsetup create --noudevsync volume
-refused 1 'disk held1' 'in use: held1 is a part of dm-[0-9]* \(volume\)' 'end that first' --disk path=held1
-refused 1 'disk /dev/held' 'in use: held1 is a part of dm-' 'end that first' --disk path=/dev/held
+refused 1 'disk held1' 'in use: held1 is part of dm-[0-9]* \(volume\)' 'take it out of dm-' --disk path=held1
+refused 1 'disk /dev/held' 'in use: held1 is part of dm-' 'take it out' --disk path=/dev/held
 dmsetup remove --noudevsync volume
 exec 8<>/dev/held1
 starts --disk path=held1
