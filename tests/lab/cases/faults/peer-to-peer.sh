@@ -6,7 +6,7 @@
 dma_guest --device "$(device "$LAB_BDF_EDU")" "$(device "$ivshmem")"
 expect serial '^TO-PEER 1024\b'
 expect serial '^FROM-PEER 1024\b'
-[ "$(nr_faults)" -eq 0 ] || fail "faults: $(faults)"
+[ "$(nr_faults)" -eq 0 ] || fail "$(nr_faults) faults: $(faults)"
 dma_guest --platform vfio_p2p_dma=off --device "$(device "$LAB_BDF_EDU")" "$(device "$ivshmem")"
 expect serial '^TO-PEER 0\b'
 expect serial '^FROM-PEER 0\b'
