@@ -10,7 +10,9 @@
 #include "vfio/check_internal.h"
 
 #define CAP_POSTED_INTERRUPTS (1ULL << 59) /* VT-d specification, 11.4.2, capability register: PI */
-#define MAX_TYPES	      8		   /* of domains */
+#define EFR_GUEST_APIC \
+	(1ULL << 7) /* AMD I/O Virtualization Technology Specification, MMIO 0030h: GASup */
+#define MAX_TYPES 8 /* of domains */
 
 /* A switch that turns the IOMMU off; Documentation/admin-guide/kernel-parameters.txt. */
 static const char *switched_off(const struct check_host *host)
@@ -130,17 +132,16 @@ void check_remapping(const struct check_host *host, const struct vfio_inspect *d
 	}
 }
 
-/* Whether all Intel IOMMUs have a bit in their capability register; -errno of one that cannot be read. */
-static int have_capability(const struct check_host *host, uint64_t bit)
+/* Whether all IOMMUs have a bit in a register; -errno of one that cannot be read. */
+static int have_capability(const struct check_host *host, const char *reg, uint64_t bit)
 {
 	char **names, value[32];
 	unsigned nr = check_list(host, "sys/class/iommu", &names);
 	int r = nr ? 1 : 0;
 
 	for (unsigned i = 0; i < nr && r == 1; i++) {
-		r = check_read(host, value, sizeof(value), "sys/class/iommu/%s/intel-iommu/cap",
-			       names[i]);
-		/* Hexadecimal without 0x; Documentation/ABI/testing/sysfs-class-iommu-intel-iommu. */
+		r = check_read(host, value, sizeof(value), "sys/class/iommu/%s/%s", names[i], reg);
+		/* Hexadecimal without 0x, AMD's with a second register behind a colon; Documentation/ABI/testing/sysfs-class-iommu*. */
 		if (!r)
 			r = !!(strtoull(value, NULL, 16) & bit);
 	}
@@ -174,7 +175,7 @@ static void say_unused(struct vfio_check_finding *f, const char *what, const cha
 
 static void posted_intel(const struct check_host *host, struct vfio_check_finding *f)
 {
-	int iommu = have_capability(host, CAP_POSTED_INTERRUPTS);
+	int iommu = have_capability(host, "intel-iommu/cap", CAP_POSTED_INTERRUPTS);
 	int apicv = read_switch(host, "sys/module/kvm_intel/parameters/enable_apicv");
 
 	if (iommu < 0)
@@ -199,6 +200,7 @@ static void posted_intel(const struct check_host *host, struct vfio_check_findin
 static void posted_amd(const struct check_host *host, struct vfio_check_finding *f)
 {
 	int avic = read_switch(host, "sys/module/kvm_amd/parameters/avic");
+	int iommu = have_capability(host, "amd-iommu/features", EFR_GUEST_APIC);
 	bool x2avic = check_has_flag(host, "x2avic");
 
 	if (!check_has_flag(host, "avic"))
@@ -206,6 +208,13 @@ static void posted_amd(const struct check_host *host, struct vfio_check_finding 
 			  "the CPU has no AVIC, or the firmware or hypervisor hides it");
 	else if (avic < 0)
 		say_unused(f, "the CPU has AVIC", "kvm_amd", avic);
+	else if (avic && iommu < 0)
+		check_say(f, VFIO_CHECK_UNKNOWN, "KVM uses AVIC; features of the IOMMU: %s",
+			  strerror(-iommu));
+	else if (avic && !iommu)
+		check_say(
+			f, VFIO_CHECK_BETTER,
+			"KVM uses AVIC, but this IOMMU cannot deliver to it (it has no guest virtual APIC)");
 	else if (avic)
 		check_say(f, VFIO_CHECK_OK, "KVM uses AVIC%s",
 			  x2avic ? ", in guests' x2APIC mode too (x2AVIC)"

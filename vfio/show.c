@@ -53,6 +53,15 @@ static int not_hidden(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
+static cJSON *device_json(const struct vfio_host_paths *paths, const struct vfio_inspect *d,
+			  const struct vfio_verdict *v)
+{
+	struct vfio_use use;
+	bool is_used = vfio_use_find(paths, &d->host, &use);
+
+	return vfio_show_json_device(d, v, is_used ? &use : NULL);
+}
+
 static int show_one(const struct vfio_host_paths *paths, const char *bdf, cJSON *array, FILE *out,
 		    struct error *err)
 {
@@ -65,7 +74,7 @@ static int show_one(const struct vfio_host_paths *paths, const char *bdf, cJSON 
 		return r == -ENOENT ? 0 : r;
 	vfio_inspect_judge(paths, &d, &v);
 	if (array)
-		return cJSON_AddItemToArray(array, vfio_show_json_device(&d, &v))
+		return cJSON_AddItemToArray(array, device_json(paths, &d, &v))
 			       ? 0
 			       : error_set(err, -ENOMEM, "JSON");
 	list_line(&d, &v, out);
@@ -212,7 +221,7 @@ int vfio_show_device(const struct vfio_host_paths *paths, const char *bdf, bool 
 	vfio_inspect_judge(paths, &d, &v);
 	if (!json)
 		return show_text(&d, &v, out, err);
-	object = vfio_show_json_device(&d, &v);
+	object = device_json(paths, &d, &v);
 	r = vfio_show_json_print(object, out, err);
 	cJSON_Delete(object);
 	return r;

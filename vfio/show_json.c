@@ -110,7 +110,21 @@ static void add_sriov(cJSON *object, const struct vfio_inspect *d)
 	cJSON_AddNumberToObject(part, "vfs", d->numvfs);
 }
 
-cJSON *vfio_show_json_device(const struct vfio_inspect *d, const struct vfio_verdict *verdict)
+static void add_use(cJSON *object, const struct vfio_use *use)
+{
+	cJSON *part;
+
+	if (!use) {
+		cJSON_AddNullToObject(object, "use");
+		return;
+	}
+	part = cJSON_AddObjectToObject(object, "use");
+	cJSON_AddStringToObject(part, "what", use->what);
+	cJSON_AddStringToObject(part, "remedy", use->remedy);
+}
+
+cJSON *vfio_show_json_device(const struct vfio_inspect *d, const struct vfio_verdict *verdict,
+			     const struct vfio_use *use)
 {
 	cJSON *object = cJSON_CreateObject();
 	char id[16];
@@ -131,6 +145,7 @@ cJSON *vfio_show_json_device(const struct vfio_inspect *d, const struct vfio_ver
 	/* Keys that are not there are not known, for want of rights. */
 	if (d->has_config)
 		add_interrupts(object, d);
+	add_use(object, use);
 	cJSON_AddBoolToObject(object, "assignable", verdict->is_assignable);
 	cJSON_AddBoolToObject(object, "ready", verdict->is_ready);
 	add_string(object, "reason", verdict->reason);

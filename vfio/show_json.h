@@ -13,15 +13,18 @@
 
 #include "core/base/error.h"
 #include "vfio/inspect.h"
+#include "vfio/use.h"
 
 /**
  * vfio_show_json_device - a device and what is to be said of it
  * @device: inspected
  * @verdict: of it
+ * @use: what the host needs it for; NULL for nothing
  *
  * What a device does not have is null. Return: an object, to be deleted; NULL out of memory.
  */
-cJSON *vfio_show_json_device(const struct vfio_inspect *device, const struct vfio_verdict *verdict);
+cJSON *vfio_show_json_device(const struct vfio_inspect *device, const struct vfio_verdict *verdict,
+			     const struct vfio_use *use);
 
 /**
  * vfio_show_json_print - print a value and a newline

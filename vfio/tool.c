@@ -18,8 +18,8 @@
 #define EXIT_UNFIT 1 /* something is in the way */
 
 static const char usage[] =
-	"Usage: torc-vfio list [--json]\n"
-	"       torc-vfio inspect [--json] BDF\n"
+	"Usage: torc-vfio list [--json] [--sys DIR] [--proc DIR] [--dev DIR]\n"
+	"       torc-vfio inspect [--json] [--sys DIR] [--proc DIR] [--dev DIR] BDF\n"
 	"       torc-vfio bind [--force] BDF...\n"
 	"       torc-vfio unbind BDF...\n"
 	"       torc-vfio vfs BDF N\n"
@@ -40,7 +40,7 @@ static const char usage[] =
 	"\n"
 	"  --json         print JSON\n"
 	"  --force        bind what the host uses, too\n"
-	"  --sys DIR      check the host whose /sys this is\n"
+	"  --sys DIR      the host to list, inspect or check is the one whose /sys this is\n"
 	"  --proc DIR     likewise its /proc\n"
 	"  --dev DIR      likewise its /dev\n"
 	"  -h, --help     print this and exit\n"
@@ -55,13 +55,14 @@ enum {
 	SYS = 4,
 	PROC = 8,
 	DEV = 16,
+	PATHS = SYS | PROC | DEV,
 };
 
 static const char *const option_names[] = { "--json", "--force", "--sys", "--proc", "--dev", NULL };
 
 struct options {
 	unsigned given;
-	struct vfio_host_paths paths; /* of the host to check */
+	struct vfio_host_paths paths; /* of the host to look at */
 	bool *is_unfit;		      /* receives whether something is in the way */
 };
 
@@ -79,12 +80,16 @@ static const struct vfio_bind host_bind = { &vfio_host_paths, report };
 
 static int run_list(const void *options, char **arg, int nr, struct error *err)
 {
-	return vfio_show_list(&vfio_host_paths, given(options) & JSON, stdout, err);
+	const struct options *o = options;
+
+	return vfio_show_list(&o->paths, o->given & JSON, stdout, err);
 }
 
 static int run_inspect(const void *options, char **arg, int nr, struct error *err)
 {
-	return vfio_show_device(&vfio_host_paths, arg[0], given(options) & JSON, stdout, err);
+	const struct options *o = options;
+
+	return vfio_show_device(&o->paths, arg[0], o->given & JSON, stdout, err);
 }
 
 static int run_bind(const void *options, char **arg, int nr, struct error *err)
@@ -170,13 +175,13 @@ static int run_check(const void *options, char **arg, int nr, struct error *err)
 }
 
 static const struct command commands[] = {
-	{ "list", 0, 0, JSON, run_list },
-	{ "inspect", 1, 1, JSON, run_inspect },
+	{ "list", 0, 0, JSON | PATHS, run_list },
+	{ "inspect", 1, 1, JSON | PATHS, run_inspect },
 	{ "bind", 1, 4096, FORCE, run_bind },
 	{ "unbind", 1, 4096, 0, run_unbind },
 	{ "vfs", 2, 2, 0, run_vfs },
 	{ "recover", 0, 0, 0, run_recover },
-	{ "check", 0, 4096, JSON | SYS | PROC | DEV, run_check },
+	{ "check", 0, 4096, JSON | PATHS, run_check },
 };
 
 static const struct command_set set = { TOOL, commands, ARRAY_SIZE(commands), option_names };

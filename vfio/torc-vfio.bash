@@ -27,8 +27,7 @@ _torc_vfio()
 	esac
 	case $command in
 	'') words="list inspect bind unbind vfs recover check --help --version" ;;
-	list | inspect) words=--json ;;
-	check) words="--json --sys --proc --dev" ;;
+	list | inspect | check) words="--json --sys --proc --dev" ;;
 	bind) words=--force ;;
 	esac
 	case $command in

@@ -111,7 +111,8 @@ static bool interface_in_use(const struct vfio_host_paths *paths, const char *na
 		set_remedy(out, "give the host another way out first");
 		return true;
 	}
-	if (!bind_sys_address(name, address, sizeof(address)))
+	/* Another host's interfaces are not here. */
+	if (!paths->dev[0] || !bind_sys_address(name, address, sizeof(address)))
 		return false;
 	set_what(out, "interface %s is up and has address %s", name, address);
 	set_remedy(out, "ip address flush dev %s", name);

@@ -153,13 +153,12 @@ def versions(host, request):
     return found_versions
 
 
-def check(host, bdf):
-    """What torc-vfio check --json says; None where it has no such command."""
-    done = subprocess.run([host.program('torc-vfio'), 'check', '--json', bdf], capture_output=True, text=True, check=False)
-    try:
-        return json.loads(done.stdout)
-    except ValueError:
-        return None
+def posts_interrupts(check):
+    """'yes', or why not; @check: what torc-vfio check has found."""
+    for row in (check or {}).get('checks', []):
+        if row['check'] == 'posted interrupts':
+            return 'yes' if row['verdict'] == 'ok' else f'no: {row["reason"]}'
+    return 'no: without an IOMMU there are none' if check else 'not known: torc-vfio check says nothing'
 
 
 def measure(arguments):
@@ -173,12 +172,13 @@ def measure(arguments):
     for name, line in plan(request, session, jobs, order, arguments.runtime, folder):
         print(page.wrapped(name, line))
     print(flush=True)
+    check, _ = host.torc_vfio('check', request.device.bdf)
     results = {'format': found.FORMAT, 'what': request.what, 'command': shlex.join(['torc-bench', *sys.argv[1:]]),
                'date': time.strftime('%Y-%m-%d %H:%M'), 'device': request.device.describe(),
-               'machine': counters.facts(host, session.near), 'versions': versions(host, request),
+               'machine': counters.facts(host, session.near, posts_interrupts(check)), 'versions': versions(host, request),
                'settings': {'vCPUs': len(session.cpus), 'CPUs': words(session.cpus), 'interrupts on': words(session.others),
                             'memory MiB': refusals.MEMORY_MIB, 'seconds': arguments.runtime, 'rounds': arguments.rounds},
-               'check': check(host, request.device.bdf), 'jobs': [{'name': job.name, 'title': job.title} for job in jobs],
+               'check': check, 'jobs': [{'name': job.name, 'title': job.title} for job in jobs],
                'runs': []}
     os.makedirs(folder, exist_ok=True)
 

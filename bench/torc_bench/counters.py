@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the host counts while something runs, without any tracing: interrupts, CPU time, and whether interrupts are posted."""
+"""What the host counts while something runs, without any tracing: interrupts and CPU time."""
 import os
 import re
 
@@ -39,21 +39,6 @@ def busy_seconds(host, cpus):
     return sum(int(fields[at]) for fields in lines if fields[0] in wanted for at in BUSY) * TICK_S
 
 
-def posts_interrupts(host):
-    """Whether the IOMMU can post interrupts and KVM has them posted: 'yes', or why not."""
-    if host.read('sys/module/kvm_amd/parameters/avic') in ('Y', '1'):
-        features = [int(host.read('sys/class/iommu', name, 'amd-iommu/features') or '0', 16)
-                    for name in host.list('sys/class/iommu')]
-        return 'yes' if any(value & 1 << 7 for value in features) else 'no: the IOMMU has no guest APIC mode'
-    if host.list('sys/module/kvm_amd'):
-        return 'no: kvm_amd has avic off'
-    if host.read('sys/module/kvm_intel/parameters/enable_apicv') not in ('Y', '1'):
-        return 'no: kvm_intel has enable_apicv off'
-    capabilities = [int(host.read('sys/class/iommu', name, 'intel-iommu/cap') or '0', 16)
-                    for name in host.list('sys/class/iommu')]
-    return 'yes' if any(value & 1 << 59 for value in capabilities) else 'no: the IOMMU cannot'
-
-
 def device_vectors(device):
     return sorted(int(name) for name in device.host.list(device.dir, 'msi_irqs'))
 
@@ -68,12 +53,12 @@ def place_vectors(device, cpus):
             pass
 
 
-def facts(host, cpus):
-    """Of the machine, for the page."""
+def facts(host, cpus, posted):
+    """Of the machine, for the page. @posted: whether interrupts are posted: 'yes', or why not."""
     cpuinfo = host.read('proc/cpuinfo')
     model = re.search(r'model name\s*: (.*)', cpuinfo)
     return {'cpu': model[1] if model else '', 'cpus': len(re.findall(r'^processor', cpuinfo, re.MULTILINE)),
             'kernel': host.release, 'kernel_command_line': host.read('proc/cmdline'),
             'governor': host.read(f'sys/devices/system/cpu/cpu{cpus[0]}/cpufreq/scaling_governor') or 'none',
             'hypervisor': 'hypervisor' in cpuinfo.split('flags', 1)[-1].split('\n', 1)[0].split(),
-            'posted_interrupts': posts_interrupts(host)}
+            'posted_interrupts': posted}

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The machine as sysfs and proc tell of it: devices, what the host uses them for, CPUs near them.
+The machine as sysfs and proc tell of it: devices, CPUs near them. What else there is to know torc-vfio says.
 
 All paths are below a root, so that a test can have a machine of its own.
 """
 import glob
+import json
 import os
 import re
 import shutil
@@ -52,52 +53,16 @@ class Host:
     def device(self, bdf):
         return Device(self, bdf)
 
-    def is_mounted(self, name, number):
-        """Where a block device is, or None; proc_pid_mountinfo(5)."""
-        for line in self.read('proc/self/mountinfo').splitlines():
-            before, _, after = line.partition(' - ')
-            fields, source = before.split(), (after.split() + ['', ''])[1]
-            # btrfs shows a number of its own.
-            if len(fields) > 4 and (fields[2] == number or source == f'/dev/{name}'):
-                return fields[4]
-        return None
-
-    def is_swap(self, name):
-        return any(line.split()[0] == f'/dev/{name}' for line in self.read('proc/swaps').splitlines()[1:])
-
-    def block_use(self, name):
-        """(what, remedy) of a disk or a partition that the host uses, or None."""
-        point = self.is_mounted(name, self.read('sys/class/block', name, 'dev'))
-        if point:
-            return f'{name} is mounted on {point}', f'umount {point}'
-        if self.is_swap(name):
-            return f'{name} is swap space', f'swapoff /dev/{name}'
-        holders = self.list('sys/class/block', name, 'holders')
-        if holders:
-            return f'{name} is part of {holders[0]}', f'take it out of {holders[0]}'
-        return None
-
-    def interface_use(self, name):
-        """(what, remedy) of a network interface that the host uses, or None."""
-        master = self.path('sys/class/net', name, 'master')
-        if os.path.islink(master):
-            return f'it is part of {os.path.basename(os.readlink(master))}', f'ip link set {name} nomaster'
-        for line in self.read('proc/net/route').splitlines()[1:]:
-            if line.split()[:2] == [name, '00000000']:
-                return 'the default route goes through it', 'give the host another way out first'
-        address = self.address(name)
-        if address:
-            return f'it is up and has address {address}', f'ip address flush dev {name}'
-        return None
-
-    def address(self, name):
-        program = self.program('ip')
-        if not program:
-            return ''
-        run = subprocess.run([program, '-o', 'address', 'show', 'dev', name, 'up', 'scope', 'global'],
-                             capture_output=True, text=True, check=False)
-        match = re.search(r'inet6? (\S+)', run.stdout)
-        return match[1] if match else ''
+    def torc_vfio(self, *arguments):
+        """What it says as JSON, and its complaints: (None, ...) where it says nothing."""
+        words = [self.program('torc-vfio'), *arguments, '--json']
+        for name in ('sys', 'proc', 'dev') if self.root != '/' else ():
+            words += [f'--{name}', self.path(name)]
+        run = subprocess.run(words, capture_output=True, text=True, check=False)
+        try:
+            return json.loads(run.stdout), run.stderr.strip()
+        except ValueError:
+            return None, run.stderr.strip()
 
     def list(self, *parts):
         try:
@@ -196,6 +161,10 @@ class Device:
             siblings = sorted(numbers(self.host.read(f'sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list')))
             return (siblings.index(cpu) if cpu in siblings else 0, cpu)
         return sorted(near, key=rank)
+
+    def inspect(self):
+        """What torc-vfio knows of it."""
+        return self.host.torc_vfio('inspect', self.bdf)
 
     def describe(self):
         """Facts for the page."""

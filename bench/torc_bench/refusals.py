@@ -6,7 +6,6 @@ A row has a name, the commands that it is for, and a function of what was asked 
 All are looked at before anything is changed; those marked `again` once more whenever the device is about to go to
 somebody else or to be written to.
 """
-import json
 import os
 import re
 import subprocess
@@ -157,20 +156,16 @@ def group_not_viable(request):
         f'unbind it, if the host can do without it: torc-vfio bind {bdf}\nor use another slot or another device'
 
 
-def virtual_functions(request):
-    count = request.device.read('sriov_numvfs')
-    if count in ('', '0'):
-        return None
-    return request.device.bdf, f'has {count} virtual functions', f'torc-vfio vfs {request.device.bdf} 0'
+def in_use(request):
+    return host_uses(request.device.bdf, request.device)
 
 
-def disk_in_use(request):
-    for disk in request.device.disks():
-        for name in [disk] + request.device.partitions(disk):
-            use = request.host.block_use(name)
-            if use:
-                return request.device.bdf, f'the host uses the drive: {use[0]}', use[1]
-    return None
+def host_uses(what, device):
+    """What it needs the device for, and torc-vfio would not take it for."""
+    found, complaint = device.inspect()
+    if found is None:
+        return what, complaint or 'torc-vfio inspect says nothing', 'torc-vfio list'
+    return (what, f'the host uses it: {found["use"]["what"]}', found['use']['remedy']) if found['use'] else None
 
 
 def no_disk(request):
@@ -180,16 +175,12 @@ def no_disk(request):
 
 
 def not_assignable(request):
-    """What only torc-vfio knows."""
-    run = subprocess.run([request.host.program('torc-vfio'), 'inspect', '--json', request.device.bdf],
-                         capture_output=True, text=True, check=False)
-    try:
-        found = json.loads(run.stdout)
-    except ValueError:
-        return request.device.bdf, run.stderr.strip() or 'torc-vfio inspect says nothing', 'torc-vfio list'
-    if found.get('assignable') or found.get('ready'):
+    """What else only torc-vfio knows."""
+    found, _ = request.device.inspect()
+    if found and (found['assignable'] or found['ready']):
         return None
-    return request.device.bdf, found.get('reason') or 'cannot be given to a guest', found.get('remedy') or 'torc-vfio list'
+    return request.device.bdf, found and found['reason'] or 'cannot be given to a guest', \
+        found and found['remedy'] or 'torc-vfio list'
 
 
 def holds_data(request):
@@ -224,14 +215,6 @@ def signature(found):
     return f'a partition table ({found["PTTYPE"]})'
 
 
-def interface_in_use(request):
-    for name in request.device.interfaces():
-        use = request.host.interface_use(name)
-        if use:
-            return f'{request.device.bdf} ({name})', f'the host uses it: {use[0]}', use[1]
-    return None
-
-
 def no_interface(request):
     if request.device.interfaces():
         return None
@@ -255,12 +238,7 @@ def peer_is_itself(request):
 
 def peer_in_use(request):
     """A NIC named by its address goes to a network namespace. An interface named as such stays where it is."""
-    if not is_address(request.peer):
-        return None
-    use = request.host.interface_use(peer_interface(request))
-    if not use:
-        return None
-    return f'--peer {request.peer}', f'the host uses it: {use[0]}', use[1]
+    return host_uses(f'--peer {request.peer}', request.host.device(request.peer)) if is_address(request.peer) else None
 
 
 def peer_is_down(request):
@@ -324,9 +302,9 @@ ROWS = [
     Row('other class', other_class),
     Row('no driver', no_driver),
     Row('no group', no_group),
-    Row('virtual functions', virtual_functions, again=True),
-    Row('drive in use', disk_in_use, NVME, True),
-    Row('interface in use', interface_in_use, NET),
+    Row('drive in use', in_use, NVME, True),
+    # Measuring has its interface in use.
+    Row('interface in use', in_use, NET),
     Row('group not viable', group_not_viable),
     Row('no namespace', no_disk, NVME),
     Row('no interface', no_interface, NET),

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A machine for the tests of torc-bench: folders that look like sysfs and proc, and programs that say what they are told."""
+"""
+A machine for the tests of torc-bench: folders that look like sysfs and proc, programs that say what they are told, and the
+torc-vfio that the variable TORC_VFIO names.
+"""
 import os
 import shutil
 import tempfile
@@ -10,7 +13,7 @@ from torc_bench.host import Host
 BDF, NIC, PEER = '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
 RELEASE = '6.12.0-test'
 PROGRAMS = ('torc', 'torc-trace', 'qemu-system-x86_64', 'fio', 'iperf3', 'ping', 'sockperf', 'mount', 'setpriv', 'taskset',
-            'unshare', 'nsenter', 'modprobe', 'insmod', 'sleep', 'cat', 'chroot', 'ldd', 'sh', 'stty')
+            'unshare', 'nsenter', 'modprobe', 'insmod', 'ip', 'sleep', 'cat', 'chroot', 'ldd', 'sh', 'stty')
 
 
 class Machine:
@@ -22,9 +25,8 @@ class Machine:
         self.path = os.environ['PATH']
         for name in PROGRAMS:
             self.program(name, 'exit 0')
-        self.program('torc-vfio', 'echo \'{"assignable": true, "reason": null}\'')
+        os.symlink(os.environ['TORC_VFIO'], f'{self.bin}/torc-vfio')
         self.program('blkid', 'exit 2')
-        self.program('ip', 'exit 0')
         for path, text in {f'boot/vmlinuz-{RELEASE}': '', f'lib/modules/{RELEASE}/modules.dep': '', 'dev/kvm': '',
                            'proc/meminfo': 'MemAvailable:   9000000 kB\n', 'proc/swaps': 'Filename\n',
                            'proc/self/mountinfo': '', 'proc/net/route': 'Iface\n', 'proc/cpuinfo': 'processor : 0\n'}.items():
@@ -68,6 +70,8 @@ class Machine:
         os.symlink(f'{self.root}/{to}', f'{self.root}/{path}')
 
     def program(self, name, script):
+        if os.path.islink(f'{self.bin}/{name}'):
+            os.unlink(f'{self.bin}/{name}')
         self.file(f'bin/{name}', f'#!/bin/sh\n{script}\n')
         os.chmod(f'{self.bin}/{name}', 0o755)
 
@@ -83,6 +87,7 @@ class Machine:
         for name, text in {'class': f'0x{kind}', 'vendor': '0x8086', 'device': '0x1234', 'numa_node': '0',
                            'local_cpulist': '0-7', 'modalias': f'pci:{bdf}', 'irq': '11'}.items():
             self.file(f'{device}/{name}', text)
+        self.link(f'{device}/subsystem', 'sys/bus/pci')
         self.link(f'sys/bus/pci/devices/{bdf}', device)
         if driver:
             self.folder(f'sys/bus/pci/drivers/{driver}')

@@ -42,20 +42,19 @@ class Counters(unittest.TestCase):
         self.machine.file('proc/stat', 'cpu 0 0 0\ncpu0 100 20 30 4000 50 6 7 8 90 10\ncpu1 1 0 0 0 0 0 0 0 0 0\n')
         self.assertAlmostEqual(counters.busy_seconds(self.host, [0]), (100 + 20 + 30 + 6 + 7) * counters.TICK_S)
 
-    def test_posted_interrupts_need_both_kvm_and_the_iommu(self):
-        self.assertRegex(counters.posts_interrupts(self.host), 'enable_apicv off')
+    def posted(self):
+        return command.posts_interrupts(self.host.torc_vfio('check')[0])
+
+    def test_posted_interrupts_are_what_torc_vfio_check_says(self):
+        self.assertEqual(self.posted(), 'no: without an IOMMU there are none')
+        self.machine.file('proc/cpuinfo', 'vendor_id : GenuineIntel\n')
         self.machine.file('sys/module/kvm_intel/parameters/enable_apicv', 'Y')
         self.machine.file('sys/class/iommu/dmar0/intel-iommu/cap', 'd2008c40660462')
-        self.assertEqual(counters.posts_interrupts(self.host), 'no: the IOMMU cannot')
-        self.machine.file('sys/class/iommu/dmar1/intel-iommu/cap', f'{1 << 59 | 5:x}')
-        self.assertEqual(counters.posts_interrupts(self.host), 'yes')
-
-    def test_posted_interrupts_of_amd(self):
-        self.machine.file('sys/module/kvm_amd/parameters/avic', 'N')
-        self.assertRegex(counters.posts_interrupts(self.host), 'avic off')
-        self.machine.file('sys/module/kvm_amd/parameters/avic', 'Y')
-        self.machine.file('sys/class/iommu/ivhd0/amd-iommu/features', '80')
-        self.assertEqual(counters.posts_interrupts(self.host), 'yes')
+        self.assertRegex(self.posted(), '^no: this IOMMU has none')
+        self.machine.file('sys/class/iommu/dmar0/intel-iommu/cap', f'{1 << 59 | 5:x}')
+        self.assertEqual(self.posted(), 'yes')
+        self.machine.program('torc-vfio', 'exit 1')
+        self.assertRegex(self.posted(), 'not known')
 
     def test_cpus_near_the_device_one_of_each_core_first(self):
         with unittest.mock.patch('os.sched_getaffinity', return_value={0, 1, 2, 3, 9}):

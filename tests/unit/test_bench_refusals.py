@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What torc-bench refuses, and what it says then, on a machine of folders. Usage: test_bench_refusals.py BENCH."""
+import json
 import subprocess
 import sys
 import unittest
@@ -117,7 +118,7 @@ class Refusals(unittest.TestCase):
 
     def test_virtual_functions(self):
         self.machine.file(f'{self.machine.device(BDF)}/sriov_numvfs', '4')
-        self.refused(BDF, 'has 4 virtual functions', f'torc-vfio vfs {BDF} 0')
+        self.refused(BDF, 'the host uses it: it has 4 virtual functions', f'torc-vfio vfs {BDF} 0')
 
     def test_mounted(self):
         self.machine.partition()
@@ -137,6 +138,7 @@ class Refusals(unittest.TestCase):
         subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0'
         self.machine.file(f'{subsystem}/nvme0n1/dev', '259:0')
         self.machine.link(f'{subsystem}/nvme0', f'{self.machine.device(BDF)}/nvme/nvme0')
+        self.machine.link('sys/class/nvme-subsystem/nvme-subsys0', subsystem)
         self.machine.link('sys/class/block/nvme0n1', f'{subsystem}/nvme0n1')
         self.machine.file('proc/self/mountinfo', '36 35 259:0 / /srv rw - ext4 /dev/nvme0n1 rw\n')
         self.refused(BDF, 'nvme0n1 is mounted on /srv', 'umount /srv')
@@ -169,9 +171,19 @@ class Refusals(unittest.TestCase):
         self.machine.remove('sys/class/block/nvme0n1')
         self.refused(BDF, 'no namespace', 'nvme create-ns')
 
+    def torc_vfio_says(self, bdf, **found):
+        """Of a device; of others that they are fine."""
+        fine = {'use': None, 'assignable': True, 'ready': False, 'reason': None, 'remedy': None}
+        self.machine.program('torc-vfio', f"""case "$*" in *{bdf}*) echo '{json.dumps({**fine, **found})}' ;;
+*) echo '{json.dumps(fine)}' ;; esac""")
+
     def test_what_only_torc_vfio_knows(self):
-        self.machine.program('torc-vfio', 'echo \'{"assignable": false, "reason": "a bridge", "remedy": "none"}\'')
+        self.torc_vfio_says(BDF, assignable=False, reason='a bridge', remedy='none')
         self.refused(BDF, 'a bridge', 'none')
+
+    def test_torc_vfio_that_says_nothing(self):
+        self.machine.program('torc-vfio', 'echo no memory >&2; exit 1')
+        self.refused(BDF, 'no memory', 'torc-vfio list')
 
     def test_no_peer(self):
         self.refused('--peer', 'not given', 'another NIC', 'net')
@@ -181,14 +193,14 @@ class Refusals(unittest.TestCase):
         self.refused('--peer wire0', 'the device itself', 'other end', 'net', peer='wire0')
 
     def test_an_interface_of_the_host_may_be_in_use_but_not_down(self):
-        self.machine.program('ip', 'case "$*" in *wire1*) echo "3: wire1    inet 10.0.0.1/24 scope global";; esac')
+        self.torc_vfio_says(PEER, use={'what': 'interface wire1 is up and has address 10.0.0.1', 'remedy': 'ip'})
         refusals.look(self.machine.request('net', peer='wire1'))
         self.machine.file('sys/class/net/wire1/flags', '0x1002')
         self.refused('--peer wire1', 'it is down', 'ip link set wire1 up', 'net', peer='wire1')
 
     def test_interfaces_in_use(self):
-        self.machine.program('ip', 'case "$*" in *wire1*) echo "3: wire1    inet 10.0.0.1/24 scope global";; esac')
-        self.refused(f'--peer {PEER}', 'has address 10.0.0.1/24', 'flush dev wire1', 'net', peer=PEER)
+        self.machine.file('proc/net/route', 'Iface\nwire1 00000000 01\n')
+        self.refused(f'--peer {PEER}', 'default route', 'another way', 'net', peer=PEER)
         self.machine.file('proc/net/route', 'Iface\nwire0 00000000 01\n')
         self.refused(NIC, 'default route', 'another way', 'net', peer='wire1')
 

@@ -274,7 +274,7 @@ static void the_lab(void **state)
 
 /* Files of a host that are changed, and what is said then. */
 struct change {
-	struct check_file file[4]; /* up to three */
+	struct check_file file[5]; /* up to four */
 	struct expected expected;
 };
 
@@ -320,12 +320,26 @@ static const struct change changes[] = {
 	  { "posted interrupts", "", UNKNOWN, "whether kvm_intel uses it: Invalid argument", NULL,
 	    NULL, NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic x2avic\n" },
-	    { "sys/module/kvm_amd/parameters/avic", "Y" } },
+	    { "sys/module/kvm_amd/parameters/avic", "Y" },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "80" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "f77ef22294ada:0" } },
 	  { "posted interrupts", "", OK, "KVM uses AVIC, in guests' x2APIC mode too", NULL, NULL,
 	    NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
-	    { "sys/module/kvm_amd/parameters/avic", "1" } },
+	    { "sys/module/kvm_amd/parameters/avic", "1" },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "80" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "80" } },
 	  { "posted interrupts", "", OK, "the CPU has no x2AVIC", NULL, NULL, NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
+	    { "sys/module/kvm_amd/parameters/avic", "1" },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "80" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "7f:80" } },
+	  { "posted interrupts", "", BETTER, "this IOMMU cannot deliver to it", NULL, NULL,
+	    NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
+	    { "sys/module/kvm_amd/parameters/avic", "1" } },
+	  { "posted interrupts", "", UNKNOWN, "features of the IOMMU: No such file", NULL, NULL,
+	    NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" } },
 	  { "posted interrupts", "", UNKNOWN, "kvm_amd, which has to use it, is not loaded", NULL,
 	    NULL, NULL } },
