@@ -15,6 +15,10 @@ body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem aut
 h2 { margin-top: 2.2rem; }
 table { border-collapse: collapse; margin: .6rem 0 1rem; font-size: 12.5px; }
 th, td { padding: .2rem .4rem; border-bottom: 1px solid #d8dce0; text-align: right; white-space: nowrap; }
+div.wide { overflow-x: auto; }
+table.facts td { white-space: normal; overflow-wrap: anywhere; text-align: left; vertical-align: top; }
+table.facts td:first-child { white-space: nowrap; color: #4a5058; }
+code { overflow-wrap: anywhere; }
 th:first-child, td:first-child { text-align: left; }
 svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; margin: .4rem 0; }
 p.note { color: #4a5058; }
@@ -112,13 +116,26 @@ def table(rows):
     """rows[0] is the head."""
     def cells(tag, row):
         return '<tr>' + ''.join(f'<{tag}>{html.escape(cell)}</{tag}>' for cell in row) + '</tr>'
-    return '\n'.join(['<table>', cells('th', rows[0]), *(cells('td', row) for row in rows[1:]), '</table>'])
+    lines = [cells('th', rows[0]), *(cells('td', row) for row in rows[1:])]
+    return '\n'.join(['<div class="wide"><table>', *lines, '</table></div>'])
+
+
+def facts(pairs, code=False):
+    """Of each a name and what there is to say of it, or to type."""
+    tag = 'code' if code else 'span'
+    lines = [f'<tr><td>{html.escape(name)}</td><td><{tag}>{html.escape(str(value))}</{tag}></td></tr>' for name, value in pairs]
+    return '\n'.join(['<table class="facts">', *lines, '</table>'])
 
 
 def page(title, parts):
     return f'''<!DOCTYPE html>
 <html lang="en">
-<head><meta charset="utf-8"/><title>{html.escape(title)}</title><style>{STYLE}</style></head>
+<head>
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width"/>
+<title>{html.escape(title)}</title>
+<style>{STYLE}</style>
+</head>
 <body>
 <h1>{html.escape(title)}</h1>
 {chr(10).join(parts)}

@@ -48,11 +48,15 @@ def job_table(results, job, systems):
     return body
 
 
+def others(results):
+    return [system for system in found.systems(results) if system != HOST]
+
+
 def tables(results, job):
     """As many tables as it takes for all systems on a terminal."""
-    others = [system for system in found.systems(results) if system != HOST]
+    systems = others(results)
     for abreast in range(ABREAST, 0, -1):
-        bodies = [job_table(results, job, others[at:at + abreast]) for at in range(0, len(others), abreast)]
+        bodies = [job_table(results, job, systems[at:at + abreast]) for at in range(0, len(systems), abreast)]
         if abreast == 1 or all(len(line) <= COLUMNS for body in bodies for line in table(body).splitlines()):
             return bodies
     return []
@@ -172,16 +176,16 @@ def page(results):
     for job in results['jobs']:
         parts.append(f'<h2>{html.escape(job["title"])}</h2>')
         parts += [f'<p>{html.escape(line)}</p>' for line in verdict.lines(results, job['name'])]
-        parts += [plots.table(rows) for rows in [*tables(results, job['name']), reasons_table(results, job['name']),
-                                                 stages_table(results, job['name'])] if len(rows) > 1]
+        parts += [plots.table(rows) for rows in [job_table(results, job['name'], others(results)),
+                                                 reasons_table(results, job['name']), stages_table(results, job['name'])]
+                  if len(rows) > 1]
     parts.append('<h2>Each run is a dot</h2>')
     for metric in metrics.OF[results['what']]:
         plot = plots.plot(plot_rows(results, metric), f'{metric.name}, {metrics.UNITS.get(metric.unit, metric.unit)}', names)
         if plot:
             parts += [f'<h3>{html.escape(metric.name)}</h3>', plot]
-    parts += ['<h2>The machine</h2>', plots.table([['', ''], *([a, str(b)] for a, b in facts(results))])]
-    parts += ['<h2>To repeat it</h2>', *(f'<p>{html.escape(name)}: <code>{html.escape(line)}</code></p>'
-                                         for name, line in commands(results))]
+    parts += ['<h2>The machine</h2>', plots.facts(facts(results))]
+    parts += ['<h2>To repeat it</h2>', plots.facts(commands(results), code=True)]
     return plots.page(heading(results), parts)
 
 

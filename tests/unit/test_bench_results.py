@@ -15,38 +15,8 @@ BENCH = sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
+from bench_results import made_up, run  # noqa: E402
 from torc_bench import metrics, nvme, page, results, verdict, workloads  # noqa: E402
-
-STAGES = {'host': {'count': 100, 'mean': 0.6, 'p50': 0.5}, 'entry': {'count': 90, 'mean': 0.9, 'p50': 0.8}}
-
-
-def job(iops, p50, vmm=True):
-    found = {'iops': iops, 'mib': iops / 256, 'p50': p50, 'p99': p50 * 3, 'p99.9': p50 * 5, 'p99.99': None, 'max': p50 * 9,
-             'n': 30000, 'cpu': 4.25, 'interrupts': 1.0, 'exits': 2.5 if vmm else None, 'posted': 0 if vmm else None}
-    if vmm:
-        found['reasons'] = {'iops': iops, 'exits': {'hlt': 1.0, 'msr': 1.5, 'rare': 0.0001}, 'user_exits': {'IO': 0.001}}
-    return found
-
-
-def run(system, iops, p50):
-    return {'system': system, 'command': '' if system == 'host' else f'{system} --kernel k', 'start_s': 2,
-            'jobs': {each.name: job(iops, p50, system != 'host') for each in workloads.nvme(False)}}
-
-
-def made_up():
-    """The host twice, torc 1.02 and 1.04 times its p50, QEMU twice as slow in one of two runs."""
-    found = {'format': results.FORMAT, 'what': 'nvme', 'command': 'torc-bench nvme 01:00.0', 'date': '2026-11-30 12:00',
-             'device': {'bdf': '0000:01:00.0', 'model': 'Fast Drive', 'driver': 'nvme'},
-             'machine': {'cpu': 'Model', 'cpus': 8, 'kernel': '6.12', 'kernel_command_line': 'quiet', 'governor': 'none',
-                         'hypervisor': False, 'posted_interrupts': 'no: the IOMMU cannot'},
-             'versions': {'fio': 'fio-3.33'}, 'settings': {'seconds': 3}, 'check': None,
-             'jobs': [{'name': each.name, 'title': each.title} for each in workloads.nvme(False)],
-             'runs': [run('host', 10000, 100), run('torc', 9800, 102), run('qemu', 5000, 110),
-                      run('qemu', 10000, 90), run('torc', 9600, 104), run('host', 10000, 100)]}
-    found['runs'][1]['jobs']['randread-1']['stages'] = {'interrupts': 100, 'host_interrupts': 100, 'stages': STAGES,
-                                                       'total': {'count': 90, 'mean': 1.5, 'p50': 1.4}}
-    return found
-
 
 class Ratios(unittest.TestCase):
     def test_each_run_is_beside_the_hosts_of_the_same_half(self):
