@@ -51,13 +51,21 @@ bool line_make_raw(int fd)
 	return true;
 }
 
+/* Whether the terminal is another's now. One that controls no session, or another one, has no foreground that torc sees. */
+static bool in_background(void)
+{
+	pid_t foreground = tcgetpgrp(terminal_fd);
+
+	return foreground >= 0 && foreground != getpgrp();
+}
+
 /* What a shell has set meanwhile is what it wants to have back at the end. */
 void line_resume_terminal(void)
 {
 	struct termios now;
 
-	/* In the background the terminal is another's, and changing it would stop torc. */
-	if (terminal_fd < 0 || tcgetpgrp(terminal_fd) != getpgrp() || tcgetattr(terminal_fd, &now))
+	/* Changing it from the background would stop torc. */
+	if (terminal_fd < 0 || in_background() || tcgetattr(terminal_fd, &now))
 		return;
 	if (!is_raw(&now)) {
 		store_release(&terminal_raw, 0);
@@ -74,11 +82,17 @@ void line_forget_terminal(void)
 
 void line_restore_terminal(void)
 {
+	struct termios now;
 	sigset_t ttou, old;
 	int saved = errno;
 
 	if (!__atomic_exchange_n(&terminal_raw, 0, __ATOMIC_ACQ_REL))
 		return;
+	/* Who has it now has made of it what it wants. */
+	if (in_background() && !tcgetattr(terminal_fd, &now) && !is_raw(&now)) {
+		errno = saved;
+		return;
+	}
 	/* From the background tcsetattr(3) would stop the process. */
 	sigemptyset(&ttou);
 	sigaddset(&ttou, SIGTTOU);

@@ -37,9 +37,20 @@ def until(what, condition):
 
 
 def be_foreground_job():
-    """What a shell does in a new process; whatever this one ignores, the job does not."""
+    """What a shell does in a new process."""
     os.setpgid(0, 0)
     os.tcsetpgrp(0, os.getpid())
+    ignore_nothing()
+
+
+def be_without_control():
+    """As setsid(1) does: the terminal controls another session."""
+    os.setsid()
+    ignore_nothing()
+
+
+def ignore_nothing():
+    """Whatever this process ignores."""
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         signal.signal(number, signal.SIG_DFL)
 
@@ -47,12 +58,12 @@ def be_foreground_job():
 class Terminal:
     """A pseudo terminal, and torc as the foreground job of a session on it that this process leads."""
 
-    def __init__(self, kernel):
+    def __init__(self, kernel, become=be_foreground_job):
         self.before = termios.tcgetattr(0)
         self.torc = subprocess.Popen(
             [TORC, "--kernel", kernel, "--memory", "64M", "--serial", "tty"],
             stderr=subprocess.PIPE,
-            preexec_fn=be_foreground_job,
+            preexec_fn=become,
         )
         until("raw mode", lambda: self.is_raw() or self.torc.poll() is not None)
         assert self.torc.poll() is None, self.torc.stderr.read()
@@ -122,12 +133,47 @@ def stop_by(number, kernel):
     terminal.end(signal.SIGTERM, 0)
 
 
+def in_the_background(kernel):
+    """Stopped while it is raw, and ended in the background: another program has made of the terminal what it wants."""
+    terminal = Terminal(kernel)
+    terminal.torc.send_signal(signal.SIGSTOP)
+    until("stopped", terminal.is_stopped)
+    terminal.take_back()
+    its = list(terminal.before)
+    its[3] &= ~(termios.ICANON | termios.ECHO)
+    termios.tcsetattr(0, termios.TCSANOW, its)
+    terminal.before = termios.tcgetattr(0)
+    terminal.torc.send_signal(signal.SIGCONT)
+    until("going on", lambda: not terminal.is_stopped())
+    terminal.end(signal.SIGTERM, 0)
+
+
+def without_control(kernel):
+    """SIGTSTP does not stop who has no session to come back to."""
+    terminal = Terminal(kernel, be_without_control)
+    mine = list(terminal.before)
+    mine[3] &= ~termios.ECHOE
+    # Its settings tell when it has taken the signal: it has them back, or makes raw ones of these.
+    termios.tcsetattr(0, termios.TCSANOW, mine)
+    terminal.before = termios.tcgetattr(0)
+    terminal.torc.send_signal(signal.SIGCONT)
+    until("raw mode again", terminal.is_raw)
+    terminal.torc.send_signal(signal.SIGTSTP)
+    for _ in range(20):
+        time.sleep(0.01)
+        assert not terminal.is_stopped()
+    until("raw mode", terminal.is_raw)
+    terminal.end(signal.SIGTERM, 0)
+
+
 TESTS = {
     "signals that end torc": by_any_signal,
     "signals that end the guest": in_order,
     "signals that it ignores": some_are_ignored,
     "SIGSTOP and SIGCONT": lambda kernel: stop_by(signal.SIGSTOP, kernel),
     "SIGTSTP and SIGCONT": lambda kernel: stop_by(signal.SIGTSTP, kernel),
+    "the end in the background": in_the_background,
+    "a terminal that controls another session": without_control,
 }
 
 
