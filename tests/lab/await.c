@@ -6,6 +6,7 @@
  * Exit status 0 when it has; 1 after so many seconds; 3 when process PID ended before; 2 usage, and what cannot be.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <regex.h>
 #include <stdbool.h>
@@ -100,13 +101,15 @@ static int wait_for(struct reader *r, int inotify, int pidfd, long count, long l
 int main(int argc, char **argv)
 {
 	struct reader reader = { 0 };
-	int inotify, pidfd;
+	int fd, inotify, pidfd;
 
 	if (argc != 6 || regcomp(&reader.regex, argv[2], REG_EXTENDED | REG_NOSUB)) {
 		fprintf(stderr, "usage: await FILE REGEX COUNT SECONDS PID\n");
 		return 2;
 	}
-	reader.file = fopen(argv[1], "re");
+	/* Whoever is to write it may have been started, and not come to open it. */
+	fd = open(argv[1], O_RDONLY | O_CREAT | O_CLOEXEC, 0644);
+	reader.file = fd < 0 ? NULL : fdopen(fd, "r");
 	inotify = inotify_init1(IN_CLOEXEC);
 	if (!reader.file || inotify_add_watch(inotify, argv[1], IN_MODIFY) < 0) {
 		perror(argv[1]);
