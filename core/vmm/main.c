@@ -116,9 +116,10 @@ static unsigned count_descriptors(const struct config *config)
 	return n;
 }
 
-static void explain_limit(const struct config *config, struct error *err)
+/* @others: descriptors that torc was started with. */
+static void explain_limit(const struct config *config, unsigned others, struct error *err)
 {
-	unsigned need = count_descriptors(config);
+	unsigned need = count_descriptors(config) + others;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
@@ -157,6 +158,7 @@ static void close_inherited(const struct config *config)
 static int run_machine(const struct config *config, struct error *err)
 {
 	struct machine *machine = NULL;
+	unsigned nr_inherited = inherited.nr;
 	int r = trace_init(err);
 
 	if (r)
@@ -168,8 +170,9 @@ static int run_machine(const struct config *config, struct error *err)
 	close_inherited(config);
 	if (!r)
 		r = machine_run(machine, err);
-	if (r == -EMFILE)
-		explain_limit(config, err);
+	/* Other things are limited, too, and who says EMFILE of them has said what raises that limit. */
+	if (r == -EMFILE && !*err->remedy)
+		explain_limit(config, nr_inherited, err);
 	/* First the terminal, then the message. */
 	if (!machine_free(machine)) {
 		if (!r) {

@@ -318,7 +318,7 @@ done
 if (: <>/dev/kvm) 2>/dev/null; then
 	truncate -s 1M "$tmp/disk"
 	# shellcheck disable=SC2016 # of the shell within
-	refused 'few descriptors' 1 'disk ' 'the limit is 64 open files, and this machine needs 115' 'ulimit -n 115, or LimitNOFILE=115' \
+	refused 'few descriptors' 1 'disk ' 'the limit is 64 open files, and this machine needs 1' 'ulimit -n 1' \
 		sh -c 'ulimit -n 64; exec "$@"' sh "$torc" --kernel "$bz" --memory 64M --cpus 16 --disk "path=$tmp/disk"
 else
 	skip 'few descriptors' '/dev/kvm cannot be opened'
@@ -371,7 +371,7 @@ tool 'a command misspelt' 2 'command bnid' 'unknown' 'did you mean bind?' torc-v
 tool 'no device' 2 'command bind' 'too few operands' 'torc-vfio --help' torc-vfio bind
 tool 'a device that is not there' 1 'ffff:ff:1f.7' 'No such file' 'lspci -D' torc-vfio bind ffff:ff:1f.7
 tool 'no device to check' 1 'ffff:ff:1f.7' 'No such file' 'lspci -D' torc-vfio check ffff:ff:1f.7
-tool 'an option of another command' 2 'option --sys' 'list has no such option' 'torc-vfio --help' torc-vfio list --sys /sys
+tool 'an option of another command' 2 'option --sys' 'recover has no such option' 'torc-vfio --help' torc-vfio recover --sys /sys
 tool 'no address' 1 'device zebra' 'not an address' 'torc-vfio list' torc-vfio bind zebra
 # Where nothing can be written, in a name space of its own.
 if unshare -m true 2>/dev/null; then

@@ -70,6 +70,18 @@ ends() {
 	fi
 }
 
+# As many descriptors as it says it needs are enough.
+truncate -s 1M "$tmp/disk"
+with_descriptors() {
+	(ulimit -n "$1" && exec "$torc" -v --kernel "$tmp/poweroff" --memory 64M --cpus 16 --disk "path=$tmp/disk") \
+		</dev/null >"$tmp/out" 2>"$tmp/log" &
+	pid=$!
+}
+with_descriptors 64
+ends 'too few descriptors' 1 'the limit is 64 open files, and this machine needs [0-9]+$'
+with_descriptors "$(sed -n 's/.*ulimit -n \([0-9]*\),.*/\1/p' "$tmp/log")"
+ends 'enough descriptors' 0 'guest: power off'
+
 for cpus in 1 4; do
 	start poweroff --cpus $cpus
 	ends "power-off, $cpus vCPUs" 0 'guest: power off'
