@@ -160,7 +160,9 @@ int config_set_disk(struct config *config, const char *value, struct error *err)
 	if (!strchr(value, '=')) {
 		error_set(err, -EINVAL, "value %s", value);
 		error_reason(err, "not a key=value pair");
-		return error_remedy(err, "write path=%s", value);
+		/* As the shell takes it. */
+		return error_remedy(
+			err, strchr(value, ',') ? "write 'path=\"%s\"'" : "write path=%s", value);
 	}
 	r = config_pairs_parse(&pairs, value, &disk_keys, err);
 	if (r)

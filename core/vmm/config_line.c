@@ -98,12 +98,13 @@ static int take_mode(const char *value, mode_t *access, struct error *err)
 	return error_remedy(err, "%s", why.remedy);
 }
 
-/* Takes the keys that torc knows off the end; any other comma belongs to a path. */
+/* Takes the keys that torc knows off the end; any other comma belongs to a path, as does what is between double quotes. */
 static int cut_keys(char *value, mode_t *access, struct error *err)
 {
+	const char *quote = strrchr(value, '"');
 	char *comma;
 
-	while ((comma = strrchr(value, ',')) != NULL) {
+	while ((comma = strrchr(value, ',')) != NULL && (!quote || comma > quote)) {
 		int r = strncmp(comma, MODE_KEY, strlen(MODE_KEY))
 				? config_pairs_take_foreign(&foreign_keys, comma + 1, err)
 				: take_mode(comma + strlen(MODE_KEY), access, err);
@@ -121,6 +122,8 @@ static int set_line(struct line_config *line, const char *text, struct error *er
 	char *value = strdup(text), *copy = NULL;
 	int r = value ? cut_keys(value, &found.access, err) : error_set(err, -ENOMEM, "value");
 
+	if (!r)
+		r = config_value_unquote(value, err);
 	if (!r)
 		r = parse_line(value, &found.mode, &found.path, err);
 	if (!r && found.access && !found.path) {

@@ -46,7 +46,7 @@ static const struct config_key_set net_keys = {
 		CONFIG_FOREIGN("host_mac", "a choice of the TAP's own address", NULL),
 		CONFIG_FOREIGN("offload_csum", "a choice of offloads", "on"),
 		CONFIG_FOREIGN("offload_tso", "a choice of offloads", "on"),
-		CONFIG_FOREIGN("offload_ufo", "a choice of offloads", "on"),
+		CONFIG_FOREIGN("offload_ufo", "a choice of offloads", "off|on"),
 	},
 };
 
@@ -189,7 +189,7 @@ static int check_names(const struct config *config, const struct config_pairs *p
 	if (!pairs->value[NET_FD])
 		return 0;
 	for (unsigned key = NET_TAP; key <= NET_MTU; key++) {
-		if (key == NET_MAC || !pairs->value[key])
+		if (key == NET_MAC || key == NET_MTU || !pairs->value[key])
 			continue;
 		config_pairs_refuse(pairs, key, err, "given beside fd");
 		return error_remedy(err,

@@ -24,7 +24,7 @@ static const struct config_key_set platform_keys = {
 		[PLATFORM_P2P] = CONFIG_KEY("vfio_p2p_dma"),
 		CONFIG_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL),
 		CONFIG_FOREIGN("iommu_segments", CONFIG_NEEDS_VIOMMU, NULL),
-		CONFIG_FOREIGN("iommufd", "VFIO without iommufd", "on"),
+		CONFIG_FOREIGN("iommufd", "VFIO by iommufd", "off"),
 		CONFIG_FOREIGN("iommufd_fd", "an iommufd passed as a descriptor", NULL),
 		CONFIG_FOREIGN("num_pci_segments", CONFIG_NEEDS_SEGMENTS, "1"),
 		CONFIG_FOREIGN("sev_snp", CONFIG_NEEDS_CONFIDENTIAL, "off"),

@@ -57,11 +57,16 @@ static bool is_harmless(const char *harmless, const char *value)
 {
 	if (!harmless || !value)
 		return false;
-	if (!strcmp(harmless, "off") && !strcmp(value, "false"))
-		return true;
-	if (!strcmp(harmless, "on") && !strcmp(value, "true"))
-		return true;
-	return !strcmp(harmless, value);
+	if (!strcmp(value, "false"))
+		value = "off";
+	if (!strcmp(value, "true"))
+		value = "on";
+	for (const char *word = harmless; word; word = strchr(word, '|')) {
+		word += *word == '|';
+		if (strcspn(word, "|") == strlen(value) && !strncmp(word, value, strlen(value)))
+			return true;
+	}
+	return false;
 }
 
 /* A key of Cloud Hypervisor's. */
@@ -72,7 +77,8 @@ static int refuse_foreign(const struct config_key *key, const char *value, struc
 	error_set(err, -EINVAL, "key %s", key->name);
 	error_reason(err, "not supported yet: it needs %s", key->needs);
 	if (key->harmless)
-		return error_remedy(err, "leave it out, or write %s=%s", key->name, key->harmless);
+		return error_remedy(err, "leave it out, or write %s=%.*s", key->name,
+				    (int)strcspn(key->harmless, "|"), key->harmless);
 	return error_remedy(err, "leave it out");
 }
 
@@ -162,6 +168,25 @@ static char *unquote(char **from, bool *quoted, char *out)
 	return out;
 }
 
+static int refuse_open_quote(struct error *err)
+{
+	error_set(err, -EINVAL, "value");
+	error_reason(err, "a double quote is not closed");
+	return error_remedy(err, "close it; one that is meant is written twice, between others: "
+				 "'\"a\"\"b\"' is a\"b");
+}
+
+int config_value_unquote(char *text, struct error *err)
+{
+	bool quoted = false;
+	char *out = text;
+
+	for (char *c = text; *c; c++)
+		out = unquote(&c, &quoted, out);
+	*out = '\0';
+	return quoted ? refuse_open_quote(err) : 0;
+}
+
 /* Ends the piece at *@rest with a NUL and moves *@rest to the next one, or to NULL. */
 static int cut_piece(char **rest, struct error *err)
 {
@@ -176,11 +201,8 @@ static int cut_piece(char **rest, struct error *err)
 			goto unbalanced;
 		out = unquote(&c, &quoted, out);
 	}
-	if (quoted) {
-		error_set(err, -EINVAL, "value");
-		error_reason(err, "a double quote is not closed");
-		return error_remedy(err, "close it; one that is meant is written twice");
-	}
+	if (quoted)
+		return refuse_open_quote(err);
 	if (depth)
 		goto unbalanced;
 	*rest = *c ? c + 1 : NULL;

@@ -21,8 +21,9 @@
 /* One that has @needs is Cloud Hypervisor's only. */
 struct config_key {
 	const char *name;
-	const char *needs;    /* what torc would need to have it; NULL for a key of torc's */
-	const char *harmless; /* with @needs: the value that asks for what torc does; NULL: none */
+	const char *needs; /* what torc would need to have it; NULL for a key of torc's */
+	/* With @needs: the value that asks for what torc does, or values with a bar between; NULL: none. */
+	const char *harmless;
 };
 
 #define CONFIG_KEY(key)       \
@@ -72,6 +73,15 @@ struct config_pairs {
 	char *text;			    /* what the values point into */
 	const char *value[CONFIG_MAX_KEYS]; /* in the order of the keys; NULL: not given */
 };
+
+/**
+ * config_value_unquote - take the double quotes away, in place; within others, two of them are one
+ * @text: changed
+ * @err: filled on failure
+ *
+ * Return: 0; -EINVAL one is not closed.
+ */
+int config_value_unquote(char *text, struct error *err);
 
 /**
  * config_pairs_parse - cut a value into its pairs

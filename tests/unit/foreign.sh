@@ -33,7 +33,7 @@ while read -r option keys; do
 	case $option in
 	'#'*) continue ;;
 	help | version) asked "option --$option" "--$option" ;;
-	*) asked "option --$option" "--$option" x ;;
+	*) asked "option --$option" "--$option" /dev/null ;;
 	esac
 	case $said in
 	*"option --$option: not supported yet"*) continue ;;

@@ -294,12 +294,14 @@ static void what_asks_for_nothing_that_torc_lacks_is_taken(void **state)
 		"lock_granularity=full,iommu=off,pci_segment=0 "
 		"--net tap=t,offload_tso=on,offload_ufo=true,offload_csum=on,iommu=off "
 		"--device path=/b,iommu=false --rng src=/c,iommu=off "
-		"--console file=/d,e,iommu=off,mode=0640,pci_segment=0 "
-		"--platform num_pci_segments=1,iommufd=on,tdx=off");
+		"--console file=/d,e,iommu=off,mode=0640,pci_segment=0 --serial file=\"/f,mode=x\",mode=0600 "
+		"--platform num_pci_segments=1,iommufd=off,tdx=off");
 
 	assert_int_equal(c.memory.size, GIB);
 	assert_true(c.disk[0].file.is_raw);
 	assert_string_equal(c.console.path, "/d,e");
+	assert_string_equal(c.serial.path, "/f,mode=x");
+	assert_int_equal(c.serial.access, 0600);
 	assert_int_equal(c.console.access, 0640);
 	config_destroy(&c);
 }
@@ -566,7 +568,7 @@ static const struct bad_line bad_nets[] = {
 	{ "--net fd=[3,x]", "key fd", "no list of descriptors", "" },
 	{ "--net fd=3,num_queues=4", "key num_queues", "4 queues need 2 descriptors", "leave" },
 	{ "--net fd=3,tap=t", "key tap", "given beside fd", "before" },
-	{ "--net fd=3,mtu=1500", "key mtu", "given beside fd", "" },
+	{ "--net fd=3,ip=10.0.0.1", "key ip", "given beside fd", "" },
 	{ "--net tap=a,id=x --disk path=/b,id=x", "key id", "x is taken by a", "" },
 	{ "--net vhost=yes", "key vhost", "\"yes\" is neither on nor off", "" },
 	{ "--net vhost_user=on", "key vhost_user", "not supported yet: it needs ", "" },
