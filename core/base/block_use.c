@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "core/base/fd.h"
 
@@ -27,21 +29,33 @@ static void unescape(char *path)
 	*out = '\0';
 }
 
-/* A line of mountinfo: "36 35 259:1 / /srv rw - ext4 /dev/nvme0n1p1 rw"; proc_pid_mountinfo(5). */
-static bool is_mount_of(const char *line, const char *number, const char *node, char point[128])
+/* Whether a mount's source is a device, by whatever name: btrfs on a volume of device mapper has a name of that. */
+static bool is_node_of(const char *source, const char *number)
 {
-	const char *dash = strstr(line, " - ");
-	char numbers[32], source[128] = "";
+	unsigned major, minor;
+	struct stat st;
 
-	if (!dash || sscanf(line, "%*s %*s %31s %*s %127s", numbers, point) != 2)
-		return false;
-	sscanf(dash, " - %*s %127s", source);
-	unescape(point);
-	/* btrfs shows a number of its own. */
-	return !strcmp(numbers, number) || !strcmp(source, node);
+	return !strncmp(source, "/dev/", 5) && sscanf(number, "%u:%u", &major, &minor) == 2 &&
+	       !stat(source, &st) && S_ISBLK(st.st_mode) && st.st_rdev == makedev(major, minor);
 }
 
-static bool is_mounted(const char *proc, const char *number, const char *node, char point[128])
+/* A line of mountinfo: "36 35 259:1 / /srv rw - ext4 /dev/nvme0n1p1 rw"; proc_pid_mountinfo(5). */
+static bool is_mount_of(const char *line, const char *number, const char *node,
+			char point[PATH_MAX])
+{
+	const char *dash = strstr(line, " - ");
+	char numbers[32], source[256] = "";
+
+	if (!dash || sscanf(line, "%*s %*s %31s %*s %4095s", numbers, point) != 2)
+		return false;
+	sscanf(dash, " - %*s %255s", source);
+	unescape(point);
+	unescape(source);
+	/* btrfs shows a number of its own. */
+	return !strcmp(numbers, number) || !strcmp(source, node) || is_node_of(source, number);
+}
+
+static bool is_mounted(const char *proc, const char *number, const char *node, char point[PATH_MAX])
 {
 	char path[PATH_MAX], *line = NULL;
 	bool found = false;
@@ -91,16 +105,25 @@ static bool first_entry(const char *path, char name[64])
 	return found;
 }
 
+/* Whether a path is short, and a shell takes it as it is. */
+static bool is_plain(const char *path)
+{
+	return strlen(path) <= 150 && !path[strcspn(path, " \t\n\\'\"$&*?;|<>()[]{}~#!`")];
+}
+
 bool block_use_find(const char *sysfs, const char *proc, const char *name, struct block_use *out)
 {
-	char path[PATH_MAX], number[32] = "", node[300], point[128], holder[64], volume[100] = "";
+	char path[PATH_MAX], number[32] = "", node[300], point[PATH_MAX], holder[64],
+			     volume[100] = "";
 
 	snprintf(path, sizeof(path), "%s/class/block/%s/dev", sysfs, name);
 	file_read_line(path, number, sizeof(number));
 	snprintf(node, sizeof(node), "/dev/%s", name);
 	if (is_mounted(proc, number, node, point)) {
-		snprintf(out->what, sizeof(out->what), "%.64s is mounted on %s", name, point);
-		snprintf(out->remedy, sizeof(out->remedy), "umount %s", point);
+		snprintf(out->what, sizeof(out->what), "%.64s is mounted on %.150s", name, point);
+		/* As it can be typed. */
+		snprintf(out->remedy, sizeof(out->remedy), "umount %.200s",
+			 is_plain(point) ? point : node);
 		return true;
 	}
 	if (is_swap(proc, node)) {

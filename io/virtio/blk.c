@@ -175,7 +175,7 @@ static void submit(struct virtio_queue *queue, struct blk_request *req)
 /* What direct I/O does not take goes through the page cache, and what is left of it too. */
 static void choose_way(const struct blk_file *file, struct blk_request *req)
 {
-	if (file->cached >= 0 && (req->offset | req->todo) % file->direct_size)
+	if (file->cached >= 0 && (file->is_cached || (req->offset | req->todo) % file->direct_size))
 		req->fd = file->cached;
 }
 
@@ -256,13 +256,17 @@ static void cancel(struct virtio_queue *queue)
 		virtio_queue_release(queue);
 }
 
-static bool is_aligned(const struct blk_request *req, uint64_t align)
+/* Each buffer, not only their sum: a device takes no part of its block from one and the rest from the next. */
+static bool is_aligned(const struct blk_request *req, const struct blk_file *file)
 {
-	uint64_t bits = 0;
+	uint64_t bases = 0, lengths = 0;
 
-	for (unsigned i = 0; i < req->nr; i++)
-		bits |= (uintptr_t)req->iov[i].iov_base | req->iov[i].iov_len;
-	return !(bits & (align - 1));
+	for (unsigned i = 0; i < req->nr; i++) {
+		bases |= (uintptr_t)req->iov[i].iov_base;
+		lengths |= req->iov[i].iov_len;
+	}
+	return !((bases | lengths) & (file->memory_align - 1)) &&
+	       !(lengths & (file->direct_size - 1));
 }
 
 static void read_or_write(struct virtio_queue *queue, struct blk_request *req, uint64_t sector)
@@ -283,7 +287,7 @@ static void read_or_write(struct virtio_queue *queue, struct blk_request *req, u
 		return;
 	}
 	choose_way(file, req);
-	req->bounces = req->fd == file->fd && !is_aligned(req, file->memory_align);
+	req->bounces = req->fd == file->fd && !is_aligned(req, file);
 	begin(queue, req);
 }
 
@@ -488,7 +492,7 @@ static int make_requests(struct virtio_blk *blk, const struct virtio_blk_options
 	blk->bounce = calloc(nr, sizeof(*blk->bounce));
 	if (!blk->request || !blk->bounce)
 		return -ENOMEM;
-	while (!r && blk->file.memory_align > 1 && blk->nr_bounces < nr) {
+	while (!r && blk->file.direct && blk->nr_bounces < nr) {
 		r = bounce_init(&blk->bounce[blk->nr_bounces], blk->file.memory_align);
 		blk->nr_bounces += !r;
 	}
@@ -544,9 +548,12 @@ void virtio_blk_describe(const struct virtio_pci *vp)
 	const struct virtio_blk *blk = container_of(vp, struct virtio_blk, pci);
 	const struct blk_file *file = &blk->file;
 
-	char cached[64] = "";
+	char cached[80] = "";
 
-	if (file->cached >= 0)
+	if (file->is_cached)
+		snprintf(cached, sizeof(cached),
+			 " (by the page cache, as blocks of %u are not its own)", file->block_size);
+	else if (file->cached >= 0)
 		snprintf(cached, sizeof(cached), " (what is no block of %u by the page cache)",
 			 file->direct_size);
 	log_info("disk %s: %llu MiB in blocks of %u (%s), guest 0000:00:%02x.0, %u queues%s%s%s%s",

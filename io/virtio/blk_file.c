@@ -21,13 +21,38 @@
 #include "io/virtio/blk_format.h"
 #include "io/virtio/blk_holder.h"
 
-#define PAGE 4096
+#define PAGE	  4096
+#define MAX_FOLIO 65536 /* the largest block that Linux has a filesystem keep its pages in */
+
+/* @dev: its number, 0 if not known. */
+static int refuse_used(const char *path, dev_t dev, struct error *err)
+{
+	struct block_use use;
+
+	error_set(err, -EBUSY, "disk %s", path);
+	if (dev && blk_holder(dev, &use)) {
+		error_reason(err, "in use: %s", use.what);
+		return error_remedy(err, "%s, or add readonly=on", use.remedy);
+	}
+	error_reason(err,
+		     "in use: the kernel or another program has it, or a part of it, for itself");
+	return error_remedy(
+		err,
+		"end that program (fuser -v %s shows it), unmount or export what lies on it, in other mount "
+		"namespaces as well, or add readonly=on",
+		path);
+}
 
 static int open_error(int r, const char *path, bool readonly, bool direct, struct error *err)
 {
+	struct stat st;
+
 	error_set(err, r, "disk %s", path);
 	if (r == -ENOENT)
 		error_remedy(err, "check the path");
+	/* Linux may keep who writes from a mounted device already as it is opened. */
+	else if (r == -EBUSY && !stat(path, &st) && S_ISBLK(st.st_mode))
+		refuse_used(path, st.st_rdev, err);
 	else if ((r == -EACCES || r == -EROFS || r == -EPERM) && !readonly)
 		error_remedy(err, "give torc write access to it, or add readonly=on");
 	else if (r == -EINVAL && direct) {
@@ -116,10 +141,37 @@ static void describe_file(struct blk_file *file, const struct stat *st)
 	}
 	file->physical_size = (uint32_t)st->st_blksize;
 	file->discard_unit = (uint32_t)st->st_blksize;
-	/* A hole behind the end changes nothing, and says whether there can be holes. */
-	file->can_discard = !file->readonly &&
+	file->can_discard = !file->readonly;
+}
+
+/*
+ * A hole behind the end changes nothing, and says whether there can be holes. The file is locked: nobody has made it
+ * longer since it was looked at.
+ */
+static void probe_holes(struct blk_file *file)
+{
+	struct stat st;
+
+	if (!file->can_discard || file->is_device)
+		return;
+	file->can_discard = !fstat(file->fd, &st) &&
 			    !fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				       (off_t)align_up(file->size, PAGE), PAGE);
+				       (off_t)align_up((uint64_t)st.st_size, PAGE), PAGE);
+}
+
+/* Where the guest's blocks are smaller than those that direct I/O takes, and pages of the page cache are of both ways. */
+static void keep_ways_apart(struct blk_file *file, uint64_t block)
+{
+	if (file->block_size >= file->direct_size)
+		return;
+	/*
+	 * A device's pages stay as they are while a direct write is on its way, and are written back with what they had.
+	 * A filesystem drops them once more behind it; where it has pages larger than the device's blocks, all of one
+	 * goes the same way.
+	 */
+	file->is_cached = file->is_device;
+	if (!file->is_device && is_pow2(block) && block > file->direct_size && block <= MAX_FOLIO)
+		file->direct_size = (uint32_t)block;
 }
 
 static int describe(struct blk_file *file, const char *path, unsigned block_size, struct error *err)
@@ -147,6 +199,13 @@ static int describe(struct blk_file *file, const char *path, unsigned block_size
 		file->block_size = block_size;
 		file->block_why = "as asked for";
 	}
+	if (file->is_device && file->block_size > BLK_FILE_MAX_BLOCK) {
+		error_set(err, -EOPNOTSUPP, "disk %s", path);
+		error_reason(err, "has blocks of %u bytes, and guests take at most %u",
+			     file->block_size, BLK_FILE_MAX_BLOCK);
+		return error_remedy(err, "add logical_block_size=%u", BLK_FILE_MAX_BLOCK);
+	}
+	keep_ways_apart(file, (uint64_t)st.st_blksize);
 	if (!is_pow2(file->physical_size) || file->physical_size < file->block_size)
 		file->physical_size = file->block_size;
 	if (file->physical_size < file->direct_size)
@@ -256,41 +315,63 @@ static void take_own_node(struct blk_file *file, int flags)
 	file->fd = fd;
 }
 
+/* What a descriptor is of, opened once more; by its path in a jail without /proc, if it is still the same. */
+static int open_again(int fd, const char *path, int flags)
+{
+	struct stat first, second;
+	char own[64];
+	int again;
+
+	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
+	again = open(own, flags);
+	if (again >= 0 || errno != ENOENT)
+		return again;
+	again = open(path, flags);
+	if (again < 0 ||
+	    (!fstat(fd, &first) && !fstat(again, &second) && first.st_dev == second.st_dev &&
+	     first.st_ino == second.st_ino && first.st_rdev == second.st_rdev))
+		return again;
+	close(again);
+	errno = ENOENT;
+	return -1;
+}
+
 /* What is written to must not be the host's: mounted, swapped to, a part of a volume. */
 static int claim(struct blk_file *file, const char *path, struct error *err)
 {
-	struct block_use use;
-	char own[64];
 	struct stat st;
 
 	if (!file->is_device || file->readonly)
 		return 0;
-	snprintf(own, sizeof(own), "/proc/self/fd/%d", file->fd);
-	file->claim = open(own, O_RDONLY | O_EXCL | O_CLOEXEC);
+	file->claim = open_again(file->fd, path, O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (file->claim >= 0)
 		return 0;
 	if (errno != EBUSY)
 		return error_set(err, -errno, "disk %s", path);
+	return refuse_used(path, fstat(file->fd, &st) ? 0 : st.st_rdev, err);
+}
+
+/* An image that is a loop device as well is the host's, whatever that device is used for. */
+static int check_loops(const struct blk_file *file, const char *path, struct error *err)
+{
+	char loop[64];
+
+	if (file->is_device || file->readonly || !blk_holder_loop(file->fd, loop, sizeof(loop)))
+		return 0;
 	error_set(err, -EBUSY, "disk %s", path);
-	if (!fstat(file->fd, &st) && blk_holder(st.st_rdev, &use)) {
-		error_reason(err, "in use: %s", use.what);
-		return error_remedy(err, "%s, or add readonly=on", use.remedy);
-	}
-	error_reason(err, "in use: another program has it for itself");
-	return error_remedy(err, "end that program (fuser -v %s shows it), or add readonly=on",
-			    path);
+	error_reason(err, "in use: the loop device %s is made of it", loop);
+	return error_remedy(
+		err, "unmount what lies on it, then losetup -d /dev/%s, or add readonly=on", loop);
 }
 
 /* The page cache takes any part of a block: it reads the rest, and lets one writer at a time into a page. */
 static int open_cached(struct blk_file *file, const char *path, struct error *err)
 {
 	int flags = (file->readonly ? O_RDONLY : O_RDWR) | O_CLOEXEC;
-	char own[64];
 
 	if (is_in_memory(file))
 		flags |= O_NONBLOCK;
-	snprintf(own, sizeof(own), "/proc/self/fd/%d", file->fd);
-	file->cached = open(own, flags);
+	file->cached = open_again(file->fd, path, flags);
 	if (file->cached < 0)
 		return error_set(err, -errno, "disk %s: through the page cache", path);
 	/* No more of it than asked for: what is beside may be written past it. */
@@ -320,6 +401,10 @@ int blk_file_open(struct blk_file *file, const struct blk_file_options *options,
 		r = lock(&f, path, err);
 	if (!r)
 		r = claim(&f, path, err);
+	if (!r)
+		r = check_loops(&f, path, err);
+	if (!r)
+		probe_holes(&f);
 	if (!r)
 		check_partitions(&f, path);
 	if (!r && f.block_size < f.direct_size)

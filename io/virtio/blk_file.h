@@ -26,7 +26,8 @@ struct blk_file_options {
 struct blk_file {
 	int fd;
 	int cached; /* for what is less than direct_size: through the page cache; -1: not needed */
-	int claim;  /* of a block device that is written to: has it to itself; -1: none */
+	bool is_cached; /* everything goes through it */
+	int claim;	/* of a block device that is written to: has it to itself; -1: none */
 	bool readonly;
 	bool direct;
 	bool is_device;

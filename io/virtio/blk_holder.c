@@ -6,8 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "core/base/fd.h"
 
 static bool is_partition(const char *folder, const char *name)
 {
@@ -41,6 +44,34 @@ bool blk_holder(dev_t dev, struct block_use *out)
 	while (dir && !found && (entry = readdir(dir)))
 		found = *entry->d_name != '.' && is_partition(folder, entry->d_name) &&
 			is_used(entry->d_name, out);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+static bool is_made_of(const char *loop, const struct stat *image)
+{
+	char path[PATH_MAX], backing[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/loop/backing_file", loop);
+	return !file_read_line(path, backing, sizeof(backing)) && !stat(backing, &st) &&
+	       st.st_dev == image->st_dev && st.st_ino == image->st_ino;
+}
+
+bool blk_holder_loop(int fd, char *name, size_t size)
+{
+	DIR *dir = opendir("/sys/block");
+	struct dirent *entry;
+	struct stat image;
+	bool found = false;
+
+	while (dir && !found && (entry = readdir(dir))) {
+		found = !strncmp(entry->d_name, "loop", 4) && !fstat(fd, &image) &&
+			is_made_of(entry->d_name, &image);
+		if (found)
+			snprintf(name, size, "%s", entry->d_name);
+	}
 	if (dir)
 		closedir(dir);
 	return found;

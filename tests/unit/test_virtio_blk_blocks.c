@@ -46,6 +46,45 @@ int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct stat
 	return r;
 }
 
+/* How many requests direct I/O on such storage would not have taken; here it takes all. */
+static unsigned nr_refused, nr_direct;
+
+static void check_direct(int fd, const struct iovec *iov, unsigned nr, uint64_t offset)
+{
+	if (!(fcntl(fd, F_GETFL) & O_DIRECT))
+		return;
+	__atomic_fetch_add(&nr_direct, 1, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < nr; i++) {
+		if (offset % STORAGE || iov[i].iov_len % STORAGE ||
+		    (uintptr_t)iov[i].iov_base % BLK_FILE_MIN_BLOCK)
+			__atomic_fetch_add(&nr_refused, 1, __ATOMIC_RELAXED);
+	}
+}
+
+void __wrap_ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+		       unsigned nr, uint64_t offset, int flags);
+void __real_ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+		       unsigned nr, uint64_t offset, int flags);
+
+void __wrap_ring_readv(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+		       unsigned nr, uint64_t offset, int flags)
+{
+	check_direct(fd, iov, nr, offset);
+	__real_ring_readv(ring, op, fd, iov, nr, offset, flags);
+}
+
+void __wrap_ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+			unsigned nr, uint64_t offset, int flags);
+void __real_ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+			unsigned nr, uint64_t offset, int flags);
+
+void __wrap_ring_writev(struct ring *ring, struct ring_op *op, int fd, const struct iovec *iov,
+			unsigned nr, uint64_t offset, int flags)
+{
+	check_direct(fd, iov, nr, offset);
+	__real_ring_writev(ring, op, fd, iov, nr, offset, flags);
+}
+
 static struct virtio_blk_options direct(unsigned block_size)
 {
 	return (struct virtio_blk_options){
@@ -167,6 +206,43 @@ static void any_sectors_are_read_and_written(void **state)
 	assert_int_equal(st.st_size, SECTORS * 512);
 }
 
+/* As a driver merges what lies side by side: whole blocks in sum, from buffers that are none. */
+static void blocks_in_parts_are_put_together(void **state)
+{
+	static const unsigned lengths[][2] = {
+		{ 512, 3584 }, { 3584, 512 }, { 2048, 6144 }, { 4096, 4096 }
+	};
+	struct fixture *f = *state;
+	uint8_t got[8192];
+
+	driver_start(&f->driver, FLUSH, 2);
+	for (unsigned i = 0; i < 2 * ARRAY_SIZE(lengths); i++) {
+		const unsigned *len = lengths[i / 2];
+		bool out = i % 2;
+		struct virtio_blk_outhdr *header = driver_ptr(&f->driver, HEADER);
+		const struct driver_buffer buffers[] = {
+			{ HEADER, sizeof(*header), false },
+			{ BUFFER, len[0], !out },
+			{ BUFFER + 0x4000, len[1], !out },
+			{ STATUS, 1, true },
+		};
+		struct vring_used_elem elem;
+
+		*header = (struct virtio_blk_outhdr){ .type = out ? VIRTIO_BLK_T_OUT
+								  : VIRTIO_BLK_T_IN,
+						      .sector = 8 };
+		memset(driver_ptr(&f->driver, BUFFER), (int)(0x40 + i), len[0]);
+		memset(driver_ptr(&f->driver, BUFFER + 0x4000), (int)(0x80 + i), len[1]);
+		driver_add(&f->driver, 0, buffers, ARRAY_SIZE(buffers));
+		driver_kick(&f->driver, 0);
+		assert_true(driver_wait(&f->driver, 0, &elem));
+		assert_int_equal(status_of(f, 0), VIRTIO_BLK_S_OK);
+		assert_int_equal(pread(f->fd, got, sizeof(got), STORAGE), sizeof(got));
+		assert_memory_equal(got, driver_ptr(&f->driver, BUFFER), len[0]);
+		assert_memory_equal(got + len[0], driver_ptr(&f->driver, BUFFER + 0x4000), len[1]);
+	}
+}
+
 /* Each of two queues, on a ring of its own, writes every other sector of two blocks. */
 static void two_queues_share_a_block(void **state)
 {
@@ -226,6 +302,13 @@ static void a_partition_table_tells_its_blocks(void **state)
 	}
 }
 
+/* Of all that came before. */
+static void such_storage_would_have_taken_all(void **state)
+{
+	assert_true(nr_direct > 10);
+	assert_int_equal(nr_refused, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,11 +316,14 @@ int main(void)
 						blk_fixture_destroy),
 		cmocka_unit_test_setup_teardown(any_sectors_are_read_and_written, setup,
 						blk_fixture_destroy),
+		cmocka_unit_test_setup_teardown(blocks_in_parts_are_put_together, setup,
+						blk_fixture_destroy),
 		cmocka_unit_test_setup_teardown(two_queues_share_a_block, setup,
 						blk_fixture_destroy),
 		cmocka_unit_test_setup_teardown(a_partition_table_tells_its_blocks, setup,
 						blk_fixture_destroy),
 		cmocka_unit_test_setup_teardown(blocks_can_be_chosen, setup, blk_fixture_destroy),
+		cmocka_unit_test(such_storage_would_have_taken_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

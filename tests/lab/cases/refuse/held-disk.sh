@@ -13,7 +13,7 @@ release() {
 	! [ -d $device ] || rmdir $device
 }
 trap 'set +e; cleanup; release; restore' EXIT
-modprobe -a null_blk dm-mod
+modprobe -a null_blk dm-mod loop
 mountpoint -q /sys/kernel/config || mount -t configfs configfs /sys/kernel/config
 mkdir $device
 for setting in size=16 memory_backed=1 power=1; do
@@ -34,6 +34,30 @@ for path in /dev/held held; do
 done
 starts --disk path=held,readonly=on
 umount mounted
+
+# A mount point that a shell does not take as it is: its device is unmounted by name.
+mkdir 'my disk'
+mount /dev/held 'my disk'
+refused 1 'disk held' 'in use: held is mounted on .*/my disk' 'umount /dev/held, or add readonly=on' --disk path=held
+umount 'my disk'
+
+# An image that the host has made a loop device of.
+truncate -s 16M image
+loop=$(losetup -f --show image)
+refused 1 'disk image' "in use: the loop device ${loop#/dev/} is made of it" "losetup -d $loop, or add readonly=on" --disk path=image
+starts --disk path=image,readonly=on
+losetup -d "$loop"
+starts --disk path=image
+
+# What has it for itself and is none of these.
+python3 -c 'import os, sys, time
+os.open("/dev/held", os.O_RDONLY | os.O_EXCL)
+print(flush=True)
+time.sleep(60)' >exclusive &
+holder=$!
+until [ -s exclusive ]; do sleep 0.1; done
+refused 1 'disk held' 'in use: the kernel or another program has it' 'fuser -v held .*readonly=on' --disk path=held
+kill $holder
 
 # Two torcs, each with a node of its own.
 launch -v --kernel "$GUESTS/halt" --memory 64M --disk path=/dev/held
