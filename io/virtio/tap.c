@@ -6,10 +6,13 @@
 #include <ifaddrs.h>
 #include <limits.h>
 #include <net/ethernet.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
@@ -64,11 +67,30 @@ static int refuse_existing(const char *name, unsigned nr, struct error *err)
 	return error_remedy(err, "use another name, or delete it: ip link delete %s", name);
 }
 
+static int refuse_others(const char *name, unsigned nr, struct error *err)
+{
+	char path[64];
+	int64_t owner = -1;
+
+	snprintf(path, sizeof(path), "/sys/class/net/%s/owner", name);
+	if (!file_read_i64(path, &owner) && owner >= 0)
+		error_reason(err, "it is the user's with the number %lld", (long long)owner);
+	else
+		error_reason(err, "it is there, and not this user's");
+	return error_remedy(
+		err,
+		"run torc as that user or with CAP_NET_ADMIN, or have the administrator make it "
+		"anew: ip link delete %s; ip tuntap add %s mode tap user $USER%s vnet_hdr",
+		name, name, nr > 1 ? " multi_queue" : "");
+}
+
 static int attach_error(int r, const char *name, unsigned nr, struct error *err)
 {
 	const char *queues = nr > 1 ? " multi_queue" : "";
 
 	error_set(err, r, "tap%s%s", name ? " " : "", name ?: "");
+	if (r == -EPERM && name && if_nametoindex(name))
+		return refuse_others(name, nr, err);
 	if (r == -EPERM && name)
 		return error_remedy(
 			err,
@@ -97,7 +119,7 @@ static int check_name(const char *name, struct error *err)
 		reason = "a name has at most 15 characters";
 	else if (!strcmp(name, ".") || !strcmp(name, ".."))
 		reason = "a name is not a folder's";
-	else if (strpbrk(name, "/:% \t\n\v\f\r"))
+	else if (strpbrk(name, "/:% \t\n\v\f\r\xa0"))
 		reason = "a name has no slash, colon, percent sign or space";
 	if (!reason)
 		return 0;
@@ -189,13 +211,32 @@ static int configure_address(int sock, struct ifreq *ifr, unsigned long request,
 	return ioctl(sock, request, ifr) ? -errno : 0;
 }
 
-/* Whether an interface with an index below @below has addresses of this network. */
-static bool is_taken(const struct tap *tap, struct in_addr ip, struct in_addr mask, unsigned below)
+/* Whether the host has a way into this network, other than to everywhere. */
+static bool is_routed(const struct tap *tap, struct in_addr ip, struct in_addr mask)
+{
+	/* Of the thread's network namespace, in the order of the bytes on the wire; proc_pid_net(5). */
+	FILE *file = fopen("/proc/thread-self/net/route", "re");
+	char line[256], interface[IFNAMSIZ];
+	unsigned to, its_mask;
+	bool found = false;
+
+	while (file && !found && fgets(line, sizeof(line), file))
+		found = sscanf(line, "%15s %x %*x %*x %*d %*d %*d %x", interface, &to, &its_mask) ==
+				3 &&
+			its_mask && strcmp(interface, tap->name) != 0 &&
+			!((to ^ ip.s_addr) & its_mask & mask.s_addr);
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* Whether an interface with an index below @below has addresses of this network; -errno not known. */
+static int is_taken(const struct tap *tap, struct in_addr ip, struct in_addr mask, unsigned below)
 {
 	struct ifaddrs *all, *one;
 
 	if (getifaddrs(&all))
-		return false;
+		return -errno;
 	for (one = all; one; one = one->ifa_next) {
 		struct sockaddr_in addr, its_mask;
 
@@ -210,26 +251,40 @@ static bool is_taken(const struct tap *tap, struct in_addr ip, struct in_addr ma
 			break;
 	}
 	freeifaddrs(all);
-	return one;
+	return one || is_routed(tap, ip, mask);
 }
 
-/* Two that choose at once have both set theirs before they look again; the younger interface goes on. */
+/* One torc at a time chooses. Others can have that lock as well, and whoever keeps it is not waited for. */
+static void lock_choice(const struct tap *tap)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+
+	for (unsigned n = 0; flock(tap->fd[0], LOCK_EX | LOCK_NB) && n < 300; n++)
+		nanosleep(&pause, NULL);
+}
+
+/* With another than torc that takes the same at the same time, the younger interface goes on. */
 static int choose_ip(struct tap *tap, const struct tap_config *config, int sock, struct ifreq *ifr,
 		     struct error *err)
 {
 	for (unsigned third = FIRST_NETWORK; third <= LAST_NETWORK; third++) {
 		struct in_addr ip = { htonl(192U << 24 | 168U << 16 | third << 8 | 1) };
-		int r;
+		int r = is_taken(tap, ip, config->mask, UINT_MAX);
 
-		if (is_taken(tap, ip, config->mask, UINT_MAX))
+		if (r > 0)
 			continue;
-		r = configure_address(sock, ifr, SIOCSIFADDR, ip);
+		if (!r)
+			r = configure_address(sock, ifr, SIOCSIFADDR, ip);
 		if (!r)
 			r = configure_address(sock, ifr, SIOCSIFNETMASK, config->mask);
-		if (r)
-			return error_set(err, r, "tap %s: IP address", tap->name);
-		if (is_taken(tap, ip, config->mask, if_nametoindex(tap->name)))
+		if (!r)
+			r = is_taken(tap, ip, config->mask, if_nametoindex(tap->name));
+		if (r > 0)
 			continue;
+		if (r) {
+			error_set(err, r, "tap %s: IP address", tap->name);
+			return error_remedy(err, "give ip=");
+		}
 		tap->ip = ip;
 		return 0;
 	}
@@ -284,7 +339,9 @@ static int configure(struct tap *tap, const struct tap_config *config, struct er
 		return error_set(err, -errno, "socket for tap %s", tap->name);
 	memcpy(ifr.ifr_name, tap->name, sizeof(ifr.ifr_name));
 	if (config->choose_ip) {
+		lock_choice(tap);
 		r = choose_ip(tap, config, sock, &ifr, err);
+		flock(tap->fd[0], LOCK_UN);
 		if (r) {
 			close(sock);
 			return r;

@@ -30,9 +30,9 @@ struct tap {
 struct tap_config {
 	const char *name;  /* NULL: the kernel numbers it, vmtap0 and so on */
 	struct in_addr ip; /* of the host's end; 0: none is set, but for @choose_ip: */
-	bool choose_ip; /* the first of 192.168.249.1 to 192.168.255.1 that the host has nothing beside */
+	bool choose_ip; /* the first of 192.168.249.1 to 192.168.255.1 that the host has no way to */
 	struct in_addr mask;
-	unsigned mtu;	   /* 0: as it is */
+	unsigned mtu;	   /* 0: as it is; beside @fd it is as it is, too */
 	unsigned nr_pairs; /* 1 to TAP_MAX_PAIRS */
 	const int *fd; /* @nr_pairs of an interface that somebody else has made; NULL: open it */
 };

@@ -3,6 +3,8 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <net/route.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +12,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -24,8 +27,8 @@
 #include "core/base/bits.h"
 #include "io/virtio/tap.h"
 
-/* This user's, persistent and up. @mtu: 0: as it is. */
-static void make_interface(const char *name, short flags, int mtu)
+/* A user's, persistent and up. @mtu: 0: as it is. */
+static void make_interface_of(uid_t owner, const char *name, short flags, int mtu)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
 	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -33,7 +36,7 @@ static void make_interface(const char *name, short flags, int mtu)
 
 	strcpy(ifr.ifr_name, name);
 	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
-	assert_int_equal(ioctl(fd, TUNSETOWNER, geteuid()), 0);
+	assert_int_equal(ioctl(fd, TUNSETOWNER, owner), 0);
 	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
 	ifr.ifr_mtu = mtu;
 	assert_false(mtu && ioctl(sock, SIOCSIFMTU, &ifr));
@@ -41,6 +44,11 @@ static void make_interface(const char *name, short flags, int mtu)
 	assert_int_equal(ioctl(sock, SIOCSIFFLAGS, &ifr), 0);
 	close(sock);
 	close(fd);
+}
+
+static void make_interface(const char *name, short flags, int mtu)
+{
+	make_interface_of(geteuid(), name, flags, mtu);
 }
 
 static void what_is_no_interface_is_refused(void **state)
@@ -59,6 +67,7 @@ static void what_is_no_interface_is_refused(void **state)
 		{ { .name = "x y", .nr_pairs = 1 },
 		  -EINVAL,
 		  "no slash, colon, percent sign or space" },
+		{ { .name = "\xc3\xa0", .nr_pairs = 1 }, -EINVAL, "or space" },
 		{ { .name = "t%d", .nr_pairs = 1 }, -EINVAL, "percent" },
 		{ { .name = "..", .nr_pairs = 1 }, -EINVAL, "a folder's" },
 		{ { .nr_pairs = 1, .fd = &no_tap }, -EINVAL, "not of a TAP" },
@@ -190,10 +199,15 @@ static void check_remedies(void)
 	if (open_tap(&tap, "new", 0, &err) != -EPERM || strcmp(err.object, "tap new") != 0 ||
 	    !strstr(err.remedy, "ip tuntap add new mode tap"))
 		_exit(3);
+	err = (struct error){ 0 };
+	if (open_tap(&tap, "theirs", 0, &err) != -EPERM || strncmp(err.reason, "it is ", 6) != 0 ||
+	    !strstr(err.remedy, "ip link delete theirs; ip tuntap add theirs mode tap"))
+		_exit(4);
 }
 
 static void remedies_can_be_typed(void **state)
 {
+	make_interface_of(1234, "theirs", 0, 0);
 	without_privilege(check_remedies);
 }
 
@@ -222,6 +236,49 @@ static void give_address(const char *name, const char *ip, uint32_t mask)
 	close(sock);
 }
 
+static void add_route(const char *to, const char *mask, const char *gateway)
+{
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct rtentry route = { .rt_flags = RTF_UP | RTF_GATEWAY };
+	struct sockaddr_in sin = { .sin_family = AF_INET };
+
+	inet_pton(AF_INET, to, &sin.sin_addr);
+	memcpy(&route.rt_dst, &sin, sizeof(sin));
+	inet_pton(AF_INET, mask, &sin.sin_addr);
+	memcpy(&route.rt_genmask, &sin, sizeof(sin));
+	inet_pton(AF_INET, gateway, &sin.sin_addr);
+	memcpy(&route.rt_gateway, &sin, sizeof(sin));
+	assert_int_equal(ioctl(sock, SIOCADDRT, &route), 0);
+	close(sock);
+}
+
+static void *choose(void *arg)
+{
+	assert_int_equal(open_any(arg, NULL), 0);
+	return NULL;
+}
+
+/* While another chooses, this one waits, and sees what that one has taken. */
+static void one_chooses_at_a_time(void **state)
+{
+	int lock = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	struct tap tap = { 0 };
+	pthread_t thread;
+
+	make_interface("other", 0, 0);
+	assert_int_equal(flock(lock, LOCK_EX), 0);
+	assert_int_equal(pthread_create(&thread, NULL, choose, &tap), 0);
+	while (!if_nametoindex("vmtap0"))
+		usleep(1000);
+	usleep(50 * 1000);
+	give_address("other", "192.168.249.1", 0xffffff00);
+	close(lock);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_int_equal(ntohl(tap.ip.s_addr), 0xc0a8fa01);
+	tap_close(&tap);
+	give_address("other", "172.16.0.1", 0xffffff00);
+}
+
 static void chosen_address_is_in_no_network_of_the_host(void **state)
 {
 	struct tap tap[8] = { 0 };
@@ -241,6 +298,19 @@ static void chosen_address_is_in_no_network_of_the_host(void **state)
 	assert_int_equal(ntohl(tap[6].ip.s_addr), 0xc0a8fd01);
 	for (unsigned i = 0; i < 7; i++)
 		tap_close(&tap[i]);
+	/* Nor in one that it has a way to. */
+	give_address("lan", "10.20.30.1", 0xffffff00);
+	add_route("192.168.249.0", "255.255.255.0", "10.20.30.2");
+	add_route("192.168.252.0", "255.255.254.0", "10.20.30.2");
+	add_route("0.0.0.0", "0.0.0.0", "10.20.30.2");
+	for (unsigned i = 0; i < 4; i++) {
+		static const unsigned free_ones[] = { 250, 251, 254, 255 };
+
+		assert_int_equal(open_any(&tap[i], NULL), 0);
+		assert_int_equal(ntohl(tap[i].ip.s_addr), 0xc0a80001 + (free_ones[i] << 8));
+	}
+	for (unsigned i = 0; i < 4; i++)
+		tap_close(&tap[i]);
 	/* A larger one has them all. */
 	give_address("lan", "192.168.1.1", 0xffff0000);
 	assert_int_equal(open_any(&tap[0], &err), -EADDRINUSE);
@@ -255,6 +325,7 @@ int main(void)
 		cmocka_unit_test(passed_interface_may_be_elsewhere),
 		cmocka_unit_test(what_is_so_already_needs_no_privilege),
 		cmocka_unit_test(remedies_can_be_typed),
+		cmocka_unit_test(one_chooses_at_a_time),
 		cmocka_unit_test(chosen_address_is_in_no_network_of_the_host),
 	};
 

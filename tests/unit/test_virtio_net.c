@@ -342,6 +342,51 @@ static void commands_are_carried_out(void **state)
 			 1400);
 }
 
+/* Of an interface that is there, in the device's configuration; 0: it says nothing of it. */
+static unsigned told_mtu(struct tap_config tap)
+{
+	struct virtio_net_options options = { .id = "_net1", .tap = tap, .queue_size = 8 };
+	struct virtio_pci *net;
+	struct driver driver = { 0 };
+	uint64_t features;
+	unsigned mtu;
+
+	assert_int_equal(driver_init(&driver), 0);
+	options.host = &driver.host;
+	assert_int_equal(virtio_net_create(&options, &net, NULL), 0);
+	driver_attach(&driver, net);
+	driver_write(&driver, COMMON(device_feature_select), 4, 0);
+	features = driver_read(&driver, COMMON(device_feature), 4);
+	mtu = (unsigned)driver_read(&driver,
+				    DRIVER_CONFIG + offsetof(struct virtio_net_config, mtu), 2);
+	driver_detach(&driver);
+	driver_destroy(&driver);
+	assert_int_equal(features >> VIRTIO_NET_F_MTU & 1, mtu != 0);
+	return mtu;
+}
+
+static void the_guest_is_told_the_mtu_that_there_is(void **state)
+{
+	struct ifreq ifr = { .ifr_name = "t2", .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int sock = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC), passed;
+
+	assert_int_equal(ioctl(fd, TUNSETIFF, &ifr), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1), 0);
+	passed = dup(fd);
+	/* One that is passed is left as it is, and what is asked for told. */
+	assert_int_equal(told_mtu((struct tap_config){ .fd = &passed, .nr_pairs = 1, .mtu = 2000 }),
+			 2000);
+	assert_int_equal(ioctl(sock, SIOCGIFMTU, &ifr), 0);
+	assert_int_equal(ifr.ifr_mtu, 1500);
+	close(fd);
+	assert_int_equal(told_mtu((struct tap_config){ .name = "t2", .nr_pairs = 1 }), 0);
+	ifr.ifr_mtu = 9000;
+	assert_int_equal(ioctl(sock, SIOCSIFMTU, &ifr), 0);
+	assert_int_equal(told_mtu((struct tap_config){ .name = "t2", .nr_pairs = 1 }), 9000);
+	close(sock);
+}
+
 /* The interface answers a flow where it was seen last: Documentation/networking/tuntap.rst. */
 static void each_pair_carries_packets(void **state)
 {
@@ -468,6 +513,7 @@ static void vhost_needs_its_device(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(the_guest_is_told_the_mtu_that_there_is),
 		TEST(packets_go_out),
 		TEST(packets_come_in),
 		TEST(large_packets_fill_several_buffers),
