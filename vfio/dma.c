@@ -32,17 +32,17 @@ static int map_peer(struct vfio_dma *dma, struct vfio_dma_peer *peer)
 }
 
 /* Once: others go the same way, and a guest can move its BARs as often as it likes. Under the lock. */
-static void report_peer(struct vfio_dma *dma, iova_t iova, int r)
+static void report_peer(struct vfio_dma *dma, iova_t iova, uint64_t size, int r)
 {
-	char end[64] = "";
+	/* It was tried by an address space that is known. */
+	uint64_t last = r == -EINVAL ? vfio_ioas_last_iova(dma->ioas) : UINT64_MAX;
+	char end[80] = "";
 
-	/* It was mapped, or tried to be, by an address space that is known. */
-	if (r == -EINVAL)
-		snprintf(end, sizeof(end), " (the IOMMU's addresses end at 0x%llx)",
-			 (unsigned long long)vfio_ioas_last_iova(dma->ioas));
+	if (iova.v > last || size - 1 > last - iova.v)
+		snprintf(end, sizeof(end), ": the IOMMU's addresses end at 0x%llx",
+			 (unsigned long long)last);
 	if (!dma->peer_failed)
-		log_warning("BAR at 0x%llx: other devices cannot reach it by DMA: %s%s; drivers "
-			    "that try all the same need --platform vfio_p2p_dma=off",
+		log_warning("BAR at 0x%llx: other devices cannot reach it by DMA: %s%s",
 			    (unsigned long long)iova.v, strerror(-r), end);
 	dma->peer_failed = true;
 }
@@ -54,7 +54,7 @@ static void map_peers(struct vfio_dma *dma)
 		int r = map_peer(dma, &dma->peer[i]);
 
 		if (r)
-			report_peer(dma, dma->peer[i].iova, r);
+			report_peer(dma, dma->peer[i].iova, dma->peer[i].size, r);
 	}
 }
 
@@ -139,7 +139,7 @@ int vfio_dma_add_peer(struct vfio_dma *dma, void *va, uint64_t size, iova_t iova
 		dma->nr_peers += !r;
 	}
 	if (r)
-		report_peer(dma, iova, r);
+		report_peer(dma, iova, size, r);
 	pthread_mutex_unlock(&dma->lock);
 	return r;
 }

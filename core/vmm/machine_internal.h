@@ -101,7 +101,9 @@ struct machine {
 	struct vm vm;
 	struct guest_mem mem;
 	struct pci_bus *pci;
-	unsigned nr_pci_buses; /* initialised so far */
+	unsigned nr_pci_buses;	 /* initialised so far */
+	struct pci_window mem64; /* for all buses; mem64_far: more than the IOMMU reaches */
+	struct pci_window mem64_far;
 	struct boot boot;
 	struct machine_loader loader;
 	struct serial serial;

@@ -28,20 +28,21 @@ static struct pci_window third_quarter(const struct machine *machine, unsigned b
 	return (struct pci_window){ space / 2, space / 4 };
 }
 
-/* Of the guest's physical addresses; where that leaves room beside RAM, of those that the IOMMU reaches too. */
-static struct pci_window mem64_window(struct machine *machine, unsigned phys_bits)
+/* Of the guest's physical addresses; where devices may reach each other and there is room beside RAM, of the IOMMU's too. */
+static void choose_mem64(struct machine *machine, unsigned phys_bits)
 {
 	unsigned bits = phys_bits < MEM64_MAX_BITS ? phys_bits : MEM64_MAX_BITS;
 	struct pci_window window = { 0 };
 
-	if (machine->ioas.has_iommu && machine->config->p2p) {
+	machine->mem64_far = third_quarter(machine, bits);
+	if (machine->ioas.has_iommu && machine->config->p2p && machine->config->nr_devices > 1) {
 		uint64_t last = vfio_ioas_last_iova(&machine->ioas);
 		unsigned iova_bits = last == UINT64_MAX ? 64
 							: 63 - (unsigned)__builtin_clzll(last + 1);
 
 		window = third_quarter(machine, iova_bits < bits ? iova_bits : bits);
 	}
-	return window.size ? window : third_quarter(machine, bits);
+	machine->mem64 = window.size ? window : machine->mem64_far;
 }
 
 static struct pci_window share(struct pci_window whole, unsigned i, unsigned nr, uint64_t align)
@@ -71,9 +72,9 @@ int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *
 {
 	const struct pci_window io = { LAYOUT_PORT_IO_WINDOW, LAYOUT_PORT_IO_WINDOW_SIZE };
 	const struct pci_window mem32 = { LAYOUT_MMIO32, LAYOUT_MMIO32_SIZE };
-	const struct pci_window mem64 = mem64_window(machine, phys_bits);
 	unsigned nr = machine_count_pci_buses(machine);
 
+	choose_mem64(machine, phys_bits);
 	machine->pci = calloc(nr, sizeof(*machine->pci));
 	if (!machine->pci)
 		return error_set(err, -ENOMEM, "PCI bus");
@@ -81,7 +82,7 @@ int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *
 		const struct pci_bus_config config = {
 			.io = share(io, i, nr, IO_SHARE_ALIGN),
 			.mem32 = share(mem32, i, nr, MEM32_SHARE_ALIGN),
-			.mem64 = share(mem64, i, nr, MEM64_SHARE_ALIGN),
+			.mem64 = share(machine->mem64, i, nr, MEM64_SHARE_ALIGN),
 			.first = i ? machine->pci : NULL,
 		};
 		int r = pci_bus_init(&machine->pci[i], &config);
@@ -100,12 +101,33 @@ struct pci_bus *machine_bus_of(struct machine *machine, unsigned i)
 	return &machine->pci[node < 0 ? machine->nr_pci_buses - 1 : (unsigned)node];
 }
 
-int machine_assign_pci(struct machine *machine, struct error *err)
+static int assign_all(struct machine *machine, struct error *err)
 {
 	int r = 0;
 
 	for (unsigned i = 0; i < machine->nr_pci_buses && !r; i++)
 		r = pci_bus_assign(&machine->pci[i], err);
+	return r;
+}
+
+int machine_assign_pci(struct machine *machine, struct error *err)
+{
+	struct error why = { 0 };
+	int r = assign_all(machine, &why);
+
+	if (r == -ENOSPC && machine->mem64.base != machine->mem64_far.base) {
+		/* That devices reach each other is worth less than having them. */
+		log_warning(
+			"%s: %s, where the IOMMU reaches: devices do not reach each other by DMA",
+			why.object, why.reason);
+		machine->mem64 = machine->mem64_far;
+		for (unsigned i = 0; i < machine->nr_pci_buses; i++)
+			machine->pci[i].mem64 =
+				share(machine->mem64, i, machine->nr_pci_buses, MEM64_SHARE_ALIGN);
+		r = assign_all(machine, err);
+	} else if (r) {
+		*err = why;
+	}
 	return r;
 }
 

@@ -695,6 +695,11 @@ static void assign_names_what_does_not_fit(void **state)
 	assert_non_null(strstr(err.reason, "0x10000000 bytes"));
 	assert_non_null(strstr(err.reason, "32-bit window"));
 	assert_int_equal(cfg_read(f, &f->a, PCI_BASE_ADDRESS_0, 4), 0);
+	/* Into a larger window they do. */
+	f->bus.mem32 = (struct pci_window){ 0x40000000, GIB };
+	assert_int_equal(pci_bus_assign(&f->bus, NULL), 0);
+	assert_int_equal(cfg_read(f, &f->a, PCI_BASE_ADDRESS_0, 4), 0x40000000);
+	assert_int_equal(cfg_read(f, &f->b, PCI_BASE_ADDRESS_3, 4), 0x60000000);
 }
 
 static void assign_at_the_end_of_the_address_space(void **state)
