@@ -39,6 +39,10 @@ missing=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2>/dev/n
 		END { for (package in want) print package }' $packages)
 [ -n "$missing" ] || exit 0
 
+. /etc/os-release 2>/dev/null || :
+[ "${ID-}" = debian ] ||
+	echo "setup.sh: ${PRETTY_NAME:-this system} is not Debian; where it has no package of a name, the table in README.md has" \
+		"what it is for" >&2
 # shellcheck disable=SC2086 # a list
 echo "setup.sh: installing" $missing
 sudo=

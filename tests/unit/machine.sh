@@ -73,6 +73,7 @@ ends() {
 # As many descriptors as it says it needs are enough.
 truncate -s 1M "$tmp/disk"
 with_descriptors() {
+	# shellcheck disable=SC3045 # dash has it
 	(ulimit -n "$1" && exec "$torc" -v --kernel "$tmp/poweroff" --memory 64M --cpus 16 --disk "path=$tmp/disk") \
 		</dev/null >"$tmp/out" 2>"$tmp/log" &
 	pid=$!
