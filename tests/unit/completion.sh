@@ -125,7 +125,7 @@ expect "VMMs" "torc-bench nvme 0000:01:00.0 --vs q" qemu
 expect "a further VMM" "torc-bench nvme 0000:01:00.0 --vs qemu,c" qemu,cloud-hypervisor
 expect "devices for a peer" "torc-bench net 0000:01:00.0 --peer 0000:02" 02:00.0
 expect "folders to compare" "torc-bench compare $scratch/files/im" "$scratch/files/images"
-expect "no devices where none is due" "torc-vfio list " --json
+expect "no devices where none is due" "torc-vfio list " --dev --json --proc --sys
 
 COMP_WORDBREAKS=$' \t\n"\'><;|&('
 expect "whole words where = and : do not break" "torc --device path=$scratch/sys/0000:02" \

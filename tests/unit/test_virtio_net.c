@@ -351,6 +351,7 @@ static unsigned told_mtu(struct tap_config tap)
 	uint64_t features;
 	unsigned mtu;
 
+	fake_kvm_reset();
 	assert_int_equal(driver_init(&driver), 0);
 	options.host = &driver.host;
 	assert_int_equal(virtio_net_create(&options, &net, NULL), 0);
@@ -513,7 +514,7 @@ static void vhost_needs_its_device(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(the_guest_is_told_the_mtu_that_there_is),
+		cmocka_unit_test(the_guest_is_told_the_mtu_that_there_is),
 		TEST(packets_go_out),
 		TEST(packets_come_in),
 		TEST(large_packets_fill_several_buffers),
