@@ -28,14 +28,14 @@ static struct pci_window third_quarter(const struct machine *machine, unsigned b
 	return (struct pci_window){ space / 2, space / 4 };
 }
 
-/* Of the guest's physical addresses; where devices may reach each other and there is room beside RAM, of the IOMMU's too. */
+/* Of the guest's physical addresses; where that leaves room beside RAM, of those that the IOMMU reaches too. */
 static void choose_mem64(struct machine *machine, unsigned phys_bits)
 {
 	unsigned bits = phys_bits < MEM64_MAX_BITS ? phys_bits : MEM64_MAX_BITS;
 	struct pci_window window = { 0 };
 
 	machine->mem64_far = third_quarter(machine, bits);
-	if (machine->ioas.has_iommu && machine->config->p2p && machine->config->nr_devices > 1) {
+	if (machine->ioas.has_iommu && machine->config->p2p) {
 		uint64_t last = vfio_ioas_last_iova(&machine->ioas);
 		unsigned iova_bits = last == UINT64_MAX ? 64
 							: 63 - (unsigned)__builtin_clzll(last + 1);
