@@ -16,7 +16,7 @@
 #include "bench/bench.h"
 #include "core/base/bits.h"
 #include "core/base/error.h"
-#include "vfio/ioas.h"
+#include "vfio/dma/ioas.h"
 
 #define IOVA	  (4 * GIB) /* above what IOMMUs keep for interrupts */
 #define HUGE_PAGE (2 * MIB)

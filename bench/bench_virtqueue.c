@@ -26,7 +26,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "io/ring/ring_memory.h"
-#include "io/virtio/blk.h"
+#include "io/disk/blk.h"
 #include "io/virtio/device.h"
 #include "io/virtio/pci.h"
 #include "tests/fake/kvm_ioctl.h"

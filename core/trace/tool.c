@@ -10,12 +10,12 @@
 
 #include "core/base/bits.h"
 #include "core/base/command.h"
-#include "core/trace/kernel.h"
-#include "core/trace/live.h"
-#include "core/trace/record.h"
-#include "core/trace/recording.h"
-#include "core/trace/report.h"
-#include "core/trace/source.h"
+#include "core/trace/record/kernel.h"
+#include "core/trace/record/live.h"
+#include "core/trace/record/record.h"
+#include "core/trace/report/recording.h"
+#include "core/trace/report/report.h"
+#include "core/trace/record/source.h"
 
 #define TOOL "torc-trace"
 

@@ -19,8 +19,8 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "io/line/line.h"
-#include "io/virtio/blk_file.h"
-#include "io/virtio/tap.h"
+#include "io/disk/blk_file.h"
+#include "io/net/tap.h"
 
 #define CONFIG_MAX_CPUS	      255
 #define CONFIG_RING_POLL_AUTO UINT_MAX

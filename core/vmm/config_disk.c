@@ -7,7 +7,7 @@
 #include "core/base/bits.h"
 #include "core/vmm/config_option.h"
 #include "core/vmm/config_value.h"
-#include "io/virtio/blk.h"
+#include "io/disk/blk.h"
 
 enum {
 	DISK_PATH,

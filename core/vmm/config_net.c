@@ -9,7 +9,7 @@
 #include "core/base/bits.h"
 #include "core/vmm/config_option.h"
 #include "core/vmm/config_value.h"
-#include "io/virtio/net.h"
+#include "io/net/net.h"
 
 #define DEFAULT_MASK "255.255.255.0"
 

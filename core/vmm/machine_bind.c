@@ -5,7 +5,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
-#include "vfio/bind.h"
+#include "vfio/bind/bind.h"
 
 static void report(const char *bdf, const char *text)
 {

@@ -32,10 +32,10 @@
 #include "numa/claim.h"
 #include "numa/placement.h"
 #include "numa/topology.h"
-#include "vfio/dma.h"
-#include "vfio/host.h"
-#include "vfio/ioas.h"
-#include "vfio/pci.h"
+#include "vfio/dma/dma.h"
+#include "vfio/bind/host.h"
+#include "vfio/dma/ioas.h"
+#include "vfio/pci/pci.h"
 
 /** What somebody wants of the machine; the first one counts until the main thread has served it. */
 enum machine_request {

@@ -11,7 +11,7 @@
 #include "core/base/trace_names.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/vmm/machine_internal.h"
-#include "io/virtio/console.h"
+#include "io/console/console.h"
 
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL

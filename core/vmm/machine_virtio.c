@@ -7,10 +7,10 @@
 #include "core/base/clock.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
-#include "io/virtio/blk.h"
-#include "io/virtio/console.h"
-#include "io/virtio/net.h"
-#include "io/virtio/rng.h"
+#include "io/disk/blk.h"
+#include "io/console/console.h"
+#include "io/net/net.h"
+#include "io/rng/rng.h"
 #include "numa/affinity.h"
 
 /* Storage that takes longer than this to end is worth a line. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * The kernel's side of binding, for a tree made by a test: what vfio/bind_sys.h asks of it.
+ * The kernel's side of binding, for a tree made by a test: what vfio/bind/bind_sys.h asks of it.
  *
  * Devices are the folders sys/bus/pci/devices/BDF/, drivers sys/bus/pci/drivers/NAME/; a file natural in a device's folder
  * names the driver that takes it without driver_override. Each NVMe drive has 8 flexible queues, at most 3 for one function,
@@ -11,7 +11,7 @@
 
 #include <stdbool.h>
 
-#include "vfio/bind_sys.h"
+#include "vfio/bind/bind_sys.h"
 
 #define FAKE_BIND_KILLED 99 /* exit status */
 

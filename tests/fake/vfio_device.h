@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * A VFIO device without hardware: the functions of vfio/device.h with the interrupt rules of the kernel's vfio-pci.
+ * A VFIO device without hardware: the functions of vfio/pci/device.h with the interrupt rules of the kernel's vfio-pci.
  *
  * There is one device; MSI-X and MSI share its vectors, as only one of them can be on. One thread.
  */
@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "core/pci/pci.h"
-#include "vfio/device.h"
+#include "vfio/pci/device.h"
 
 #define FAKE_VFIO_VECTORS 2048
 

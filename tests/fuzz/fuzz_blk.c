@@ -5,7 +5,7 @@
 #include <unistd.h>
 #include <linux/virtio_blk.h>
 
-#include "io/virtio/blk.h"
+#include "io/disk/blk.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fuzz/requests.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <linux/virtio_net.h>
 
-#include "io/virtio/net.h"
+#include "io/net/net.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fuzz/requests.h"
 

@@ -18,7 +18,9 @@ import csource
 # Leaf folder: the leaves right below it. What is below those is allowed too.
 BELOW = {
     'core/base': [],
-    'core/trace': ['core/base'],
+    'core/trace/record': ['core/base'],
+    'core/trace/report': ['core/trace/record'],
+    'core/trace': ['core/trace/report'],
     'numa': ['core/base'],
     'core/kvm': ['numa'],
     'core/pci': ['core/kvm'],
@@ -27,9 +29,16 @@ BELOW = {
     'io/ring': ['core/kvm'],
     'io/line': ['io/ring'],
     'io/serial': ['io/line'],
-    'io/virtio': ['core/pci', 'io/line'],
-    'vfio': ['core/pci', 'io/ring'],
-    'core/vmm': ['core/acpi', 'core/boot', 'io/serial', 'io/virtio', 'vfio'],
+    'io/virtio': ['core/pci', 'io/ring'],
+    'io/disk': ['io/virtio'],
+    'io/net': ['io/virtio'],
+    'io/console': ['io/line', 'io/virtio'],
+    'io/rng': ['io/virtio'],
+    'vfio/bind': ['numa'],
+    'vfio/dma': ['core/kvm', 'vfio/bind'],
+    'vfio/pci': ['core/pci', 'io/ring', 'vfio/dma'],
+    'vfio/tool': ['vfio/bind'],
+    'core/vmm': ['core/acpi', 'core/boot', 'io/console', 'io/disk', 'io/net', 'io/rng', 'io/serial', 'vfio/pci'],
 }
 # These include everything, and nothing includes them but they themselves.
 OUTSIDE = ['bench', 'tests']
@@ -89,10 +98,8 @@ class Tree:
 
 def leaf_of(path):
     """The leaf folder that a path lies in, or None."""
-    for leaf in list(BELOW) + OUTSIDE:
-        if path.startswith(leaf + '/'):
-            return leaf
-    return None
+    leaves = [leaf for leaf in list(BELOW) + OUTSIDE if path.startswith(leaf + '/')]
+    return max(leaves, key=len, default=None)
 
 
 def allowed_from(leaf):

@@ -12,7 +12,7 @@ import sys
 
 VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
 ROOT = VMM.parents[1]
-TOOLS = {"torc-vfio": ROOT / "vfio" / "torc-vfio.1", "torc-trace": ROOT / "core" / "trace" / "torc-trace.1"}
+TOOLS = {"torc-vfio": ROOT / "vfio" / "tool" / "torc-vfio.1", "torc-trace": ROOT / "core" / "trace" / "torc-trace.1"}
 BENCH = ROOT / "bench" / "torc-bench"
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
 KEYED = ("--cpus", "--memory", "--memory-zone", "--numa", "--disk", "--net", "--device", "--platform", "--metrics")

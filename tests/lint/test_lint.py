@@ -37,7 +37,7 @@ class LintTest(unittest.TestCase):
 
     def test_includes_go_down(self):
         self.good('includes', {
-            'core/vmm/a.c': '#include "vfio/a.h"\n#include "core/base/a.h"\n#include <stdio.h>\n',
+            'core/vmm/a.c': '#include "vfio/pci/a.h"\n#include "core/base/a.h"\n#include <stdio.h>\n',
             'io/serial/a.c': '#include "io/ring/a.h"\n#include "numa/a.h"\n#include "io/serial/a.h"\n',
             'core/acpi/a.c': '#include "core/base/a.h"\n',
             'tests/unit/a.c': '#include "core/vmm/a.h"\n#include "tests/fake/a.h"\n',
@@ -47,7 +47,7 @@ class LintTest(unittest.TestCase):
         for path, text in {
                 'core/base/a.c': '#include "numa/a.h"\n',
                 'core/acpi/a.c': '#include "core/kvm/a.h"\n',
-                'vfio/a.c': '#include "io/virtio/a.h"\n',
+                'vfio/pci/a.c': '#include "io/virtio/a.h"\n',
                 'core/pci/a.c': '#include "io/ring/a.h"\n',
                 'core/vmm/a.c': '#include "tests/fake/a.h"\n',
                 'core/kvm/a.c': '#include "a.h"\n',

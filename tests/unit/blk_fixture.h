@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "io/virtio/blk.h"
+#include "io/disk/blk.h"
 #include "tests/fake/virtio_driver.h"
 
 struct fixture {

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# core/vmm/torc.bash, vfio/torc-vfio.bash, core/trace/torc-trace.bash and bench/torc-bench.bash offer what belongs at the cursor, relative to bash's own word breaks.
+# core/vmm/torc.bash, vfio/tool/torc-vfio.bash, core/trace/torc-trace.bash and bench/torc-bench.bash offer what belongs at the cursor, relative to bash's own word breaks.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=core/vmm/torc.bash
 source "$here/../../core/vmm/torc.bash"
-# shellcheck source=vfio/torc-vfio.bash
-source "$here/../../vfio/torc-vfio.bash"
+# shellcheck source=vfio/tool/torc-vfio.bash
+source "$here/../../vfio/tool/torc-vfio.bash"
 # shellcheck source=core/trace/torc-trace.bash
 source "$here/../../core/trace/torc-trace.bash"
 # shellcheck source=bench/torc-bench.bash

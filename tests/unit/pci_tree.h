@@ -7,7 +7,7 @@
 #ifndef TESTS_UNIT_PCI_TREE_H
 #define TESTS_UNIT_PCI_TREE_H
 
-#include "vfio/host.h"
+#include "vfio/bind/host.h"
 
 /** Where the code under test finds it all. */
 extern struct vfio_host_paths pci_tree;

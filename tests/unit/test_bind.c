@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Binding to vfio-pci and putting back, on a host made of files, whoever is killed when. */
-#include "vfio/bind.h"
+#include "vfio/bind/bind.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,7 +22,7 @@
 #include "core/base/fd.h"
 #include "tests/fake/bind_sys.h"
 #include "tests/unit/pci_tree.h"
-#include "vfio/journal.h"
+#include "vfio/bind/journal.h"
 
 #define A     "0000:01:00.0"
 #define B     "0000:01:00.1"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "vfio/bind_sys.h"
+#include "vfio/bind/bind_sys.h"
 
 /* In place of modprobe; the module is a file to write to. */
 static const char script[] = "#!/bin/sh\nexec cat /proc/self/status >\"$3\"\n";

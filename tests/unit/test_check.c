@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of whole hosts, and how it changes with one fact at a time. */
-#include "vfio/check.h"
+#include "vfio/tool/check.h"
 
 #include <errno.h>
 #include <limits.h>

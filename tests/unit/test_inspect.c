@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of a device from its files, what the host uses it for, and virtual functions. */
-#include "vfio/inspect.h"
+#include "vfio/tool/inspect.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -20,8 +20,8 @@
 #include "core/base/fd.h"
 #include "tests/fake/bind_sys.h"
 #include "tests/unit/pci_tree.h"
-#include "vfio/bind.h"
-#include "vfio/use.h"
+#include "vfio/bind/bind.h"
+#include "vfio/bind/use.h"
 
 #define A      "0000:01:00.0"
 #define VF     "0000:01:00.1"

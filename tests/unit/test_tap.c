@@ -25,7 +25,7 @@
 #include <linux/if_tun.h>
 
 #include "core/base/bits.h"
-#include "io/virtio/tap.h"
+#include "io/net/tap.h"
 
 /* A user's, persistent and up. @mtu: 0: as it is. */
 static void make_interface_of(uid_t owner, const char *name, short flags, int mtu)

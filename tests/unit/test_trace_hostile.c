@@ -21,7 +21,7 @@
 #include <cmocka.h>
 
 #include "core/base/error.h"
-#include "core/trace/source.h"
+#include "core/trace/record/source.h"
 
 /* What the other process shares. */
 struct shared {

@@ -15,8 +15,8 @@
 
 #include "core/base/bits.h"
 #include "core/base/trace_names.h"
-#include "core/trace/kernel.h"
-#include "core/trace/report.h"
+#include "core/trace/record/kernel.h"
+#include "core/trace/report/report.h"
 
 #define MAX	 64
 #define VCPU_TID 100U /* and one more for each */

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 #include "core/base/trace.h"
-#include "core/trace/kernel.h"
-#include "core/trace/recording.h"
-#include "core/trace/report.h"
-#include "core/trace/source.h"
+#include "core/trace/record/kernel.h"
+#include "core/trace/report/recording.h"
+#include "core/trace/report/report.h"
+#include "core/trace/record/source.h"
 #include "tests/unit/trace_fixture.h"
 
 static char path[] = "/tmp/test-trace-XXXXXX";

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What vfio/host.c makes of sysfs, on trees made for the purpose; which resets there are. */
+/* What vfio/bind/host.c makes of sysfs, on trees made for the purpose; which resets there are. */
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
@@ -21,9 +21,9 @@
 #include <linux/capability.h>
 
 #include "core/base/bits.h"
-#include "vfio/host.h"
-#include "vfio/ioas.h"
-#include "vfio/reset.h"
+#include "vfio/bind/host.h"
+#include "vfio/dma/ioas.h"
+#include "vfio/pci/reset.h"
 
 #define BDF    "0000:01:00.0"
 #define BRIDGE "devices/pci0000:00/0000:00:1c.0"

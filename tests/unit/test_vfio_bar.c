@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * BARs of a passed-through device, and the largest MSI-X table behind one: vfio/bar.c, rom.c and msix.c with core/pci and
+ * BARs of a passed-through device, and the largest MSI-X table behind one: vfio/pci/bar.c, rom.c and msix.c with core/pci and
  * core/kvm/iobus.c as they are, reached as a guest does; the device's BARs are a file, KVM is fake.
  */
 #include <errno.h>
@@ -23,7 +23,7 @@
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
 #include "tests/fake/vm.h"
-#include "vfio/pci.h"
+#include "vfio/pci/pci.h"
 
 #define BDF	   (1U << 3)
 #define PAGE	   4096U

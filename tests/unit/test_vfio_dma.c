@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * vfio/ioas.c, and of vfio/dma.c BARs that devices reach by DMA, before, while and after guest memory is mapped; an IOMMU
+ * vfio/dma/ioas.c, and of vfio/dma/dma.c BARs that devices reach by DMA, before, while and after guest memory is mapped; an IOMMU
  * made up.
  */
-#include "vfio/dma.h"
+#include "vfio/dma/dma.h"
 
 #include <errno.h>
 #include <setjmp.h>

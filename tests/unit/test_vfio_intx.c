@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * INTx of passed-through devices, through configuration space as a guest reaches it: vfio/intx.c and vfio/config.c with
+ * INTx of passed-through devices, through configuration space as a guest reaches it: vfio/pci/intx.c and vfio/pci/config.c with
  * core/pci and core/kvm/irq.c as they are; the kernel below them is fake.
  */
 #include <errno.h>

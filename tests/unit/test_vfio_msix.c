@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * MSI-X of a passed-through device: vfio/msix.c, vfio/vectors.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
+ * MSI-X of a passed-through device: vfio/pci/msix.c, vfio/pci/vectors.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
  * are; the kernel below them is fake.
  */
 #include <dirent.h>
@@ -25,7 +25,7 @@
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
-#include "vfio/pci.h"
+#include "vfio/pci/pci.h"
 
 #define NR_VECTORS 128
 #define CAP	   0x40

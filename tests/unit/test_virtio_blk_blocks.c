@@ -16,7 +16,7 @@
 #include <linux/virtio_blk.h>
 
 #include "core/base/bits.h"
-#include "io/virtio/blk_format.h"
+#include "io/disk/blk_format.h"
 #include "tests/unit/blk_fixture.h"
 
 #define STORAGE	  4096

@@ -25,7 +25,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/fd.h"
-#include "io/virtio/console.h"
+#include "io/console/console.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/virtio_driver.h"
 

@@ -17,7 +17,7 @@
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"
-#include "io/virtio/rng.h"
+#include "io/rng/rng.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/virtio_driver.h"
 

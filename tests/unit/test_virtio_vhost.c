@@ -26,7 +26,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
-#include "io/virtio/net.h"
+#include "io/net/net.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/vhost.h"
 #include "tests/fake/virtio_driver.h"

@@ -11,9 +11,9 @@
 
 #include "core/base/fd.h"
 #include "core/base/trace.h"
-#include "core/trace/record.h"
-#include "core/trace/record_format.h"
-#include "core/trace/source.h"
+#include "core/trace/record/record.h"
+#include "core/trace/record/record_format.h"
+#include "core/trace/record/source.h"
 
 #define PERIOD 2000000ULL /* cycles from one request to the next */
 #define VECTOR_AFTER \

@@ -13,7 +13,7 @@
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
-#include "vfio/pci.h"
+#include "vfio/pci/pci.h"
 
 #define MSIX_CAP     0x60
 #define MSIX_VECTORS 8
