@@ -19,14 +19,15 @@
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
+
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 
 #include "bench/bench.h"
 #include "core/base/bits.h"
 #include "core/base/fd.h"
-#include "io/ring/ring_memory.h"
 #include "io/disk/blk.h"
+#include "io/ring/ring_memory.h"
 #include "io/virtio/device.h"
 #include "io/virtio/pci.h"
 #include "tests/fake/kvm_ioctl.h"

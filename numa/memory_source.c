@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <unistd.h>
+
 #include <linux/magic.h>
 #include <linux/memfd.h>
 

@@ -7,6 +7,7 @@
 #define CORE_ACPI_DSDT_HOTPLUG_H
 
 #include "core/acpi/acpi.h"
+
 #include "core/acpi/aml.h"
 
 /**

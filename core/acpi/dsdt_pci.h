@@ -6,6 +6,7 @@
 #define CORE_ACPI_DSDT_PCI_H
 
 #include "core/acpi/acpi.h"
+
 #include "core/acpi/aml.h"
 
 /**

@@ -8,6 +8,7 @@
 #define CORE_ACPI_SRAT_H
 
 #include "core/acpi/acpi.h"
+
 #include "core/acpi/aml.h"
 
 #define SRAT_MAX_XAPIC_ID 254 /* 255 is the broadcast; larger ids need the x2APIC's entries */

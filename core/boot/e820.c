@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/boot/internal.h"
+
 #include "core/kvm/layout.h"
 
 /* The identity map page and the three TSS pages that KVM takes on some Intel CPUs. */

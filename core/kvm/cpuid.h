@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
 #include <linux/kvm.h>
 
 #include "core/base/error.h"

@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
 #include <linux/kvm.h>
 
 #include "core/base/error.h"

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
 #include <linux/kvm.h>
 
 #include "core/base/error.h"

@@ -13,9 +13,9 @@
 #include "core/trace/record/kernel.h"
 #include "core/trace/record/live.h"
 #include "core/trace/record/record.h"
+#include "core/trace/record/source.h"
 #include "core/trace/report/recording.h"
 #include "core/trace/report/report.h"
-#include "core/trace/record/source.h"
 
 #define TOOL "torc-trace"
 

@@ -18,8 +18,8 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
-#include "io/line/line.h"
 #include "io/disk/blk_file.h"
+#include "io/line/line.h"
 #include "io/net/tap.h"
 
 #define CONFIG_MAX_CPUS	      255

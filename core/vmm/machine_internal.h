@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/signalfd.h>
+
 #include <linux/kvm.h>
 
 #include "core/acpi/acpi.h"
@@ -32,8 +33,8 @@
 #include "numa/claim.h"
 #include "numa/placement.h"
 #include "numa/topology.h"
-#include "vfio/dma/dma.h"
 #include "vfio/bind/host.h"
+#include "vfio/dma/dma.h"
 #include "vfio/dma/ioas.h"
 #include "vfio/pci/pci.h"
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+
 #include <linux/magic.h>
 
 #include "core/base/bits.h"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+
 #include <linux/virtio_console.h>
 #include <linux/virtio_ids.h>
 

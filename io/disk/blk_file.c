@@ -10,6 +10,7 @@
 #include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <linux/magic.h>

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <linux/if_ether.h>
 #include <linux/virtio_ids.h>
 

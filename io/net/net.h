@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
-#include "io/virtio/pci.h"
 #include "io/net/tap.h"
+#include "io/virtio/pci.h"
 
 #define VIRTIO_NET_MAC_SIZE	6
 #define VIRTIO_NET_MIN_MTU	68 /* 5.1.4.1 */

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The control queue: Virtio 1.2, 5.1.6.5. Commands are carried out at once, on the queue's ring. */
 #include <string.h>
+
 #include <linux/if_tun.h>
 
-#include "io/virtio/iov.h"
 #include "io/net/net_internal.h"
+#include "io/virtio/iov.h"
 
 /* The largest data of a command that is known. */
 #define MAX_DATA 8

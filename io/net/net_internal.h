@@ -7,13 +7,14 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
 #include <linux/virtio_net.h>
 
 #include "core/base/bits.h"
-#include "io/virtio/device.h"
 #include "io/net/net.h"
-#include "io/virtio/pci.h"
 #include "io/net/tap.h"
+#include "io/virtio/device.h"
+#include "io/virtio/pci.h"
 
 #define NET_HEADER sizeof(struct virtio_net_hdr_mrg_rxbuf)
 

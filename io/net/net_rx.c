@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "io/virtio/iov.h"
 #include "io/net/net_internal.h"
+#include "io/virtio/iov.h"
 
 #define ETHERNET_HEADER	  18 /* with a VLAN tag */
 #define MAX_SEGMENTS_SIZE 65535

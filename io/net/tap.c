@@ -14,6 +14,7 @@
 #include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
+
 #include <linux/if_tun.h>
 #include <linux/virtio_net.h>
 

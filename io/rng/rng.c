@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
 #include <linux/virtio_ids.h>
 
 #include "core/base/bits.h"

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+
 #include <linux/virtio_config.h>
 
 #include "core/base/error.h"

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <linux/kvm.h>
 #include <linux/pci_regs.h>
 #include <linux/virtio_ids.h>

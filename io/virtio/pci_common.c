@@ -2,6 +2,7 @@
 #include "io/virtio/pci_common.h"
 
 #include <stddef.h>
+
 #include <linux/virtio_pci.h>
 
 #include "core/base/bits.h"

@@ -20,6 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
+
 #include <linux/virtio_ring.h>
 
 #include "core/base/bits.h"

@@ -11,6 +11,7 @@
 #define IO_VIRTIO_VHOST_H
 
 #include <stdint.h>
+
 #include <linux/vhost.h>
 
 #include "core/base/error.h"

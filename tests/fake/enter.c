@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fake/enter.h"
 
-#include <limits.h>
 #include <liburing.h>
+#include <limits.h>
 #include <stdbool.h>
 
 #include "core/base/bits.h"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+
 #include <linux/if.h>
 #include <linux/if_tun.h>
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
 #include <linux/virtio_blk.h>
 
 #include "io/disk/blk.h"

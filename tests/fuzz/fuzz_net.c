@@ -3,6 +3,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+
 #include <linux/virtio_net.h>
 
 #include "io/net/net.h"

@@ -4,6 +4,7 @@
 No parser: the tree is formatted by clang-format (a check of its own), so that a function's body starts with a brace
 alone in the first column and ends with one.
 """
+import os
 import re
 
 PREPROCESSOR = re.compile(r'\s*#')
@@ -18,6 +19,40 @@ def includes(lines):
         match = INCLUDE.match(line)
         if match:
             yield number, match.group(1), match.group(2)
+
+
+def include_group(line, own):
+    """Where an include belongs: own header, system, cmocka (which wants four of these before it), kernel, project."""
+    match = INCLUDE.match(line)
+    if match.group(1) == '"':
+        return 0 if match.group(2) == own else 4
+    if match.group(2) == 'cmocka.h':
+        return 2
+    return 3 if match.group(2).startswith(('linux/', 'asm/')) else 1
+
+
+def ordered_includes(lines, name):
+    """(index, lines that are there, lines as they should be) of a file's first includes: groups with a blank line between."""
+    first = next((i for i, line in enumerate(lines) if INCLUDE.match(line)), None)
+    if first is None:
+        return 0, [], []
+    end = last = first
+    while end < len(lines) and (INCLUDE.match(lines[end]) or not lines[end].strip()):
+        last = end if INCLUDE.match(lines[end]) else last
+        end += 1
+    there = lines[first:last + 1]
+    own, groups = re.sub(r'\.cc?$', '.h', name), {}
+    # One of several files has its folder's for its own.
+    begin = INCLUDE.match(there[0])
+    if own not in [INCLUDE.match(line).group(2) for line in there if line.strip()] and \
+            os.path.dirname(begin.group(2)) == os.path.dirname(name):
+        own = begin.group(2)
+    for line in filter(str.strip, there):
+        groups.setdefault(include_group(line, own), []).append(line)
+    wanted = []
+    for group in sorted(groups):
+        wanted += ([''] if wanted else []) + sorted(groups[group], key=lambda line: INCLUDE.match(line).group(2))
+    return first, there, wanted
 
 
 def body_length(lines, first, last):

@@ -241,6 +241,15 @@ def check_c_includes(tree):
                 yield f'{name}:{number}: includes {path}'
 
 
+def check_include_order(tree):
+    """Own header, system, cmocka, <linux/...>, project, with a blank line between; each sorted."""
+    for name in tree.ending('.c', '.h'):
+        first, there, wanted = csource.ordered_includes(tree.lines(name), name)
+        if there != wanted:
+            at = next((i for i, pair in enumerate(zip(there, wanted)) if pair[0] != pair[1]), len(wanted))
+            yield f'{name}:{first + at + 1}: here should be {wanted[at] or "a blank line"}'
+
+
 CHECKS = {
     'includes': check_includes,
     'size': check_size,
@@ -251,6 +260,7 @@ CHECKS = {
     'headers': check_headers,
     'shell': check_shell,
     'c-includes': check_c_includes,
+    'include-order': check_include_order,
 }
 
 

@@ -56,6 +56,18 @@ class LintTest(unittest.TestCase):
                 self.bad('includes', {path: text})
                 os.unlink(os.path.join(self.root, path))
 
+    def test_order_of_includes(self):
+        good = ('#include "numa/a.h"\n\n#include <errno.h>\n#include <sys/stat.h>\n\n#include <cmocka.h>\n\n'
+                '#include <linux/kvm.h>\n\n#include "core/base/a.h"\n#include "numa/b.h"\n')
+        self.good('include-order', {'numa/a.c': good})
+        # Of several files with one header.
+        self.good('include-order', {'numa/c.c': good, 'numa/d.h': '\n'})
+        for before, after in {'<errno.h>\n#include <sys/stat.h>': '<sys/stat.h>\n#include <errno.h>',
+                              '<cmocka.h>\n\n': '<cmocka.h>\n', '"core/base/a.h"\n': '"core/base/a.h"\n\n',
+                              '#include "numa/a.h"\n\n#include <errno.h>': '#include <errno.h>\n\n#include "numa/a.h"'}.items():
+            with self.subTest(after):
+                self.bad('include-order', {'numa/a.c': good.replace(before, after)})
+
     def test_size_of_files(self):
         self.good('size', {'numa/a.c': '\n' * 900})
         self.bad('size', {'numa/a.c': '\n' * 901})

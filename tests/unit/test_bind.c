@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Binding to vfio-pci and putting back, on a host made of files, whoever is killed when. */
-#include "vfio/bind/bind.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -22,6 +20,7 @@
 #include "core/base/fd.h"
 #include "tests/fake/bind_sys.h"
 #include "tests/unit/pci_tree.h"
+#include "vfio/bind/bind.h"
 #include "vfio/bind/journal.h"
 
 #define A     "0000:01:00.0"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of whole hosts, and how it changes with one fact at a time. */
-#include "vfio/tool/check.h"
-
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -14,14 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <linux/pci_regs.h>
-
-#include <cjson/cJSON.h>
 #include <cmocka.h>
+
+#include <linux/pci_regs.h>
 
 #include "core/base/bits.h"
 #include "tests/unit/check_tree.h"
 #include "tests/unit/pci_tree.h"
+#include "vfio/tool/check.h"
 
 #define STOP	VFIO_CHECK_IN_THE_WAY
 #define BETTER	VFIO_CHECK_BETTER

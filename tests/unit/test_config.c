@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/vmm/config.h"
-
 #include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -13,6 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/bits.h"
+#include "core/vmm/config.h"
 #include "tests/unit/config_line.h"
 
 #define DEV	 "/sys/bus/pci/devices/0000:01:00.0"

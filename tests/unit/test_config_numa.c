@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What memory is made of, and where memory, vCPUs and rings are. */
-#include "core/vmm/config.h"
-
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,6 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/bits.h"
+#include "core/vmm/config.h"
 #include "tests/unit/config_line.h"
 
 #define ZONES "--cpus 4 --memory-zone id=a,size=1G id=b,size=1G "

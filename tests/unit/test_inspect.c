@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of a device from its files, what the host uses it for, and virtual functions. */
-#include "vfio/tool/inspect.h"
-
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,9 +10,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <linux/pci_regs.h>
-
 #include <cmocka.h>
+
+#include <linux/pci_regs.h>
 
 #include "core/base/bits.h"
 #include "core/base/fd.h"
@@ -22,6 +20,7 @@
 #include "tests/unit/pci_tree.h"
 #include "vfio/bind/bind.h"
 #include "vfio/bind/use.h"
+#include "vfio/tool/inspect.h"
 
 #define A      "0000:01:00.0"
 #define VF     "0000:01:00.1"

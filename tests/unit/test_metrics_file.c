@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The file of Prometheus's text: whole at any time, replaced at its interval, with the last numbers at the end. */
-#include "core/vmm/metrics_file.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -18,6 +16,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "core/base/trace.h"
+#include "core/vmm/metrics_file.h"
 
 #define STEP_NS	  20000000ULL
 #define MAX_STEPS 6000 /* two minutes, of which it should take a second */

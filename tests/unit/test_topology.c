@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What numa/topology_read.c makes of sysfs and proc, on trees made for the purpose and on this host. */
-#include "numa/topology.h"
-
 #include <errno.h>
 #include <ftw.h>
 #include <limits.h>
@@ -18,6 +16,7 @@
 
 #include "core/base/bits.h"
 #include "numa/affinity.h"
+#include "numa/topology.h"
 
 #define NODES "sys/devices/system/node"
 #define CPUS  "sys/devices/system/cpu"

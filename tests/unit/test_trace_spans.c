@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What torc-trace makes of the kernel's tracepoints: interrupts of passed-through vectors and of queues, doorbells. */
+#include <cjson/cJSON.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cjson/cJSON.h>
+#include <cmocka.h>
 
 #include "core/base/bits.h"
 #include "core/base/trace_names.h"

@@ -4,19 +4,18 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <cmocka.h>
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include <cmocka.h>
+
 #include "core/base/trace.h"
 #include "core/trace/record/kernel.h"
+#include "core/trace/record/source.h"
 #include "core/trace/report/recording.h"
 #include "core/trace/report/report.h"
-#include "core/trace/record/source.h"
 #include "tests/unit/trace_fixture.h"
 
 static char path[] = "/tmp/test-trace-XXXXXX";

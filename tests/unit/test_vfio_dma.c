@@ -3,8 +3,6 @@
  * vfio/dma/ioas.c, and of vfio/dma/dma.c BARs that devices reach by DMA, before, while and after guest memory is mapped; an IOMMU
  * made up.
  */
-#include "vfio/dma/dma.h"
-
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +11,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "vfio/dma/dma.h"
 
 static struct {
 	int result; /* of the next map */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/vfio.h>
 #include <sys/ioctl.h>
+
+#include <linux/vfio.h>
 
 #include "core/base/fd.h"
 #include "vfio/dma/ioas.h"

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <linux/pci_regs.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <linux/pci_regs.h>
 
 #include "core/base/bits.h"
 #include "core/base/log.h"

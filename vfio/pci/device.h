@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+
 #include <linux/vfio.h>
 
 #include "core/base/error.h"

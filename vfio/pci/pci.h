@@ -23,8 +23,8 @@
 #include "core/pci/pci.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
-#include "vfio/pci/device.h"
 #include "vfio/dma/dma.h"
+#include "vfio/pci/device.h"
 #include "vfio/pci/reset.h"
 #include "vfio/pci/vectors.h"
 

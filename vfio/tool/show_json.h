@@ -12,8 +12,8 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
-#include "vfio/tool/inspect.h"
 #include "vfio/bind/use.h"
+#include "vfio/tool/inspect.h"
 
 /**
  * vfio_show_json_device - a device and what is to be said of it

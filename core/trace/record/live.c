@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/trace/record/live.h"
-#include "core/base/trace_names.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "core/base/trace_names.h"
 
 static void show_histogram(const char *when, const struct histogram *h, double unit, FILE *out)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/trace/report/html_ways.h"
+
 #include "core/trace/report/report.h"
 
 static const char *const meaning[TRACE_NR_POINTS] = {

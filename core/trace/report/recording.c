@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "core/base/bits.h"
-#include "core/trace/report/recording_block.h"
 #include "core/trace/record/source.h"
+#include "core/trace/report/recording_block.h"
 
 static int by_time(const void *a, const void *b)
 {

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/trace/report/report.h"
-#include "core/base/trace_names.h"
 
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "core/base/trace_names.h"
 
 double trace_report_unit(const struct trace_recording *rec, bool is_time)
 {

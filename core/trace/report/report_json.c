@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <cjson/cJSON.h>
 #include <errno.h>
 #include <stdlib.h>
-
-#include <cjson/cJSON.h>
 
 #include "core/base/bits.h"
 #include "core/base/trace_names.h"

@@ -8,6 +8,7 @@
 #define CORE_TRACE_SPAN_H
 
 #include "core/trace/report/interrupt.h"
+
 #include "core/trace/report/points.h"
 #include "core/trace/report/recording.h"
 

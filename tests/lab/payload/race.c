@@ -8,15 +8,16 @@
  * It prints RACE DONE, or what did not work, and powers off. What it spares is itself: devices are given no good address
  * but those of the upper half of 64 MiB, and messages have a fixed delivery mode.
  */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include <linux/pci_regs.h>
 #include <linux/virtio_blk.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 #include <linux/virtio_pci.h>
 #include <linux/virtio_ring.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #include "tests/lab/payload/long.h"
 #include "tests/lab/payload/pci.h"
