@@ -13,7 +13,7 @@
 #include <stdio.h>
 
 #include "core/base/error.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 
 struct machine;
 

@@ -15,11 +15,11 @@
 
 #include "core/acpi/acpi.h"
 #include "core/boot/boot.h"
+#include "core/config/config.h"
 #include "core/kvm/guest_mem.h"
 #include "core/kvm/vcpu.h"
 #include "core/kvm/vm.h"
 #include "core/pci/pci.h"
-#include "core/vmm/config.h"
 #include "core/vmm/hotplug.h"
 #include "core/vmm/machine.h"
 #include "core/vmm/metrics.h"

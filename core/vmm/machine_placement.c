@@ -111,20 +111,22 @@ static bool has_hugepages(const struct config *config)
 static bool is_wanted(const struct config *config)
 {
 	return config->nr_devices || config->nr_zones || config->nr_nodes || config->dry_run ||
-	       config->cpus.nr_affinities || config->nr_ring_affinities || has_hugepages(config) ||
-	       config->rings != CONFIG_RINGS_NODE;
+	       config->cpus.affinity.nr || config->rings.nr || has_hugepages(config) ||
+	       config->rings.word != CONFIG_RINGS_NODE;
 }
 
 static void request_cpus(const struct config *config, struct placement_request *request)
 {
+	const struct schema_affinities *vcpus = &config->cpus.affinity, *rings = &config->rings;
+
 	request->nr_vcpus = config->cpus.boot;
 	request->threads_per_core = config->cpus.topology.threads_per_core;
-	request->rings = config->rings == CONFIG_RINGS_SIBLING ? PLACEMENT_RINGS_SIBLING
-							       : PLACEMENT_RINGS_NODE;
-	for (unsigned i = 0; i < config->cpus.nr_affinities; i++)
-		request->vcpu_cpus[config->cpus.affinity[i].index] = &config->cpus.affinity[i].cpus;
-	for (unsigned i = 0; i < config->nr_ring_affinities; i++)
-		request->ring_cpus[config->ring_affinity[i].index] = &config->ring_affinity[i].cpus;
+	request->rings = rings->word == CONFIG_RINGS_SIBLING ? PLACEMENT_RINGS_SIBLING
+							     : PLACEMENT_RINGS_NODE;
+	for (unsigned i = 0; i < vcpus->nr; i++)
+		request->vcpu_cpus[vcpus->list[i].index] = &vcpus->list[i].cpus;
+	for (unsigned i = 0; i < rings->nr; i++)
+		request->ring_cpus[rings->list[i].index] = &rings->list[i].cpus;
 }
 
 static int request_memory(const struct machine *machine, struct placement_request *request,

@@ -58,8 +58,8 @@ static int pin_ring(struct machine *machine, unsigned i, const cpu_set_t *cpus, 
 static int pin_queues(struct machine *machine, const struct config_disk *disk, unsigned nr_queues,
 		      struct error *err)
 {
-	for (unsigned i = 0; i < disk->nr_affinities; i++) {
-		const struct config_affinity *affinity = &disk->affinity[i];
+	for (unsigned i = 0; i < disk->affinity.nr; i++) {
+		const struct schema_affinity *affinity = &disk->affinity.list[i];
 		int r = 0;
 
 		if (affinity->index < nr_queues) {
@@ -108,7 +108,7 @@ static int add_net(struct machine *machine, unsigned i, struct error *err)
 			 .mask = net->mask,
 			 .mtu = net->mtu,
 			 .nr_pairs = net->nr_pairs,
-			 .fd = net->nr_fds ? net->fd : NULL },
+			 .fd = net->fds.nr ? net->fds.fd : NULL },
 		.queue_size = (uint16_t)net->queue_size,
 		.vhost = net->vhost,
 		.host = &machine->virtio_host,
@@ -116,9 +116,9 @@ static int add_net(struct machine *machine, unsigned i, struct error *err)
 	struct virtio_pci *vp;
 	int r;
 
-	options.tap.choose_ip = !net->tap && !net->nr_fds && !net->ip.s_addr;
-	memcpy(options.mac, net->mac, sizeof(options.mac));
-	if (!net->has_mac) {
+	options.tap.choose_ip = !net->tap && !net->fds.nr && !net->ip.s_addr;
+	memcpy(options.mac, net->mac.byte, sizeof(options.mac));
+	if (!net->mac.is_set) {
 		if (getrandom(options.mac, sizeof(options.mac), 0) < 0)
 			return error_set(err, -errno, "network device %s: MAC address", net->id);
 		/* Of nobody's manufacture, and not a group's. */

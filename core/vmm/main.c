@@ -12,7 +12,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/base/trace.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 #include "core/vmm/machine.h"
 #include "io/line/line.h"
 
@@ -135,8 +135,8 @@ static void explain_limit(const struct config *config, unsigned others, struct e
 static bool is_named(const struct config *config, int fd)
 {
 	for (unsigned i = 0; i < config->nr_nets; i++) {
-		for (unsigned n = 0; n < config->net[i].nr_fds; n++) {
-			if (config->net[i].fd[n] == fd)
+		for (unsigned n = 0; n < config->net[i].fds.nr; n++) {
+			if (config->net[i].fds.fd[n] == fd)
 				return true;
 		}
 	}

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 
 #define MAX_WORDS 256
 
@@ -75,12 +75,12 @@ static void check_nodes(const struct config *c)
 		CHECK(CPU_ISSET(v, &vcpus));
 }
 
-static void check_affinities(const struct config_affinity *list, unsigned nr, unsigned boot)
+static void check_affinities(const struct schema_affinities *all, unsigned boot)
 {
-	for (unsigned i = 0; i < nr; i++) {
-		CHECK(list[i].index < boot && CPU_COUNT(&list[i].cpus));
+	for (unsigned i = 0; i < all->nr; i++) {
+		CHECK(all->list[i].index < boot && CPU_COUNT(&all->list[i].cpus));
 		for (unsigned j = 0; j < i; j++)
-			CHECK(list[i].index != list[j].index);
+			CHECK(all->list[i].index != all->list[j].index);
 	}
 }
 
@@ -97,11 +97,11 @@ static void check_good(const struct config *c)
 		CHECK((uint64_t)t->threads_per_core * t->cores_per_die * t->dies_per_package *
 			      t->packages ==
 		      c->cpus.boot);
-	check_affinities(c->cpus.affinity, c->cpus.nr_affinities, c->cpus.boot);
-	check_affinities(c->ring_affinity, c->nr_ring_affinities, c->cpus.boot);
+	check_affinities(&c->cpus.affinity, c->cpus.boot);
+	check_affinities(&c->rings, c->cpus.boot);
 	check_memory(c);
 	check_nodes(c);
-	CHECK(c->numa <= CONFIG_NUMA_STRICT && c->rings <= CONFIG_RINGS_SIBLING);
+	CHECK(c->numa <= CONFIG_NUMA_STRICT && c->rings.word <= CONFIG_RINGS_SIBLING);
 	CHECK(c->serial.mode <= LINE_SOCKET);
 	CHECK((c->serial.mode == LINE_FILE || c->serial.mode == LINE_SOCKET) ==
 	      (c->serial.path != NULL));

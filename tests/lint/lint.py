@@ -25,6 +25,8 @@ BELOW = {
     'core/kvm': ['numa'],
     'core/pci': ['core/kvm'],
     'core/boot': ['core/kvm'],
+    'core/schema': ['core/base'],
+    'core/config': ['core/schema', 'io/disk', 'io/line', 'io/net'],
     'core/acpi': ['core/base'],
     'io/ring': ['core/kvm'],
     'io/line': ['io/ring'],
@@ -38,7 +40,7 @@ BELOW = {
     'vfio/dma': ['core/kvm', 'vfio/bind'],
     'vfio/pci': ['core/pci', 'io/ring', 'vfio/dma'],
     'vfio/tool': ['vfio/bind'],
-    'core/vmm': ['core/acpi', 'core/boot', 'io/console', 'io/disk', 'io/net', 'io/rng', 'io/serial', 'vfio/pci'],
+    'core/vmm': ['core/acpi', 'core/boot', 'core/config', 'io/console', 'io/disk', 'io/net', 'io/rng', 'io/serial', 'vfio/pci'],
 }
 # These include everything, and nothing includes them but they themselves.
 OUTSIDE = ['bench', 'tests']

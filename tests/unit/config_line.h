@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Config lines: command lines for the tests of core/vmm/config.h, as one string each.
+ * Config lines: command lines for the tests of core/config/config.h, as one string each.
  */
 #ifndef TESTS_UNIT_CONFIG_LINE_H
 #define TESTS_UNIT_CONFIG_LINE_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #include "core/base/error.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 
 /** A line that is refused, and parts of the error. */
 struct bad_line {

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "core/base/bits.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 #include "tests/unit/config_line.h"
 
 #define DEV	 "/sys/bus/pci/devices/0000:01:00.0"
@@ -211,12 +211,12 @@ static void disks_are_read(void **state)
 	config_destroy(&c);
 	c = line_good("--kernel k --disk path=/a,queue_affinity=[1@[0,2-4],0@[7]],id=x --platform "
 		      "ring_poll_us=0");
-	assert_int_equal(c.disk[0].nr_affinities, 2);
-	assert_int_equal(c.disk[0].affinity[0].index, 1);
-	assert_int_equal(CPU_COUNT(&c.disk[0].affinity[0].cpus), 4);
-	assert_true(CPU_ISSET(3, &c.disk[0].affinity[0].cpus));
-	assert_int_equal(c.disk[0].affinity[1].index, 0);
-	assert_true(CPU_ISSET(7, &c.disk[0].affinity[1].cpus));
+	assert_int_equal(c.disk[0].affinity.nr, 2);
+	assert_int_equal(c.disk[0].affinity.list[0].index, 1);
+	assert_int_equal(CPU_COUNT(&c.disk[0].affinity.list[0].cpus), 4);
+	assert_true(CPU_ISSET(3, &c.disk[0].affinity.list[0].cpus));
+	assert_int_equal(c.disk[0].affinity.list[1].index, 0);
+	assert_true(CPU_ISSET(7, &c.disk[0].affinity.list[1].cpus));
 	assert_string_equal(c.disk[0].id, "x");
 	assert_int_equal(c.ring_poll_us, 0);
 	config_destroy(&c);
@@ -235,7 +235,7 @@ static void nets_are_read(void **state)
 
 	assert_int_equal(c.nr_nets, 4);
 	assert_null(c.net[0].tap);
-	assert_false(c.net[0].has_mac);
+	assert_false(c.net[0].mac.is_set);
 	assert_string_equal(c.net[0].id, "_net0");
 	assert_int_equal(c.net[0].ip.s_addr, 0);
 	assert_int_equal(c.net[0].nr_pairs, 1);
@@ -244,16 +244,16 @@ static void nets_are_read(void **state)
 	assert_string_equal(c.net[1].id, "n");
 	assert_int_equal(ntohl(c.net[1].ip.s_addr), 0x0a000001);
 	assert_int_equal(ntohl(c.net[1].mask.s_addr), 0xffff0000);
-	assert_true(c.net[1].has_mac);
-	assert_memory_equal(c.net[1].mac, mac, sizeof(mac));
+	assert_true(c.net[1].mac.is_set);
+	assert_memory_equal(c.net[1].mac.byte, mac, sizeof(mac));
 	assert_int_equal(c.net[1].mtu, 9000);
 	assert_int_equal(c.net[1].nr_pairs, 4);
 	assert_int_equal(c.net[1].queue_size, 512);
-	assert_int_equal(c.net[2].nr_fds, 2);
+	assert_int_equal(c.net[2].fds.nr, 2);
 	assert_int_equal(c.net[2].nr_pairs, 2);
-	assert_int_equal(c.net[2].fd[0], 5);
-	assert_int_equal(c.net[2].fd[1], 3);
-	assert_int_equal(c.net[3].nr_fds, 1);
+	assert_int_equal(c.net[2].fds.fd[0], 5);
+	assert_int_equal(c.net[2].fds.fd[1], 3);
+	assert_int_equal(c.net[3].fds.nr, 1);
 	assert_false(c.net[0].vhost);
 	assert_true(c.net[2].vhost);
 	config_destroy(&c);
@@ -555,10 +555,11 @@ static const struct bad_line bad_nets[] = {
 	  "qemu-img convert" },
 	{ "--disk path=/a,image_type=VHDX", "key image_type", "raw images only",
 	  "qemu-img convert" },
-	{ "--disk path=/a,image_type=iso", "key image_type", "is no image type", "image_type=raw" },
+	{ "--disk path=/a,image_type=iso", "key image_type", "\"iso\" is unknown",
+	  "image_type=raw" },
 	{ "--net mac=01:00:00:00:00:01", "key mac", "a group's address", "even" },
 	{ "--net mac=00:00:00:00:00:00", "key mac", "nobody's address", "random" },
-	{ "--net mtu=67", "key mtu", "67 is less than 68", "1500" },
+	{ "--net mtu=67", "key mtu", "67 is too small", "1500" },
 	{ "--net mtu=65522", "key mtu", "too large", "" },
 	{ "--net num_queues=3", "key num_queues", "3 is odd", "in pairs" },
 	{ "--net num_queues=66", "key num_queues", "too large", "1 to 64" },

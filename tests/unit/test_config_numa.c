@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "core/base/bits.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 #include "tests/unit/config_line.h"
 
 #define ZONES "--cpus 4 --memory-zone id=a,size=1G id=b,size=1G "
@@ -26,9 +26,9 @@ static void memory_is_private_and_ordinary_unless_asked_otherwise(void **state)
 	assert_int_equal(c.nr_zones, 0);
 	assert_int_equal(c.nr_nodes, 0);
 	assert_int_equal(c.numa, CONFIG_NUMA_AUTO);
-	assert_int_equal(c.rings, CONFIG_RINGS_NODE);
-	assert_int_equal(c.nr_ring_affinities, 0);
-	assert_int_equal(c.cpus.nr_affinities, 0);
+	assert_int_equal(c.rings.word, CONFIG_RINGS_NODE);
+	assert_int_equal(c.rings.nr, 0);
+	assert_int_equal(c.cpus.affinity.nr, 0);
 	assert_false(c.dry_run);
 	config_destroy(&c);
 }
@@ -163,23 +163,23 @@ static void vcpus_and_rings_are_given_cpus(void **state)
 	struct config c = line_good("--kernel k --platform ring_affinity=[3@[0-1]],numa=strict "
 				    "--cpus affinity=[0@[2,3],1@[0,1]],boot=4");
 
-	assert_int_equal(c.cpus.nr_affinities, 2);
-	assert_int_equal(c.cpus.affinity[0].index, 0);
-	assert_true(CPU_ISSET(2, &c.cpus.affinity[0].cpus));
-	assert_int_equal(c.cpus.affinity[1].index, 1);
-	assert_int_equal(CPU_COUNT(&c.cpus.affinity[1].cpus), 2);
-	assert_int_equal(c.nr_ring_affinities, 1);
-	assert_int_equal(c.ring_affinity[0].index, 3);
-	assert_int_equal(CPU_COUNT(&c.ring_affinity[0].cpus), 2);
+	assert_int_equal(c.cpus.affinity.nr, 2);
+	assert_int_equal(c.cpus.affinity.list[0].index, 0);
+	assert_true(CPU_ISSET(2, &c.cpus.affinity.list[0].cpus));
+	assert_int_equal(c.cpus.affinity.list[1].index, 1);
+	assert_int_equal(CPU_COUNT(&c.cpus.affinity.list[1].cpus), 2);
+	assert_int_equal(c.rings.nr, 1);
+	assert_int_equal(c.rings.list[0].index, 3);
+	assert_int_equal(CPU_COUNT(&c.rings.list[0].cpus), 2);
 	assert_int_equal(c.numa, CONFIG_NUMA_STRICT);
-	assert_int_equal(c.rings, CONFIG_RINGS_NODE);
+	assert_int_equal(c.rings.word, CONFIG_RINGS_NODE);
 	config_destroy(&c);
 	/* A single CPU or range needs no brackets, nor does the only vCPU. */
 	c = line_good("--kernel k --cpus 2,affinity=[0@3,1@4-5] --platform ring_affinity=0@[7]");
-	assert_int_equal(c.cpus.nr_affinities, 2);
-	assert_true(CPU_ISSET(3, &c.cpus.affinity[0].cpus));
-	assert_int_equal(CPU_COUNT(&c.cpus.affinity[1].cpus), 2);
-	assert_true(CPU_ISSET(7, &c.ring_affinity[0].cpus));
+	assert_int_equal(c.cpus.affinity.nr, 2);
+	assert_true(CPU_ISSET(3, &c.cpus.affinity.list[0].cpus));
+	assert_int_equal(CPU_COUNT(&c.cpus.affinity.list[1].cpus), 2);
+	assert_true(CPU_ISSET(7, &c.rings.list[0].cpus));
 	config_destroy(&c);
 }
 
@@ -188,12 +188,12 @@ static void placement_is_one_of_a_few_words(void **state)
 	struct config c = line_good("--kernel k --platform numa=off,ring_affinity=sibling");
 
 	assert_int_equal(c.numa, CONFIG_NUMA_OFF);
-	assert_int_equal(c.rings, CONFIG_RINGS_SIBLING);
+	assert_int_equal(c.rings.word, CONFIG_RINGS_SIBLING);
 	assert_int_equal(c.ring_poll_us, CONFIG_RING_POLL_AUTO);
 	config_destroy(&c);
 	c = line_good("--kernel k --platform numa=auto,ring_affinity=node,ring_poll_us=1");
 	assert_int_equal(c.numa, CONFIG_NUMA_AUTO);
-	assert_int_equal(c.rings, CONFIG_RINGS_NODE);
+	assert_int_equal(c.rings.word, CONFIG_RINGS_NODE);
 	assert_int_equal(c.ring_poll_us, 1);
 	config_destroy(&c);
 }

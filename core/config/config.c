@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/bits.h"
-#include "core/vmm/config_option.h"
+#include "core/config/option.h"
 
 #define FIRST_OPTION 256 /* getopt_long's value for config_options[0], above every letter */
 
@@ -222,6 +221,15 @@ static int finish(struct parser *p, struct error *err)
 	return r ? r : default_ids(&p->config, err);
 }
 
+static int preset(struct config *config)
+{
+	int r = config_preset_cpus(config);
+
+	if (!r)
+		r = config_preset_memory(config);
+	return r ? r : config_preset_platform(config);
+}
+
 int config_parse(struct config *config, int argc, char **argv, struct error *err)
 {
 	struct error unwanted = { 0 };
@@ -229,12 +237,8 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 		.config = {
 			.action = CONFIG_RUN,
 			.cmdline = strdup(""),
-			.cpus = { .boot = 1, .nested = true, .pmu = true },
-			.memory = { .size = 512 * MIB, .backing = { .thp = true } },
 			.serial = { .mode = LINE_TTY },
 			.console = { .mode = LINE_OFF },
-			.ring_poll_us = CONFIG_RING_POLL_AUTO,
-			.p2p = true,
 			.log = { .level = LOG_LEVEL_NOTICE },
 		},
 		.late = calloc((size_t)argc + 1, sizeof(*p.late)),
@@ -243,8 +247,11 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 
 	if (!err)
 		err = &unwanted;
-	r = p.config.cmdline && p.late ? take_words(&p, argc, argv, err)
-				       : error_set(err, -ENOMEM, "command line");
+	r = p.config.cmdline && p.late ? preset(&p.config) : -ENOMEM;
+	if (r)
+		error_set(err, r, "command line");
+	else
+		r = take_words(&p, argc, argv, err);
 	if (!r)
 		r = finish(&p, err);
 	free(p.late);
@@ -263,29 +270,16 @@ void config_destroy(struct config *config)
 	free(config->initramfs);
 	free(config->cmdline);
 	free(config->rng);
-	free(config->metrics.path);
-	free(config->cpus.affinity);
-	free(config->ring_affinity);
 	free((void *)(uintptr_t)config->serial.path);
 	free((void *)(uintptr_t)config->console.path);
 	free((void *)(uintptr_t)config->log.path);
-	for (unsigned i = 0; i < config->nr_zones; i++) {
-		free(config->zone[i].id);
-		free(config->zone[i].file);
-	}
-	for (unsigned i = 0; i < config->nr_devices; i++) {
-		free(config->device[i].path);
-		free(config->device[i].id);
-	}
-	for (unsigned i = 0; i < config->nr_disks; i++) {
-		free((void *)(uintptr_t)config->disk[i].file.path);
-		free(config->disk[i].id);
-		free(config->disk[i].serial);
-		free(config->disk[i].affinity);
-	}
-	for (unsigned i = 0; i < config->nr_nets; i++) {
-		free(config->net[i].tap);
-		free(config->net[i].id);
-	}
+	config_free_metrics(config);
+	config_free_cpus(config);
+	config_free_zones(config);
+	config_free_nodes(config);
+	config_free_platform(config);
+	config_free_devices(config);
+	config_free_disks(config);
+	config_free_nets(config);
 	*config = (struct config){ 0 };
 }

@@ -1,34 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/vmm/config_option.h"
+#include "core/config/option.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config/foreign.h"
 #include "core/pci/pci.h"
-#include "core/vmm/config_value.h"
-
-enum {
-	DEVICE_PATH,
-	DEVICE_ID,
-	DEVICE_UNMAPPED_BARS,
-	DEVICE_BIND,
-	DEVICE_TRACE
-};
-
-static const struct config_key_set device_keys = {
-	.key = {
-		[DEVICE_PATH] = CONFIG_KEY("path"),
-		[DEVICE_ID] = CONFIG_KEY("id"),
-		[DEVICE_UNMAPPED_BARS] = CONFIG_KEY("x_exclude_mmap_bars"),
-		[DEVICE_BIND] = CONFIG_KEY("bind"),
-		[DEVICE_TRACE] = CONFIG_KEY("trace"),
-		CONFIG_KEYS_OF_PCI,
-		CONFIG_FOREIGN("fd", "devices passed as descriptors", NULL),
-		CONFIG_FOREIGN("x_nv_gpudirect_clique", "the capability of GPUDirect's cliques", NULL),
-	},
-};
 
 int config_copy_string(char **to, const char *value, struct error *err)
 {
@@ -105,94 +84,56 @@ static size_t length_without_slashes(const char *path)
 	return len;
 }
 
-static int check_device(const struct config *config, const struct config_pairs *pairs,
+static int check_device(const struct schema_values *values, void *out, const void *context,
 			struct error *err)
 {
-	const char *path = pairs->value[DEVICE_PATH], *id = pairs->value[DEVICE_ID];
-	size_t len;
+	const struct config *config = context;
+	const struct config_device *device = out;
+	size_t len = length_without_slashes(device->path);
 
-	if (!path) {
-		error_set(err, -EINVAL, "key path");
-		error_reason(err, "missing");
-		return error_remedy(err, "name the device: path=/sys/bus/pci/devices/0000:01:00.0");
-	}
-	len = length_without_slashes(path);
 	for (unsigned i = 0; i < config->nr_devices; i++) {
 		const struct config_device *other = &config->device[i];
 
-		if (len == length_without_slashes(other->path) && !memcmp(path, other->path, len)) {
-			config_pairs_refuse(pairs, DEVICE_PATH, err, "%s is given twice", path);
+		if (len == length_without_slashes(other->path) &&
+		    !memcmp(device->path, other->path, len)) {
+			schema_refuse("path", err, "%s is given twice", device->path);
 			return error_remedy(err, "name each device once");
 		}
 	}
-	if (config_id_owner(config, id)) {
-		config_pairs_refuse(pairs, DEVICE_ID, err, "%s is taken by %s", id,
-				    config_id_owner(config, id));
+	if (config_id_owner(config, device->id)) {
+		schema_refuse("id", err, "%s is taken by %s", device->id,
+			      config_id_owner(config, device->id));
 		return error_remedy(err, "give each device an id of its own, or none");
 	}
-	return config_check_slots(config, "device", path, err);
+	return config_check_slots(config, "device", device->path, err);
 }
 
-/* "[0,2]" */
-static int read_unmapped_bars(const struct config_pairs *pairs, uint8_t *bars, struct error *err)
-{
-	cpu_set_t set;
-	int r;
-
-	CPU_ZERO(&set);
-	r = config_pairs_cpus(pairs, DEVICE_UNMAPPED_BARS, &set, err);
-	for (unsigned bar = 0; !r && bar < CPU_SETSIZE; bar++) {
-		if (!CPU_ISSET(bar, &set))
-			continue;
-		if (bar >= PCI_NR_BARS) {
-			config_pairs_refuse(pairs, DEVICE_UNMAPPED_BARS, err, "there is no BAR %u",
-					    bar);
-			return error_remedy(err, "choose from 0 to %d", PCI_NR_BARS - 1);
-		}
-		*bars |= (uint8_t)(1U << bar);
-	}
-	return r;
-}
-
-static int read_trace(const struct config_pairs *pairs, bool *by_ring, struct error *err)
-{
-	static const char *const words[] = { "off", "ring" };
-	unsigned i = 0;
-	int r = config_pairs_word(pairs, DEVICE_TRACE, words, ARRAY_SIZE(words), &i, err);
-
-	if (!r)
-		*by_ring = i;
-	return r;
-}
+static const struct schema_word trace_words[] = { { .text = "off" },
+						  { .text = "ring" },
+						  { .text = NULL } };
 
 /* An id that was not given stays NULL here: which defaults are free is known when all are read. */
-static int add_device(struct config *config, const struct config_pairs *pairs, struct error *err)
-{
-	struct config_device device = { 0 };
-	int r = check_device(config, pairs, err);
-
-	if (!r)
-		r = read_unmapped_bars(pairs, &device.unmapped_bars, err);
-	if (!r)
-		r = config_pairs_toggle(pairs, DEVICE_BIND, &device.bind, err);
-	if (!r)
-		r = read_trace(pairs, &device.trace_by_ring, err);
-	if (!r)
-		r = config_copy_string(&device.path, pairs->value[DEVICE_PATH], err);
-	if (!r && pairs->value[DEVICE_ID])
-		r = config_copy_string(&device.id, pairs->value[DEVICE_ID], err);
-	if (r) {
-		free(device.path);
-		free(device.id);
-		return r;
-	}
-	config->device[config->nr_devices++] = device;
-	return 0;
-}
+/* clang-format off */
+static const struct schema device_schema = {
+	.check = check_device,
+	.key = {
+		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
+		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0" },
+		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_device, id) },
+		{ "x_exclude_mmap_bars", SCHEMA_BITS, SCHEMA_MEMBER(struct config_device, unmapped_bars),
+		  .max = PCI_NR_BARS - 1, .noun = "BAR" },
+		{ "bind", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_device, bind), .preset = "off" },
+		{ "trace", SCHEMA_WORD, SCHEMA_MEMBER(struct config_device, trace_by_ring), .words = trace_words, .preset = "off" },
+		CONFIG_KEYS_OF_PCI,
+		SCHEMA_FOREIGN("fd", "devices passed as descriptors", NULL),
+		SCHEMA_FOREIGN("x_nv_gpudirect_clique", "the capability of GPUDirect's cliques", NULL),
+	},
+};
+/* clang-format on */
 
 static int set_device(struct config *config, const char *value, struct error *err)
 {
-	struct config_pairs pairs;
+	struct config_device device = { 0 };
 	int r;
 
 	/* The commonest slip, for which "unknown key /sys/..." would be no help. */
@@ -202,43 +143,40 @@ static int set_device(struct config *config, const char *value, struct error *er
 		return error_remedy(err, "write path=%s%s",
 				    *value == '/' ? "" : "/sys/bus/pci/devices/", value);
 	}
-	r = config_pairs_parse(&pairs, value, &device_keys, err);
+	r = schema_read(&device_schema, value, &device, config, err);
 	if (r)
-		return r;
-	r = add_device(config, &pairs, err);
-	config_pairs_destroy(&pairs);
+		schema_free(&device_schema, &device);
+	else
+		config->device[config->nr_devices++] = device;
 	return r;
 }
 
-enum {
-	RNG_SRC
-};
+static int check_rng(const struct schema_values *values, void *out, const void *context,
+		     struct error *err)
+{
+	const struct config *config = context;
 
-static const struct config_key_set rng_keys = {
+	return config_check_slots(config, "rng", config->rng, err);
+}
+
+static const struct schema rng_schema = {
+	.check = check_rng,
 	.key = {
-		[RNG_SRC] = CONFIG_KEY("src"),
+		{ "src", SCHEMA_STRING, SCHEMA_MEMBER(struct config, rng), .flags = SCHEMA_REQUIRED,
+		  .remedy = "name the source: src=/dev/urandom" },
 		CONFIG_KEYS_OF_PCI,
 	},
 };
 
 static int set_rng(struct config *config, const char *value, struct error *err)
 {
-	struct config_pairs pairs;
-	int r = config_pairs_parse(&pairs, value, &rng_keys, err);
+	return schema_read(&rng_schema, value, config, config, err);
+}
 
-	if (r)
-		return r;
-	if (!pairs.value[RNG_SRC]) {
-		r = error_set(err, -EINVAL, "key src");
-		error_reason(err, "missing");
-		error_remedy(err, "name the source: src=/dev/urandom");
-	}
-	if (!r)
-		r = config_check_slots(config, "rng", pairs.value[RNG_SRC], err);
-	if (!r)
-		r = config_copy_string(&config->rng, pairs.value[RNG_SRC], err);
-	config_pairs_destroy(&pairs);
-	return r;
+void config_free_devices(struct config *config)
+{
+	for (unsigned i = 0; i < config->nr_devices; i++)
+		schema_free(&device_schema, &config->device[i]);
 }
 
 static int set_log_file(struct config *config, const char *value, struct error *err)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 
 /* tests/lint/options.py reads the options from the lines that start with two blanks and a dash. */
 static const char usage[] =

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/vmm/config_option.h"
-#include "core/vmm/config_value.h"
+#include "core/config/foreign.h"
+#include "core/config/option.h"
 
 const struct option config_flags[CONFIG_NR_FLAGS] = {
 	{ "dry-run", no_argument, NULL, CONFIG_DRY_RUN },

@@ -6,8 +6,8 @@
  * after it, or is repeated, where it names things of which there can be several (--device
  * path=a path=b). Sizes take K, M, G, T.
  */
-#ifndef CORE_VMM_CONFIG_H
-#define CORE_VMM_CONFIG_H
+#ifndef CORE_CONFIG_CONFIG_H
+#define CORE_CONFIG_CONFIG_H
 
 #include <limits.h>
 #include <netinet/in.h>
@@ -18,6 +18,7 @@
 
 #include "core/base/error.h"
 #include "core/base/log.h"
+#include "core/schema/schema.h"
 #include "io/disk/blk_file.h"
 #include "io/line/line.h"
 #include "io/net/tap.h"
@@ -25,16 +26,10 @@
 #define CONFIG_MAX_CPUS	      255
 #define CONFIG_RING_POLL_AUTO UINT_MAX
 #define CONFIG_MAX_ZONES      16
-#define CONFIG_MAX_NODES      16
+#define CONFIG_MAX_NODES      SCHEMA_MAX_NODES
 #define CONFIG_LOCAL_DISTANCE 10  /* of a node to itself; ACPI 6.5, 5.2.17 */
 #define CONFIG_MAX_DISTANCE   255 /* out of reach */
 #define CONFIG_MAX_DEVICES    31  /* of all kinds: one slot of the PCI bus each */
-
-/** "0@[1,3-5]": something with a number, and the CPUs it may run on. */
-struct config_affinity {
-	unsigned index;
-	cpu_set_t cpus;
-};
 
 struct config_topology {
 	unsigned threads_per_core;
@@ -44,10 +39,10 @@ struct config_topology {
 };
 
 struct config_cpus {
-	unsigned boot;			  /* 1 to CONFIG_MAX_CPUS */
-	struct config_topology topology;  /* all 0: one package of single-thread cores */
-	struct config_affinity *affinity; /* nr_affinities of them: of vCPUs, each below boot */
-	unsigned nr_affinities;
+	unsigned boot;			   /* 1 to CONFIG_MAX_CPUS */
+	struct config_topology topology;   /* all 0: one package of single-thread cores */
+	unsigned max;			   /* as boot */
+	struct schema_affinities affinity; /* of vCPUs, each below boot */
 	bool idle_in_guest; /* HLT does not leave the guest; the host's CPU is the vCPU's alone */
 	bool nested;	    /* the guest may run guests of its own */
 	bool pmu;	    /* it has performance counters */
@@ -81,7 +76,8 @@ struct config_zone {
 struct config_node {
 	unsigned id; /* its index in config->node */
 	cpu_set_t vcpus;
-	uint32_t zones; /* a bit for each of config->zone */
+	struct schema_names zone_ids;
+	uint32_t zones; /* likewise: a bit for each of config->zone */
 	unsigned
 		distance[CONFIG_MAX_NODES]; /* to each of config->node; 10 is local, 0: not given */
 };
@@ -113,19 +109,17 @@ struct config_disk {
 	char *serial;		      /* NULL: the id */
 	unsigned nr_queues;	      /* 0: one for each vCPU */
 	unsigned queue_size;
-	struct config_affinity *affinity; /* nr_affinities of them: of queues */
-	unsigned nr_affinities;
+	struct schema_affinities affinity; /* of queues */
 };
 
 struct config_net {
 	char *tap;		 /* NULL: torc makes one and the kernel names it */
 	char *id;		 /* never NULL: "_net0" and so on when none was given */
 	struct in_addr ip, mask; /* of the host's end; 0: left alone */
-	uint8_t mac[6];
-	bool has_mac; /* otherwise a random one */
-	unsigned mtu; /* 0: left alone */
-	unsigned nr_fds;
-	int fd[TAP_MAX_PAIRS]; /* nr_fds of them, each of a pair; none: open @tap */
+	struct schema_mac mac;	 /* not set: a random one */
+	unsigned mtu;		 /* 0: left alone */
+	struct schema_fds fds;	 /* each of a pair; none: open @tap */
+	unsigned nr_queues;	 /* two for each pair */
 	unsigned nr_pairs;
 	unsigned queue_size;
 	bool vhost;
@@ -156,10 +150,9 @@ struct config {
 	unsigned nr_nodes; /* 0: the guest has no NUMA */
 	struct config_node node[CONFIG_MAX_NODES];
 	enum config_numa numa;
-	enum config_rings rings;
-	struct config_affinity *ring_affinity; /* nr_ring_affinities of them: of vCPUs' rings */
-	unsigned nr_ring_affinities;
-	bool dry_run; /* print where everything would be, exit 0 */
+	struct schema_affinities
+		rings; /* of vCPUs' rings; word: an enum config_rings, for the others */
+	bool dry_run;  /* print where everything would be, exit 0 */
 	struct line_config serial;
 	struct line_config console;
 	unsigned nr_devices;

@@ -4,14 +4,14 @@
  *
  * Private to config*.c; main thread.
  */
-#ifndef CORE_VMM_CONFIG_OPTION_H
-#define CORE_VMM_CONFIG_OPTION_H
+#ifndef CORE_CONFIG_OPTION_H
+#define CORE_CONFIG_OPTION_H
 
 #include <getopt.h>
 #include <stdbool.h>
 
 #include "core/base/error.h"
-#include "core/vmm/config.h"
+#include "core/config/config.h"
 
 struct config_option {
 	const char *name;    /* without the dashes */
@@ -217,5 +217,77 @@ int config_finish_numa(struct config *config, struct error *err);
  * Return: 0; -EINVAL when both are to have the same.
  */
 int config_finish_lines(struct config *config, bool serial_given, struct error *err);
+
+/**
+ * config_preset_cpus - the defaults of --cpus
+ * @config: zeroed
+ *
+ * Return: 0; -ENOMEM.
+ */
+int config_preset_cpus(struct config *config);
+
+/**
+ * config_preset_memory - the defaults of --memory
+ * @config: zeroed
+ *
+ * Return: 0; -ENOMEM.
+ */
+int config_preset_memory(struct config *config);
+
+/**
+ * config_preset_platform - the defaults of --platform
+ * @config: zeroed
+ *
+ * Return: 0; -ENOMEM.
+ */
+int config_preset_platform(struct config *config);
+
+/**
+ * config_free_cpus - free what --cpus holds
+ * @config: read, or zeroed
+ */
+void config_free_cpus(struct config *config);
+
+/**
+ * config_free_zones - free what --memory-zone holds
+ * @config: read, or zeroed
+ */
+void config_free_zones(struct config *config);
+
+/**
+ * config_free_nodes - free what --numa holds
+ * @config: read, or zeroed
+ */
+void config_free_nodes(struct config *config);
+
+/**
+ * config_free_platform - free what --platform holds
+ * @config: read, or zeroed
+ */
+void config_free_platform(struct config *config);
+
+/**
+ * config_free_devices - free what --device holds
+ * @config: read, or zeroed
+ */
+void config_free_devices(struct config *config);
+
+/**
+ * config_free_disks - free what --disk holds
+ * @config: read, or zeroed
+ */
+void config_free_disks(struct config *config);
+
+/**
+ * config_free_nets - free what --net holds
+ * @config: read, or zeroed
+ */
+void config_free_nets(struct config *config);
+
+/**
+ * config_free_metrics - free what --metrics holds
+ * @config: read, or zeroed
+ */
+void config_free_metrics(struct config *config);
 
 #endif

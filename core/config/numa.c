@@ -1,103 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Read when all zones and the number of vCPUs are known; how the nodes fit together, when all nodes are. */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/vmm/config_option.h"
-#include "core/vmm/config_value.h"
+#include "core/config/foreign.h"
+#include "core/config/option.h"
 
-enum {
-	NUMA_ID,
-	NUMA_CPUS,
-	NUMA_DISTANCES,
-	NUMA_ZONES
-};
-
-static const struct config_key_set numa_keys = {
-	.key = {
-		[NUMA_ID] = CONFIG_KEY("guest_numa_id"),
-		[NUMA_CPUS] = CONFIG_KEY("cpus"),
-		[NUMA_DISTANCES] = CONFIG_KEY("distances"),
-		[NUMA_ZONES] = CONFIG_KEY("memory_zones"),
-		CONFIG_FOREIGN("device_id", "devices as generic initiators", NULL),
-		CONFIG_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),
-	},
-};
-
-static int read_id(const struct config *config, const struct config_pairs *pairs,
-		   struct config_node *node, struct error *err)
+static int check_id(const struct config *config, const struct schema_values *values,
+		    const struct config_node *node, struct error *err)
 {
-	int r;
-
-	if (!pairs->value[NUMA_ID]) {
-		error_set(err, -EINVAL, "key guest_numa_id");
-		error_reason(err, "missing");
+	if (!schema_given(values, "guest_numa_id")) {
+		schema_refuse("guest_numa_id", err, "missing");
 		return error_remedy(err, "number the nodes: guest_numa_id=%u", config->nr_nodes);
 	}
-	r = config_pairs_unsigned(pairs, NUMA_ID, 0, CONFIG_MAX_NODES - 1, &node->id, err);
-	for (unsigned i = 0; i < config->nr_nodes && !r; i++) {
+	for (unsigned i = 0; i < config->nr_nodes; i++) {
 		if (config->node[i].id != node->id)
 			continue;
-		config_pairs_refuse(pairs, NUMA_ID, err, "%u is given twice", node->id);
-		r = error_remedy(err, "number the nodes 0, 1, 2 and so on");
+		schema_refuse("guest_numa_id", err, "%u is given twice", node->id);
+		return error_remedy(err, "number the nodes 0, 1, 2 and so on");
 	}
-	return r;
+	return 0;
 }
 
-static int read_vcpus(const struct config *config, const struct config_pairs *pairs,
-		      struct config_node *node, struct error *err)
+static int check_vcpus(const struct config *config, const struct schema_values *values,
+		       const struct config_node *node, struct error *err)
 {
-	int r = config_pairs_cpus(pairs, NUMA_CPUS, &node->vcpus, err);
-
-	for (unsigned v = 0; v < CPU_SETSIZE && !r; v++) {
+	for (unsigned v = 0; v < CPU_SETSIZE; v++) {
 		if (!CPU_ISSET(v, &node->vcpus))
 			continue;
 		if (v >= config->cpus.boot) {
-			config_pairs_refuse(pairs, NUMA_CPUS, err,
-					    "%u is not there: the last vCPU is %u", v,
-					    config->cpus.boot - 1);
+			schema_refuse("cpus", err, "%u is not there: the last vCPU is %u", v,
+				      config->cpus.boot - 1);
 			return error_remedy(err, "leave it out, or write --cpus boot=%u", v + 1);
 		}
 		for (unsigned i = 0; i < config->nr_nodes; i++) {
 			if (!CPU_ISSET(v, &config->node[i].vcpus))
 				continue;
-			config_pairs_refuse(pairs, NUMA_CPUS, err, "vCPU %u is in node %u already",
-					    v, config->node[i].id);
+			schema_refuse("cpus", err, "vCPU %u is in node %u already", v,
+				      config->node[i].id);
 			return error_remedy(err, "put each vCPU into one node");
 		}
 	}
-	return r;
+	return 0;
 }
 
-static int refuse_zone(const struct config *config, const struct config_pairs *pairs,
-		       const char *name, size_t len, struct error *err)
+static int refuse_zone(const struct config *config, const struct schema_values *values,
+		       const char *name, struct error *err)
 {
 	const char *ids[CONFIG_MAX_ZONES], *nearest;
-	char word[64];
 
 	for (unsigned i = 0; i < config->nr_zones; i++)
 		ids[i] = config->zone[i].id;
-	snprintf(word, sizeof(word), "%.*s", (int)len, name);
-	config_pairs_refuse(pairs, NUMA_ZONES, err, "there is no zone \"%s\"", word);
-	nearest = error_nearest(word, ids, config->nr_zones);
+	schema_refuse("memory_zones", err, "there is no zone \"%.63s\"", name);
+	nearest = error_nearest(name, ids, config->nr_zones);
 	if (nearest)
 		return error_remedy(err, "did you mean %s?", nearest);
 	return error_remedy(err, "name zones that --memory-zone makes, as in [%s]", ids[0]);
 }
 
-static int add_zone(const struct config *config, const struct config_pairs *pairs, const char *name,
-		    size_t len, struct config_node *node, struct error *err)
+static int add_zone(const struct config *config, const struct schema_values *values,
+		    const char *name, struct config_node *node, struct error *err)
 {
 	const struct config_node *owner = NULL;
 	unsigned zone = 0;
 
-	while (zone < config->nr_zones && (strlen(config->zone[zone].id) != len ||
-					   memcmp(config->zone[zone].id, name, len) != 0))
+	while (zone < config->nr_zones && strcmp(config->zone[zone].id, name) != 0)
 		zone++;
 	if (zone == config->nr_zones)
-		return refuse_zone(config, pairs, name, len, err);
+		return refuse_zone(config, values, name, err);
 	if (node->zones >> zone & 1)
 		owner = node;
 	for (unsigned i = 0; i < config->nr_nodes; i++) {
@@ -105,77 +76,65 @@ static int add_zone(const struct config *config, const struct config_pairs *pair
 			owner = &config->node[i];
 	}
 	if (owner) {
-		config_pairs_refuse(pairs, NUMA_ZONES, err, "zone %s is in node %u already",
-				    config->zone[zone].id, owner->id);
+		schema_refuse("memory_zones", err, "zone %s is in node %u already",
+			      config->zone[zone].id, owner->id);
 		return error_remedy(err, "put each zone into one node, once");
 	}
 	node->zones |= 1U << zone;
 	return 0;
 }
 
-/* "[a,b]", or "a" */
-static int read_zones(const struct config *config, const struct config_pairs *pairs,
-		      struct config_node *node, struct error *err)
+static int check_distances_of(const struct schema_values *values, const struct config_node *node,
+			      struct error *err)
 {
-	const char *p = pairs->value[NUMA_ZONES], *end;
-	int r = 0;
-
-	if (!p)
-		return 0;
-	end = p + strlen(p);
-	if (*p == '[' && end[-1] == ']') {
-		p++;
-		end--;
-	}
-	if (p == end) {
-		config_pairs_refuse(pairs, NUMA_ZONES, err, "an empty list");
-		return error_remedy(err, "leave it out for a node without memory");
-	}
-	while (p <= end && !r) {
-		const char *comma = memchr(p, ',', (size_t)(end - p));
-		size_t len = (size_t)((comma ? comma : end) - p);
-
-		r = add_zone(config, pairs, p, len, node, err);
-		p += len + 1;
-	}
-	return r;
-}
-
-static int read_distances(const struct config_pairs *pairs, struct config_node *node,
-			  struct error *err)
-{
-	int r = config_pairs_distances(pairs, NUMA_DISTANCES, node->distance, err);
-
-	for (unsigned i = 0; i < CONFIG_MAX_NODES && !r; i++) {
+	for (unsigned i = 0; i < CONFIG_MAX_NODES; i++) {
 		unsigned d = node->distance[i];
 
 		if (!d || (d == CONFIG_LOCAL_DISTANCE) == (i == node->id))
 			continue;
-		config_pairs_refuse(pairs, NUMA_DISTANCES, err, "%u from node %u to node %u", d,
-				    node->id, i);
-		r = error_remedy(err, "%u is the distance of a node to itself, and of nothing else",
-				 CONFIG_LOCAL_DISTANCE);
+		schema_refuse("distances", err, "%u from node %u to node %u", d, node->id, i);
+		return error_remedy(err,
+				    "%u is the distance of a node to itself, and of nothing else",
+				    CONFIG_LOCAL_DISTANCE);
 	}
-	return r;
+	return 0;
 }
 
-static int read_node(const struct config *config, const struct config_pairs *pairs,
-		     struct config_node *node, struct error *err)
+static int check(const struct schema_values *values, void *out, const void *context,
+		 struct error *err)
 {
-	int r = read_id(config, pairs, node, err);
+	const struct config *config = context;
+	struct config_node *node = out;
+	int r = config->nr_zones ? check_id(config, values, node, err) : -ENOENT;
 
 	if (!r)
-		r = read_vcpus(config, pairs, node, err);
+		r = check_vcpus(config, values, node, err);
+	for (unsigned i = 0; i < node->zone_ids.nr && !r; i++)
+		r = add_zone(config, values, node->zone_ids.name[i], node, err);
 	if (!r)
-		r = read_zones(config, pairs, node, err);
-	if (!r)
-		r = read_distances(pairs, node, err);
+		r = check_distances_of(values, node, err);
 	if (r || node->zones || CPU_COUNT(&node->vcpus))
 		return r;
 	error_set(err, -EINVAL, "node %u", node->id);
 	error_reason(err, "it has neither vCPUs nor memory");
 	return error_remedy(err, "add cpus= or memory_zones=");
 }
+
+/* clang-format off */
+static const struct schema numa_schema = {
+	.check = check,
+	.key = {
+		{ "guest_numa_id", SCHEMA_UINT, SCHEMA_MEMBER(struct config_node, id), .max = CONFIG_MAX_NODES - 1 },
+		{ "cpus", SCHEMA_CPUS, SCHEMA_MEMBER(struct config_node, vcpus) },
+		{ "distances", SCHEMA_DISTANCES, SCHEMA_MEMBER(struct config_node, distance),
+		  .min = CONFIG_LOCAL_DISTANCE, .max = CONFIG_MAX_DISTANCE },
+		{ "memory_zones", SCHEMA_NAMES, SCHEMA_MEMBER(struct config_node, zone_ids),
+		  .remedy = "leave it out for a node without memory" },
+		SCHEMA_FOREIGN("device_id", "devices as generic initiators", NULL),
+		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),
+	},
+};
+/* clang-format on */
 
 /* Keeps them in the order of their ids. */
 static void insert_node(struct config *config, const struct config_node *node)
@@ -190,23 +149,25 @@ static void insert_node(struct config *config, const struct config_node *node)
 int config_set_numa(struct config *config, const char *value, struct error *err)
 {
 	struct config_node node = { 0 };
-	struct config_pairs pairs;
-	int r = config_pairs_parse(&pairs, value, &numa_keys, err);
+	int r = schema_read(&numa_schema, value, &node, config, err);
 
-	if (r)
-		return r;
-	if (config->nr_zones) {
-		r = read_node(config, &pairs, &node, err);
-	} else {
+	if (r == -ENOENT) {
 		r = error_set(err, -EINVAL, "value %s", value);
 		error_reason(err, "there is no --memory-zone that nodes could be made of");
 		error_remedy(err, "write, for one node: --memory-zone id=mem0,size=512M --numa "
 				  "guest_numa_id=0,cpus=[0],memory_zones=[mem0]");
 	}
-	config_pairs_destroy(&pairs);
-	if (!r)
+	if (r)
+		schema_free(&numa_schema, &node);
+	else
 		insert_node(config, &node);
 	return r;
+}
+
+void config_free_nodes(struct config *config)
+{
+	for (unsigned i = 0; i < config->nr_nodes; i++)
+		schema_free(&numa_schema, &config->node[i]);
 }
 
 static int check_numbers(const struct config *config, struct error *err)

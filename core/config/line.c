@@ -4,11 +4,10 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/vmm/config_option.h"
-#include "core/vmm/config_value.h"
+#include "core/config/foreign.h"
+#include "core/config/option.h"
 
-#define MODES	 "off, null, tty, pty, file=PATH or socket=PATH"
-#define MODE_KEY ",mode="
+#define MODES "off, null, tty, pty, file=PATH or socket=PATH"
 
 /* As typed; those with a path end in "=". */
 static const char *const mode_name[] = {
@@ -16,11 +15,12 @@ static const char *const mode_name[] = {
 	[LINE_PTY] = "pty", [LINE_FILE] = "file=", [LINE_SOCKET] = "socket=",
 };
 
-/* Cloud Hypervisor's, of a console. */
-static const struct config_key_set foreign_keys = {
+/* What may stand behind the first word. */
+static const struct schema line_schema = {
 	.key = {
+		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct line_config, access) },
 		CONFIG_KEYS_OF_PCI,
-		CONFIG_FOREIGN("id", "a choice of the console's name", NULL),
+		SCHEMA_FOREIGN("id", "a choice of the console's name", NULL),
 	},
 };
 
@@ -80,37 +80,23 @@ static int parse_line(const char *value, enum line_mode *mode, const char **path
 	return refuse_unknown(value, err);
 }
 
-static int take_mode(const char *value, mode_t *access, struct error *err)
-{
-	struct error why = { .code = -EINVAL };
-	int r;
-
-	if (*access) {
-		error_set(err, -EINVAL, "key mode");
-		error_reason(err, "given twice");
-		return error_remedy(err, "leave one of them out");
-	}
-	r = config_value_mode(value, access, &why);
-	if (!r)
-		return 0;
-	error_set(err, r, "key mode");
-	error_reason(err, "%s", why.reason);
-	return error_remedy(err, "%s", why.remedy);
-}
-
 /* Takes the keys that torc knows off the end; any other comma belongs to a path, as does what is between double quotes. */
-static int cut_keys(char *value, mode_t *access, struct error *err)
+static int cut_keys(char *value, struct line_config *line, struct error *err)
 {
 	const char *quote = strrchr(value, '"');
 	char *comma;
 
 	while ((comma = strrchr(value, ',')) != NULL && (!quote || comma > quote)) {
-		int r = strncmp(comma, MODE_KEY, strlen(MODE_KEY))
-				? config_pairs_take_foreign(&foreign_keys, comma + 1, err)
-				: take_mode(comma + strlen(MODE_KEY), access, err);
+		mode_t before = line->access;
+		int r = schema_read_pair(&line_schema, comma + 1, line, err);
 
 		if (r)
 			return r < 0 ? error_set(err, r, "value %s", value) : 0;
+		if (before && !strncmp(comma, ",mode=", 6)) {
+			error_set(err, -EINVAL, "value %s: key mode", value);
+			error_reason(err, "given twice");
+			return error_remedy(err, "leave one of them out");
+		}
 		*comma = '\0';
 	}
 	return 0;
@@ -120,10 +106,10 @@ static int set_line(struct line_config *line, const char *text, struct error *er
 {
 	struct line_config found = { .mode = LINE_OFF };
 	char *value = strdup(text), *copy = NULL;
-	int r = value ? cut_keys(value, &found.access, err) : error_set(err, -ENOMEM, "value");
+	int r = value ? cut_keys(value, &found, err) : error_set(err, -ENOMEM, "value");
 
 	if (!r)
-		r = config_value_unquote(value, err);
+		r = schema_unquote(value, err);
 	if (!r)
 		r = parse_line(value, &found.mode, &found.path, err);
 	if (!r && found.access && !found.path) {

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/config/foreign.h"
+#include "core/config/option.h"
+#include "io/disk/blk.h"
+
+#define RAW_ONLY "torc has raw images only", "convert it: qemu-img convert -O raw IMAGE disk.raw"
+
+/* In the order of is_raw. */
+static const struct schema_word image_types[] = {
+	{ .text = "unknown" },	  { .text = "raw" },	{ "qcow2", RAW_ONLY }, { "vhd", RAW_ONLY },
+	{ "fixedvhd", RAW_ONLY }, { "vhdx", RAW_ONLY }, { .text = NULL },
+};
+
+static int check(const struct schema_values *values, void *out, const void *context,
+		 struct error *err)
+{
+	const struct config *config = context;
+	const struct config_disk *disk = out;
+
+	if (!config_id_owner(config, disk->id))
+		return config_check_slots(config, "disk", disk->file.path, err);
+	schema_refuse("id", err, "%s is taken by %s", disk->id, config_id_owner(config, disk->id));
+	return error_remedy(err, "give each disk an id of its own, or none");
+}
+
+/* clang-format off */
+static const struct schema disk_schema = {
+	.check = check,
+	.key = {
+		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, file.path), .flags = SCHEMA_REQUIRED,
+		  .remedy = "name the image or block device: path=disk.raw" },
+		{ "readonly", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_disk, file.readonly), .preset = "off" },
+		{ "direct", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_disk, file.direct), .preset = "off" },
+		{ "image_type", SCHEMA_WORD, SCHEMA_MEMBER(struct config_disk, file.is_raw), .words = image_types,
+		  .remedy = "use image_type=raw" },
+		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, nr_queues), .min = 1, .max = VIRTIO_BLK_MAX_QUEUES },
+		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, queue_size), .min = VIRTIO_BLK_MIN_SIZE,
+		  .max = VIRTIO_BLK_MAX_SIZE, .preset = SCHEMA_TEXT(VIRTIO_BLK_DEFAULT_SIZE), .flags = SCHEMA_POW2 },
+		{ "serial", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, serial), .max = VIRTIO_BLK_SERIAL_SIZE },
+		{ "queue_affinity", SCHEMA_AFFINITY, SCHEMA_MEMBER(struct config_disk, affinity), .max = VIRTIO_BLK_MAX_QUEUES - 1 },
+		{ "logical_block_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, file.block_size), .min = BLK_FILE_MIN_BLOCK,
+		  .max = BLK_FILE_MAX_BLOCK, .flags = SCHEMA_POW2 },
+		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, id) },
+		CONFIG_KEYS_OF_PCI,
+		CONFIG_KEYS_OF_VHOST_USER,
+		CONFIG_KEYS_OF_RATES,
+		SCHEMA_FOREIGN("rate_limit_group", CONFIG_NEEDS_RATES, NULL),
+		SCHEMA_FOREIGN("backing_files", "images with backing files", "off"),
+		SCHEMA_FOREIGN("sparse", "disks that keep their holes", "on"),
+		SCHEMA_FOREIGN("lock_granularity", "locks of a part of an image", "full"),
+	},
+};
+/* clang-format on */
+
+int config_set_disk(struct config *config, const char *value, struct error *err)
+{
+	struct config_disk disk = { 0 };
+	int r;
+
+	if (!strchr(value, '=')) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "not a key=value pair");
+		/* As the shell takes it. */
+		return error_remedy(
+			err, strchr(value, ',') ? "write 'path=\"%s\"'" : "write path=%s", value);
+	}
+	r = schema_preset(&disk_schema, &disk);
+	if (r)
+		error_set(err, r, "value");
+	else
+		r = schema_read(&disk_schema, value, &disk, config, err);
+	if (r)
+		schema_free(&disk_schema, &disk);
+	else
+		config->disk[config->nr_disks++] = disk;
+	return r;
+}
+
+void config_free_disks(struct config *config)
+{
+	for (unsigned i = 0; i < config->nr_disks; i++)
+		schema_free(&disk_schema, &config->disk[i]);
+}

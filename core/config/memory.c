@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/config/foreign.h"
+#include "core/config/option.h"
+
+#define SIZE_STEP  (2 * MIB)
+#define MEMORY_MIN (64 * MIB)
+#define MEMORY_MAX (1ULL << 52) /* an x86-64 physical address has at most 52 bits */
+
+/* Linux has at most 1,024 nodes on x86-64 (CONFIG_NODES_SHIFT). */
+#define MAX_HOST_NODE 1023
+
+static int check_backing(const struct schema_values *values, const struct config_backing *backing,
+			 struct error *err)
+{
+	uint64_t page = backing->hugepage_size;
+
+	if (schema_given(values, "hugepage_size") && !backing->hugepages) {
+		schema_refuse("hugepage_size", err, "given without hugepages=on");
+		return error_remedy(err, "add hugepages=on");
+	}
+	if (schema_given(values, "hugepage_size") && (page < SIZE_STEP || !is_pow2(page))) {
+		schema_refuse("hugepage_size", err, "\"%s\" is no power of two, or less than 2 MiB",
+			      schema_given(values, "hugepage_size"));
+		return error_remedy(err, "use 2M or 1G, or leave it out for the host's default");
+	}
+	if (backing->mergeable && (backing->shared || backing->hugepages)) {
+		schema_refuse("mergeable", err, "given beside %s=on",
+			      backing->shared ? "shared" : "hugepages");
+		return error_remedy(err,
+				    "KSM merges private pages of the ordinary size only; leave "
+				    "one of the two out");
+	}
+	return 0;
+}
+
+/* @text: the size as typed, or the default; @what: the step in words */
+static int check_multiple(const struct schema_values *values, uint64_t size, const char *text,
+			  uint64_t step, const char *what, struct error *err)
+{
+	uint64_t down = align_down(size, step) / MIB, up = align_up(size, step) / MIB;
+
+	if (size % step == 0)
+		return 0;
+	schema_refuse("size", err, "\"%s\" is not a multiple of %s", text, what);
+	if (!down)
+		return error_remedy(err, "write size=%lluM", (unsigned long long)up);
+	return error_remedy(err, "write size=%lluM or size=%lluM", (unsigned long long)down,
+			    (unsigned long long)up);
+}
+
+/* @min: less is refused */
+static int check_size(const struct schema_values *values, uint64_t size, uint64_t min,
+		      const struct config_backing *backing, struct error *err)
+{
+	const char *text = schema_given(values, "size") ? schema_given(values, "size") : "512M";
+	char page[64];
+	int r;
+
+	if (size < min) {
+		schema_refuse("size", err, "\"%s\" is less than %llu MiB", text, min / MIB);
+		return error_remedy(err, "write at least size=%lluM", min / MIB);
+	}
+	if (size > MEMORY_MAX) {
+		schema_refuse("size", err, "\"%s\" is more than x86-64 can address (4,096 TiB)",
+			      text);
+		return error_remedy(err, "give the guest less than the host has");
+	}
+	r = check_multiple(values, size, text, SIZE_STEP, "2 MiB", err);
+	if (r || !backing->hugepage_size)
+		return r;
+	snprintf(page, sizeof(page), "hugepage_size=%s", schema_given(values, "hugepage_size"));
+	return check_multiple(values, size, text, backing->hugepage_size, page, err);
+}
+
+/* Beside zones, which say all that --memory could, Cloud Hypervisor wants size=0; so it is taken, but not needed. */
+static int check_beside_zones(const struct schema_values *values, uint64_t size, struct error *err)
+{
+	const struct schema *schema = values->schema;
+
+	for (unsigned i = 1; schema->key[i].name; i++) {
+		if (!values->value[i])
+			continue;
+		schema_refuse(schema->key[i].name, err, "given beside --memory-zone");
+		return error_remedy(err, "say it of each zone");
+	}
+	if (!schema_given(values, "size") || !size)
+		return 0;
+	schema_refuse("size", err, "given beside --memory-zone");
+	return error_remedy(err, "the zones have sizes of their own: write size=0 here, or leave "
+				 "--memory out");
+}
+
+static int check_memory(const struct schema_values *values, void *out, const void *context,
+			struct error *err)
+{
+	const struct config *config = context;
+	const struct config_memory *memory = out;
+	int r;
+
+	if (config->nr_zones)
+		return check_beside_zones(values, memory->size, err);
+	r = check_backing(values, &memory->backing, err);
+	return r ? r : check_size(values, memory->size, MEMORY_MIN, &memory->backing, err);
+}
+
+static int check_zone(const struct schema_values *values, void *out, const void *context,
+		      struct error *err)
+{
+	const struct config *config = context;
+	const struct config_zone *zone = out;
+	int r;
+
+	for (unsigned i = 0; i < config->nr_zones; i++) {
+		if (strcmp(config->zone[i].id, zone->id) != 0)
+			continue;
+		schema_refuse("id", err, "%s is taken by the zone of %llu MiB", zone->id,
+			      config->zone[i].size / MIB);
+		return error_remedy(err, "give each zone an id of its own");
+	}
+	if (config->nr_zones == CONFIG_MAX_ZONES) {
+		error_set(err, -EINVAL, "zone %s", zone->id);
+		error_reason(err, "more than %u zones", CONFIG_MAX_ZONES);
+		return error_remedy(err, "make fewer and larger ones");
+	}
+	r = check_backing(values, &zone->backing, err);
+	if (!r)
+		r = check_size(values, zone->size, SIZE_STEP, &zone->backing, err);
+	if (r || !zone->backing.hugepages || !zone->file)
+		return r;
+	schema_refuse("hugepages", err, "given beside file");
+	return error_remedy(err, "leave it out: the pages of a file are those of its file system; "
+				 "in a hugetlbfs they are huge");
+}
+
+/* clang-format off */
+#define KEYS_OF_BACKING(type) \
+	{ "shared", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.shared), .preset = "off" }, \
+	{ "mergeable", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.mergeable), .preset = "off" }, \
+	{ "prefault", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.prefault), .preset = "off" }, \
+	{ "hugepages", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.hugepages), .preset = "off" }, \
+	{ "hugepage_size", SCHEMA_SIZE, SCHEMA_MEMBER(type, backing.hugepage_size) }, \
+	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on" }
+
+static const struct schema memory_schema = {
+	.bare = true,
+	.check = check_memory,
+	.key = {
+		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_memory, size), .preset = "512M" },
+		KEYS_OF_BACKING(struct config_memory),
+		SCHEMA_FOREIGN("hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi"),
+		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
+		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
+	},
+};
+
+#define NEEDED "a zone has an id and a size: add "
+
+static const struct schema zone_schema = {
+	.check = check_zone,
+	.key = {
+		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, size), .flags = SCHEMA_REQUIRED,
+		  .remedy = NEEDED "size=512M" },
+		KEYS_OF_BACKING(struct config_zone),
+		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_zone, id), .flags = SCHEMA_REQUIRED,
+		  .remedy = NEEDED "id=mem0" },
+		{ "host_numa_node", SCHEMA_UINT, SCHEMA_MEMBER(struct config_zone, host_node),
+		  .max = MAX_HOST_NODE, .flags = SCHEMA_OR_NONE },
+		{ "file", SCHEMA_STRING, SCHEMA_MEMBER(struct config_zone, file) },
+		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
+		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
+	},
+};
+/* clang-format on */
+
+int config_preset_memory(struct config *config)
+{
+	return schema_preset(&memory_schema, &config->memory);
+}
+
+int config_set_memory(struct config *config, const char *value, struct error *err)
+{
+	return schema_read(&memory_schema, value, &config->memory, config, err);
+}
+
+int config_set_zone(struct config *config, const char *value, struct error *err)
+{
+	struct config_zone zone = { 0 };
+	int r = schema_preset(&zone_schema, &zone);
+
+	if (r)
+		error_set(err, r, "value");
+	else
+		r = schema_read(&zone_schema, value, &zone, config, err);
+	if (r)
+		schema_free(&zone_schema, &zone);
+	else
+		config->zone[config->nr_zones++] = zone;
+	return r;
+}
+
+void config_free_zones(struct config *config)
+{
+	for (unsigned i = 0; i < config->nr_zones; i++)
+		schema_free(&zone_schema, &config->zone[i]);
+}
+
+int config_finish_memory(struct config *config, struct error *err)
+{
+	uint64_t size = 0;
+
+	if (!config->nr_zones)
+		return 0;
+	for (unsigned i = 0; i < config->nr_zones; i++)
+		size += config->zone[i].size;
+	config->memory.size = size;
+	if (size >= MEMORY_MIN && size <= MEMORY_MAX)
+		return 0;
+	error_set(err, -EINVAL, "option --memory-zone");
+	if (size < MEMORY_MIN) {
+		error_reason(err, "the zones have %llu MiB in all, less than %llu MiB", size / MIB,
+			     MEMORY_MIN / MIB);
+		return error_remedy(err, "make one larger");
+	}
+	error_reason(err, "the zones have more than x86-64 can address (4,096 TiB)");
+	return error_remedy(err, "give the guest less than the host has");
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <string.h>
+
+#include "core/base/listener.h"
+#include "core/config/option.h"
+
+#define FILE_SUFFIX   ".prom"
+#define MAX_INTERVAL  3600
+#define USUAL_SECONDS 15
+
+/* What node_exporter's textfile collector reads; it passes over all other names. */
+static bool is_file(const char *path)
+{
+	size_t len = strlen(path), suffix = strlen(FILE_SUFFIX);
+
+	return len > suffix && !strcmp(path + len - suffix, FILE_SUFFIX);
+}
+
+static int check(const struct schema_values *values, void *out, const void *context,
+		 struct error *err)
+{
+	struct config_metrics *metrics = out;
+
+	if (is_file(metrics->path)) {
+		if (!schema_given(values, "interval"))
+			metrics->interval_s = USUAL_SECONDS;
+		/* Who collects a file is seldom who runs torc. */
+		if (!schema_given(values, "mode"))
+			metrics->mode = 0644;
+		return 0;
+	}
+	if (!schema_given(values, "mode"))
+		metrics->mode = LISTENER_MODE;
+	if (!schema_given(values, "interval"))
+		return 0;
+	schema_refuse("interval", err, "%s is a socket's: no name that ends in %s", metrics->path,
+		      FILE_SUFFIX);
+	return error_remedy(err, "for a file write path=%s%s; for a socket leave interval= out",
+			    metrics->path, FILE_SUFFIX);
+}
+
+/* clang-format off */
+static const struct schema metrics_schema = {
+	.check = check,
+	.key = {
+		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_metrics, path), .flags = SCHEMA_REQUIRED,
+		  .remedy = "name the socket, path=/run/torc-metrics, or a file, path=torc" FILE_SUFFIX },
+		{ "interval", SCHEMA_UINT, SCHEMA_MEMBER(struct config_metrics, interval_s), .min = 1,
+		  .max = MAX_INTERVAL },
+		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct config_metrics, mode) },
+	},
+};
+/* clang-format on */
+
+int config_set_metrics(struct config *config, const char *value, struct error *err)
+{
+	return schema_read(&metrics_schema, value, &config->metrics, config, err);
+}
+
+void config_free_metrics(struct config *config)
+{
+	schema_free(&metrics_schema, &config->metrics);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** What the files of core/schema share: text.c cuts values into those of keys, value.c reads each, schema.c does all of it. */
+#ifndef CORE_SCHEMA_INTERNAL_H
+#define CORE_SCHEMA_INTERNAL_H
+
+#include "core/schema/schema.h"
+
+/**
+ * schema_count - how many rows a schema has
+ * @schema: borrowed
+ *
+ * Return: at most SCHEMA_MAX_KEYS.
+ */
+unsigned schema_count(const struct schema *schema);
+
+/**
+ * schema_cut - cut a value into those of its keys
+ * @values: untouched on failure; its text is to be freed afterwards
+ * @schema: what may occur in it
+ * @text: as typed; copied
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int schema_cut(struct schema_values *values, const struct schema *schema, const char *text,
+	       struct error *err);
+
+/**
+ * schema_read_value - read the value of one key
+ * @values: has it; a key that was not given is left as it is
+ * @key: index of the row
+ * @out: the struct; its member is untouched on failure
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int schema_read_value(const struct schema_values *values, unsigned key, void *out,
+		      struct error *err);
+
+/**
+ * schema_take_list - the lists among the kinds; as schema_read_value()
+ * @values: has the value
+ * @key: index of the row
+ * @to: the member
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int schema_take_list(const struct schema_values *values, unsigned key, void *to, struct error *err);
+
+/**
+ * schema_take_uint - a decimal number on its own
+ * @text: digits only
+ * @min: the least value
+ * @max: the greatest value
+ * @out: untouched on failure
+ * @err: not NULL; gets reason and remedy only
+ *
+ * Return: 0; -EINVAL.
+ */
+int schema_take_uint(const char *text, uint64_t min, uint64_t max, uint64_t *out,
+		     struct error *err);
+
+/**
+ * schema_store - put a number into a member
+ * @key: whose
+ * @to: the member
+ * @value: fits into it
+ */
+void schema_store(const struct schema_key *key, void *to, uint64_t value);
+
+#endif
