@@ -11,14 +11,9 @@
 #include "core/boot/boot.h"
 #include "core/kvm/layout.h"
 #include "tests/fake/memory.h"
+#include "tests/fuzz/check.h"
 
 #define FD_PATH 32
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,12 +7,7 @@
 
 #include "core/base/bits.h"
 #include "core/pci/pci.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/check.h"
 
 #define MAX_CAPABILITIES 48 /* dwords between the header and 256 */
 

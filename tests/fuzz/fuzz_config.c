@@ -7,14 +7,9 @@
 
 #include "core/base/bits.h"
 #include "core/config/config.h"
+#include "tests/fuzz/check.h"
 
 #define MAX_WORDS 256
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,12 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/pci/msix.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/check.h"
 
 #define RECORD_BYTES 12
 

@@ -10,12 +10,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/pci/pci.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/check.h"
 
 #define NR_FAKES     4
 #define RECORD_BYTES 10

@@ -15,12 +15,7 @@
 #include "core/base/log.h"
 #include "io/serial/serial.h"
 #include "tests/fake/ring.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/check.h"
 
 /* The low three bits of a step name the register; the others: */
 enum step {

@@ -7,13 +7,8 @@
 #include <stdlib.h>
 
 #include "core/base/log.h"
+#include "tests/fuzz/check.h"
 #include "tests/unit/vfio_fixture.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
 
 #define RECORD_BYTES 8
 

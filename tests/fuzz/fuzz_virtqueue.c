@@ -7,12 +7,7 @@
 #include "core/base/bits.h"
 #include "io/virtio/queue.h"
 #include "tests/fake/memory.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/check.h"
 
 #define MEMORY	  (16 * MIB)
 #define AREAS	  0x1000ULL

@@ -6,12 +6,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-
-#define CHECK(x)                 \
-	do {                     \
-		if (!(x))        \
-			abort(); \
-	} while (0)
+#include "tests/fuzz/check.h"
 
 #define MAX_CHAIN 48
 #define MAX_TOTAL 100 /* buffers of all chains; fewer than there are descriptors */
