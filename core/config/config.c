@@ -111,6 +111,9 @@ static int take_option(struct parser *p, int code, const char *word, bool separa
 	case CONFIG_DRY_RUN:
 		p->config.dry_run = true;
 		return 0;
+	case CONFIG_PRINT_CONFIG:
+		p->config.print = true;
+		return 0;
 	case ':':
 		return refuse_missing_value(&config_options[optopt - FIRST_OPTION], NULL, err);
 	case '?':
@@ -196,6 +199,35 @@ static int set_late_values(struct parser *p, struct error *err)
 	return r;
 }
 
+/* The file says all that there is to say of the VM. */
+static int read_config(struct parser *p, struct error *err)
+{
+	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++) {
+		if (!(p->seen >> i & 1) || config_options[i].beside)
+			continue;
+		error_set(err, -EINVAL, "option --%s", config_options[i].name);
+		error_reason(err, "given beside --config");
+		return error_remedy(err,
+				    "say it in %s, or leave --config out: --print-config "
+				    "writes what options mean",
+				    p->config.file);
+	}
+	return config_read_file(&p->config, p->config.file, err);
+}
+
+static int refuse_no_kernel(const struct config *config, struct error *err)
+{
+	if (config->file) {
+		error_set(err, -EINVAL, "config %s: payload: key kernel", config->file);
+		error_reason(err, "missing");
+		return error_remedy(err, "name a bzImage or PVH ELF kernel");
+	}
+	error_set(err, -EINVAL, "option --kernel");
+	error_reason(err, "missing");
+	return error_remedy(err, "name a bzImage or PVH ELF kernel: --kernel "
+				 "/boot/vmlinuz\ntorc --help lists the options");
+}
+
 static int finish(struct parser *p, struct error *err)
 {
 	int r;
@@ -204,20 +236,20 @@ static int finish(struct parser *p, struct error *err)
 		p->config.log.level = p->verbose == 1 ? LOG_LEVEL_INFO : LOG_LEVEL_DEBUG;
 	if (p->config.action != CONFIG_RUN)
 		return 0;
-	r = set_late_values(p, err);
+	r = p->config.file ? read_config(p, err) : set_late_values(p, err);
 	if (r)
 		return r;
-	if (!p->config.kernel) {
-		error_set(err, -EINVAL, "option --kernel");
-		error_reason(err, "missing");
-		return error_remedy(err, "name a bzImage or PVH ELF kernel: --kernel "
-					 "/boot/vmlinuz\ntorc --help lists the options");
-	}
+	if (!p->config.kernel)
+		return refuse_no_kernel(&p->config, err);
 	r = config_finish_memory(&p->config, err);
 	if (!r)
 		r = config_finish_numa(&p->config, err);
 	if (!r)
-		r = config_finish_lines(&p->config, was_given(p, "serial"), err);
+		r = config_finish_lines(&p->config, p->config.is_json || was_given(p, "serial"),
+					err);
+	p->config.cpus.max = p->config.cpus.max ?: p->config.cpus.boot;
+	for (unsigned i = 0; i < p->config.nr_disks; i++)
+		p->config.disk[i].nr_queues = p->config.disk[i].nr_queues ?: p->config.cpus.boot;
 	return r ? r : default_ids(&p->config, err);
 }
 
@@ -256,7 +288,7 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 		r = finish(&p, err);
 	free(p.late);
 	if (r) {
-		err->usage = r == -EINVAL;
+		err->usage = r == -EINVAL && !p.config.is_json;
 		config_destroy(&p.config);
 		return r;
 	}
@@ -266,6 +298,8 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 
 void config_destroy(struct config *config)
 {
+	free(config->file);
+	free(config->unknown);
 	free(config->kernel);
 	free(config->initramfs);
 	free(config->cmdline);

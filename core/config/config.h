@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Configuration: from the command line to a struct. Pure: opens no file, changes nothing.
+ * Configuration: from the command line, or a file of JSON, to a struct. Opens no file but that, changes nothing.
  *
  * Option names and key=value syntax are Cloud Hypervisor's. An option takes one value, several
  * after it, or is repeated, where it names things of which there can be several (--device
@@ -107,7 +107,7 @@ struct config_disk {
 	struct blk_file_options file; /* path is freed with it */
 	char *id;		      /* never NULL: "_disk0" and so on when none was given */
 	char *serial;		      /* NULL: the id */
-	unsigned nr_queues;	      /* 0: one for each vCPU */
+	unsigned nr_queues;
 	unsigned queue_size;
 	struct schema_affinities affinity; /* of queues */
 };
@@ -138,8 +138,18 @@ enum config_action {
 	CONFIG_VERSION, /* print the version, exit 0 */
 };
 
+/** A line as JSON has it. */
+struct config_line {
+	unsigned mode; /* an enum line_mode */
+	char *file, *socket;
+	mode_t access;
+};
+
 struct config {
 	enum config_action action;
+	char *file;    /* of --config; NULL: none */
+	bool is_json;  /* it came from there, where clients say more than they mean */
+	char *unknown; /* keys there that torc does not know, with commas between; NULL: none */
 	char *kernel;
 	char *initramfs; /* NULL: none */
 	char *cmdline;	 /* never NULL */
@@ -152,12 +162,16 @@ struct config {
 	enum config_numa numa;
 	struct schema_affinities
 		rings; /* of vCPUs' rings; word: an enum config_rings, for the others */
+	bool print;    /* what is configured as JSON, exit 0 */
 	bool dry_run;  /* print where everything would be, exit 0 */
 	struct line_config serial;
 	struct line_config console;
+	struct config_line serial_json, console_json; /* the same, while they are read or written */
 	unsigned nr_devices;
 	struct config_device device[CONFIG_MAX_DEVICES];
-	bool p2p; /* devices reach each other's BARs by DMA */
+	unsigned nr_pci_segments; /* as JSON has it; there is one */
+	uint64_t hotplug_size;	  /* likewise; there is none */
+	bool p2p;		  /* devices reach each other's BARs by DMA */
 	unsigned nr_disks;
 	struct config_disk disk[CONFIG_MAX_DEVICES];
 	unsigned nr_nets;
@@ -167,6 +181,21 @@ struct config {
 	unsigned ring_poll_us; /* CONFIG_RING_POLL_AUTO: as the ring finds best */
 	struct log_config log;
 };
+
+/**
+ * config_has_topology - whether one was given of the vCPUs that there are
+ * @cpus: parsed; JSON may have one of those that might be added
+ *
+ * Return: whether it was.
+ */
+static inline bool config_has_topology(const struct config_cpus *cpus)
+{
+	const struct config_topology *t = &cpus->topology;
+
+	return t->packages && (uint64_t)t->threads_per_core * t->cores_per_die *
+					      t->dies_per_package * t->packages ==
+				      cpus->boot;
+}
 
 /**
  * config_parse - read a command line
@@ -185,6 +214,16 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
  * @config: parsed or zeroed
  */
 void config_destroy(struct config *config);
+
+/**
+ * config_print - what is configured as JSON, which --config reads the same from
+ * @config: parsed
+ * @out: where to
+ * @err: filled on failure
+ *
+ * Return: 0; -EINVAL when a text is not UTF-8.
+ */
+int config_print(const struct config *config, FILE *out, struct error *err);
 
 /**
  * config_usage - print the options with a line of explanation each

@@ -7,20 +7,31 @@
 #include "core/config/option.h"
 #include "io/disk/blk.h"
 
-#define RAW_ONLY "torc has raw images only", "convert it: qemu-img convert -O raw IMAGE disk.raw"
+#define RAW_ONLY                              \
+	.reason = "torc has raw images only", \
+	.remedy = "convert it: qemu-img convert -O raw IMAGE disk.raw"
 
 /* In the order of is_raw. */
 static const struct schema_word image_types[] = {
-	{ .text = "unknown" },	  { .text = "raw" },	{ "qcow2", RAW_ONLY }, { "vhd", RAW_ONLY },
-	{ "fixedvhd", RAW_ONLY }, { "vhdx", RAW_ONLY }, { .text = NULL },
+	{ .text = "unknown", .json = "Unknown" },
+	{ .text = "raw", .json = "Raw" },
+	{ .text = "qcow2", .json = "Qcow2", RAW_ONLY },
+	{ .text = "vhd", RAW_ONLY },
+	{ .text = "fixedvhd", .json = "FixedVhd", RAW_ONLY },
+	{ .text = "vhdx", .json = "Vhdx", RAW_ONLY },
+	{ .text = "vmdk", .json = "FlatVmdk", RAW_ONLY },
+	{ .text = NULL },
 };
 
 static int check(const struct schema_values *values, void *out, const void *context,
 		 struct error *err)
 {
 	const struct config *config = context;
-	const struct config_disk *disk = out;
+	struct config_disk *disk = out;
 
+	/* Cloud Hypervisor's default, which its clients rely on; who types gets one for each vCPU. */
+	if (config->is_json && !disk->nr_queues)
+		disk->nr_queues = 1;
 	if (!config_id_owner(config, disk->id))
 		return config_check_slots(config, "disk", disk->file.path, err);
 	schema_refuse("id", err, "%s is taken by %s", disk->id, config_id_owner(config, disk->id));
@@ -28,7 +39,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 }
 
 /* clang-format off */
-static const struct schema disk_schema = {
+const struct schema config_disk_schema = {
 	.check = check,
 	.key = {
 		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, file.path), .flags = SCHEMA_REQUIRED,
@@ -37,13 +48,14 @@ static const struct schema disk_schema = {
 		{ "direct", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_disk, file.direct), .preset = "off" },
 		{ "image_type", SCHEMA_WORD, SCHEMA_MEMBER(struct config_disk, file.is_raw), .words = image_types,
 		  .remedy = "use image_type=raw" },
-		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, nr_queues), .min = 1, .max = VIRTIO_BLK_MAX_QUEUES },
+		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, nr_queues), .min = 1, .max = VIRTIO_BLK_MAX_QUEUES,
+		  .flags = SCHEMA_OR_ZERO },
 		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, queue_size), .min = VIRTIO_BLK_MIN_SIZE,
 		  .max = VIRTIO_BLK_MAX_SIZE, .preset = SCHEMA_TEXT(VIRTIO_BLK_DEFAULT_SIZE), .flags = SCHEMA_POW2 },
 		{ "serial", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, serial), .max = VIRTIO_BLK_SERIAL_SIZE },
-		{ "queue_affinity", SCHEMA_AFFINITY, SCHEMA_MEMBER(struct config_disk, affinity), .max = VIRTIO_BLK_MAX_QUEUES - 1 },
+		{ "queue_affinity", SCHEMA_AFFINITY, .noun = "queue_index", SCHEMA_MEMBER(struct config_disk, affinity), .max = VIRTIO_BLK_MAX_QUEUES - 1 },
 		{ "logical_block_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, file.block_size), .min = BLK_FILE_MIN_BLOCK,
-		  .max = BLK_FILE_MAX_BLOCK, .flags = SCHEMA_POW2 },
+		  .max = BLK_FILE_MAX_BLOCK, .flags = SCHEMA_POW2 | SCHEMA_OR_ZERO },
 		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, id) },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
@@ -51,7 +63,7 @@ static const struct schema disk_schema = {
 		SCHEMA_FOREIGN("rate_limit_group", CONFIG_NEEDS_RATES, NULL),
 		SCHEMA_FOREIGN("backing_files", "images with backing files", "off"),
 		SCHEMA_FOREIGN("sparse", "disks that keep their holes", "on"),
-		SCHEMA_FOREIGN("lock_granularity", "locks of a part of an image", "full"),
+		SCHEMA_FOREIGN("lock_granularity", "locks of a part of an image", "full", .usual = "ByteRange"),
 	},
 };
 /* clang-format on */
@@ -68,13 +80,13 @@ int config_set_disk(struct config *config, const char *value, struct error *err)
 		return error_remedy(
 			err, strchr(value, ',') ? "write 'path=\"%s\"'" : "write path=%s", value);
 	}
-	r = schema_preset(&disk_schema, &disk);
+	r = schema_preset(&config_disk_schema, &disk);
 	if (r)
 		error_set(err, r, "value");
 	else
-		r = schema_read(&disk_schema, value, &disk, config, err);
+		r = schema_read(&config_disk_schema, value, &disk, config, err);
 	if (r)
-		schema_free(&disk_schema, &disk);
+		schema_free(&config_disk_schema, &disk);
 	else
 		config->disk[config->nr_disks++] = disk;
 	return r;
@@ -83,5 +95,5 @@ int config_set_disk(struct config *config, const char *value, struct error *err)
 void config_free_disks(struct config *config)
 {
 	for (unsigned i = 0; i < config->nr_disks; i++)
-		schema_free(&disk_schema, &config->disk[i]);
+		schema_free(&config_disk_schema, &config->disk[i]);
 }

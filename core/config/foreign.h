@@ -20,9 +20,10 @@
 		SCHEMA_FOREIGN("pci_segment", CONFIG_NEEDS_SEGMENTS, "0")
 #define CONFIG_KEYS_OF_VHOST_USER                                     \
 	SCHEMA_FOREIGN("vhost_user", CONFIG_NEEDS_VHOST_USER, "off"), \
-		SCHEMA_FOREIGN("socket", CONFIG_NEEDS_VHOST_USER, NULL)
+		SCHEMA_FOREIGN("socket", CONFIG_NEEDS_VHOST_USER, NULL, .json = "vhost_socket")
 #define CONFIG_KEYS_OF_RATES                                                    \
-	SCHEMA_FOREIGN("bw_size", CONFIG_NEEDS_RATES, NULL),                    \
+	SCHEMA_FOREIGN("rate_limiter_config", CONFIG_NEEDS_RATES, NULL),        \
+		SCHEMA_FOREIGN("bw_size", CONFIG_NEEDS_RATES, NULL),            \
 		SCHEMA_FOREIGN("bw_one_time_burst", CONFIG_NEEDS_RATES, NULL),  \
 		SCHEMA_FOREIGN("bw_refill_time", CONFIG_NEEDS_RATES, NULL),     \
 		SCHEMA_FOREIGN("ops_size", CONFIG_NEEDS_RATES, NULL),           \

@@ -78,12 +78,15 @@ static int check_size(const struct schema_values *values, uint64_t size, uint64_
 }
 
 /* Beside zones, which say all that --memory could, Cloud Hypervisor wants size=0; so it is taken, but not needed. */
-static int check_beside_zones(const struct schema_values *values, uint64_t size, struct error *err)
+static int check_beside_zones(const struct schema_values *values, const struct config *config,
+			      uint64_t size, struct error *err)
 {
 	const struct schema *schema = values->schema;
 
 	for (unsigned i = 1; schema->key[i].name; i++) {
-		if (!values->value[i])
+		/* JSON has all of it, as it is by default. */
+		if (!values->value[i] || (config->is_json && schema->key[i].preset &&
+					  !strcmp(values->value[i], schema->key[i].preset)))
 			continue;
 		schema_refuse(schema->key[i].name, err, "given beside --memory-zone");
 		return error_remedy(err, "say it of each zone");
@@ -99,11 +102,11 @@ static int check_memory(const struct schema_values *values, void *out, const voi
 			struct error *err)
 {
 	const struct config *config = context;
-	const struct config_memory *memory = out;
+	const struct config_memory *memory = &config->memory;
 	int r;
 
 	if (config->nr_zones)
-		return check_beside_zones(values, memory->size, err);
+		return check_beside_zones(values, config, memory->size, err);
 	r = check_backing(values, &memory->backing, err);
 	return r ? r : check_size(values, memory->size, MEMORY_MIN, &memory->backing, err);
 }
@@ -138,34 +141,22 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 }
 
 /* clang-format off */
-#define KEYS_OF_BACKING(type) \
+#define KEYS_OF_BACKING(type, backing) \
 	{ "shared", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.shared), .preset = "off" }, \
 	{ "mergeable", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.mergeable), .preset = "off" }, \
 	{ "prefault", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.prefault), .preset = "off" }, \
 	{ "hugepages", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.hugepages), .preset = "off" }, \
-	{ "hugepage_size", SCHEMA_SIZE, SCHEMA_MEMBER(type, backing.hugepage_size) }, \
+	{ "hugepage_size", SCHEMA_SIZE, SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO }, \
 	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on" }
-
-static const struct schema memory_schema = {
-	.bare = true,
-	.check = check_memory,
-	.key = {
-		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_memory, size), .preset = "512M" },
-		KEYS_OF_BACKING(struct config_memory),
-		SCHEMA_FOREIGN("hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi"),
-		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
-		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
-	},
-};
 
 #define NEEDED "a zone has an id and a size: add "
 
-static const struct schema zone_schema = {
+const struct schema config_zone_schema = {
 	.check = check_zone,
 	.key = {
 		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, size), .flags = SCHEMA_REQUIRED,
 		  .remedy = NEEDED "size=512M" },
-		KEYS_OF_BACKING(struct config_zone),
+		KEYS_OF_BACKING(struct config_zone, backing),
 		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_zone, id), .flags = SCHEMA_REQUIRED,
 		  .remedy = NEEDED "id=mem0" },
 		{ "host_numa_node", SCHEMA_UINT, SCHEMA_MEMBER(struct config_zone, host_node),
@@ -175,29 +166,46 @@ static const struct schema zone_schema = {
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
 	},
 };
+
+const struct schema config_memory_schema = {
+	.bare = true,
+	.check = check_memory,
+	.key = {
+		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, memory.size), .preset = "512M" },
+		KEYS_OF_BACKING(struct config, memory.backing),
+		{ "zones", SCHEMA_LIST, SCHEMA_MEMBER(struct config, zone), .max = CONFIG_MAX_ZONES,
+		  .count = offsetof(struct config, nr_zones), .of = &config_zone_schema },
+		SCHEMA_FOREIGN("hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi", .usual = "Acpi"),
+		SCHEMA_FOREIGN("hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0", .flags = SCHEMA_TYPED),
+		SCHEMA_FOREIGN("hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0"),
+		/* How much there might be later clients say always. */
+		{ "hotplug_size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, hotplug_size), .flags = SCHEMA_JSON | SCHEMA_OR_ZERO },
+		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
+	},
+};
 /* clang-format on */
 
 int config_preset_memory(struct config *config)
 {
-	return schema_preset(&memory_schema, &config->memory);
+	return schema_preset(&config_memory_schema, config);
 }
 
 int config_set_memory(struct config *config, const char *value, struct error *err)
 {
-	return schema_read(&memory_schema, value, &config->memory, config, err);
+	return schema_read(&config_memory_schema, value, config, config, err);
 }
 
 int config_set_zone(struct config *config, const char *value, struct error *err)
 {
 	struct config_zone zone = { 0 };
-	int r = schema_preset(&zone_schema, &zone);
+	int r = schema_preset(&config_zone_schema, &zone);
 
 	if (r)
 		error_set(err, r, "value");
 	else
-		r = schema_read(&zone_schema, value, &zone, config, err);
+		r = schema_read(&config_zone_schema, value, &zone, config, err);
 	if (r)
-		schema_free(&zone_schema, &zone);
+		schema_free(&config_zone_schema, &zone);
 	else
 		config->zone[config->nr_zones++] = zone;
 	return r;
@@ -206,7 +214,7 @@ int config_set_zone(struct config *config, const char *value, struct error *err)
 void config_free_zones(struct config *config)
 {
 	for (unsigned i = 0; i < config->nr_zones; i++)
-		schema_free(&zone_schema, &config->zone[i]);
+		schema_free(&config_zone_schema, &config->zone[i]);
 }
 
 int config_finish_memory(struct config *config, struct error *err)

@@ -41,13 +41,13 @@ static int check(const struct schema_values *values, void *out, const void *cont
 }
 
 /* clang-format off */
-static const struct schema metrics_schema = {
+const struct schema config_metrics_schema = {
 	.check = check,
 	.key = {
 		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_metrics, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the socket, path=/run/torc-metrics, or a file, path=torc" FILE_SUFFIX },
 		{ "interval", SCHEMA_UINT, SCHEMA_MEMBER(struct config_metrics, interval_s), .min = 1,
-		  .max = MAX_INTERVAL },
+		  .max = MAX_INTERVAL, .flags = SCHEMA_OR_ZERO },
 		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct config_metrics, mode) },
 	},
 };
@@ -55,10 +55,10 @@ static const struct schema metrics_schema = {
 
 int config_set_metrics(struct config *config, const char *value, struct error *err)
 {
-	return schema_read(&metrics_schema, value, &config->metrics, config, err);
+	return schema_read(&config_metrics_schema, value, &config->metrics, config, err);
 }
 
 void config_free_metrics(struct config *config)
 {
-	schema_free(&metrics_schema, &config->metrics);
+	schema_free(&config_metrics_schema, &config->metrics);
 }

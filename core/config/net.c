@@ -11,8 +11,8 @@
 
 #define DEFAULT_MASK "255.255.255.0"
 
-static int check_addresses(const struct schema_values *values, const struct config_net *net,
-			   struct error *err)
+static int check_addresses(const struct config *config, const struct schema_values *values,
+			   const struct config_net *net, struct error *err)
 {
 	uint32_t mask = ~ntohl(net->mask.s_addr);
 
@@ -21,7 +21,8 @@ static int check_addresses(const struct schema_values *values, const struct conf
 			      schema_given(values, "mask"));
 		return error_remedy(err, "write for instance " DEFAULT_MASK);
 	}
-	if (!schema_given(values, "mask") || schema_given(values, "ip"))
+	/* JSON has the default mask beside no address. */
+	if (!schema_given(values, "mask") || schema_given(values, "ip") || config->is_json)
 		return 0;
 	schema_refuse("mask", err, "given without ip");
 	return error_remedy(err, "add the address of the host's end, or leave mask out");
@@ -77,14 +78,14 @@ static int check(const struct schema_values *values, void *out, const void *cont
 	int r = check_names(context, values, net, err);
 
 	if (!r)
-		r = check_addresses(values, net, err);
+		r = check_addresses(context, values, net, err);
 	if (!r)
 		r = check_queues(values, net, err);
 	return r ? r : config_check_slots(context, "network device", net->tap ?: "", err);
 }
 
 /* clang-format off */
-static const struct schema net_schema = {
+const struct schema config_net_schema = {
 	.defaults = true,
 	.check = check,
 	.key = {
@@ -92,10 +93,10 @@ static const struct schema net_schema = {
 		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, ip) },
 		{ "mask", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, mask), .preset = DEFAULT_MASK },
 		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct config_net, mac) },
-		{ "mtu", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, mtu), .min = VIRTIO_NET_MIN_MTU, .max = VIRTIO_NET_MAX_MTU,
+		{ "mtu", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, mtu), .flags = SCHEMA_OR_ZERO, .min = VIRTIO_NET_MIN_MTU, .max = VIRTIO_NET_MAX_MTU,
 		  .remedy = "give a number from " SCHEMA_TEXT(VIRTIO_NET_MIN_MTU) " to " SCHEMA_TEXT(VIRTIO_NET_MAX_MTU)
 			    "; the usual one is 1500" },
-		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds) },
+		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds), .flags = SCHEMA_TYPED },
 		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, nr_queues), .min = 1,
 		  .max = 2 * TAP_MAX_PAIRS, .preset = "2" },
 		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, queue_size), .min = VIRTIO_NET_MIN_SIZE,
@@ -105,7 +106,7 @@ static const struct schema net_schema = {
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
 		CONFIG_KEYS_OF_RATES,
-		SCHEMA_FOREIGN("vhost_mode", CONFIG_NEEDS_VHOST_USER, NULL),
+		SCHEMA_FOREIGN("vhost_mode", CONFIG_NEEDS_VHOST_USER, NULL, .usual = "Client"),
 		SCHEMA_FOREIGN("host_mac", "a choice of the TAP's own address", NULL),
 		SCHEMA_FOREIGN("offload_csum", "a choice of offloads", "on"),
 		SCHEMA_FOREIGN("offload_tso", "a choice of offloads", "on"),
@@ -117,14 +118,14 @@ static const struct schema net_schema = {
 int config_set_net(struct config *config, const char *value, struct error *err)
 {
 	struct config_net net = { 0 };
-	int r = schema_preset(&net_schema, &net);
+	int r = schema_preset(&config_net_schema, &net);
 
 	if (r)
 		error_set(err, r, "value");
 	else
-		r = schema_read(&net_schema, value, &net, config, err);
+		r = schema_read(&config_net_schema, value, &net, config, err);
 	if (r)
-		schema_free(&net_schema, &net);
+		schema_free(&config_net_schema, &net);
 	else
 		config->net[config->nr_nets++] = net;
 	return r;
@@ -133,5 +134,5 @@ int config_set_net(struct config *config, const char *value, struct error *err)
 void config_free_nets(struct config *config)
 {
 	for (unsigned i = 0; i < config->nr_nets; i++)
-		schema_free(&net_schema, &config->net[i]);
+		schema_free(&config_net_schema, &config->net[i]);
 }

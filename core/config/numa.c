@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Read when all zones and the number of vCPUs are known; how the nodes fit together, when all nodes are. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/bits.h"
@@ -121,7 +122,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 }
 
 /* clang-format off */
-static const struct schema numa_schema = {
+const struct schema config_numa_schema = {
 	.check = check,
 	.key = {
 		{ "guest_numa_id", SCHEMA_UINT, SCHEMA_MEMBER(struct config_node, id), .max = CONFIG_MAX_NODES - 1 },
@@ -136,20 +137,10 @@ static const struct schema numa_schema = {
 };
 /* clang-format on */
 
-/* Keeps them in the order of their ids. */
-static void insert_node(struct config *config, const struct config_node *node)
-{
-	unsigned at = config->nr_nodes++;
-
-	for (; at && config->node[at - 1].id > node->id; at--)
-		config->node[at] = config->node[at - 1];
-	config->node[at] = *node;
-}
-
 int config_set_numa(struct config *config, const char *value, struct error *err)
 {
 	struct config_node node = { 0 };
-	int r = schema_read(&numa_schema, value, &node, config, err);
+	int r = schema_read(&config_numa_schema, value, &node, config, err);
 
 	if (r == -ENOENT) {
 		r = error_set(err, -EINVAL, "value %s", value);
@@ -158,16 +149,16 @@ int config_set_numa(struct config *config, const char *value, struct error *err)
 				  "guest_numa_id=0,cpus=[0],memory_zones=[mem0]");
 	}
 	if (r)
-		schema_free(&numa_schema, &node);
+		schema_free(&config_numa_schema, &node);
 	else
-		insert_node(config, &node);
+		config->node[config->nr_nodes++] = node;
 	return r;
 }
 
 void config_free_nodes(struct config *config)
 {
 	for (unsigned i = 0; i < config->nr_nodes; i++)
-		schema_free(&numa_schema, &config->node[i]);
+		schema_free(&config_numa_schema, &config->node[i]);
 }
 
 static int check_numbers(const struct config *config, struct error *err)
@@ -244,12 +235,20 @@ static void complete_distances(struct config *config)
 	}
 }
 
+static int compare_ids(const void *a, const void *b)
+{
+	const struct config_node *first = a, *second = b;
+
+	return (first->id > second->id) - (first->id < second->id);
+}
+
 int config_finish_numa(struct config *config, struct error *err)
 {
 	int r;
 
 	if (!config->nr_nodes)
 		return 0;
+	qsort(config->node, config->nr_nodes, sizeof(config->node[0]), compare_ids);
 	r = check_numbers(config, err);
 	if (!r)
 		r = check_members(config, err);

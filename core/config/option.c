@@ -114,7 +114,7 @@ static const struct schema_word trace_words[] = { { .text = "off" },
 
 /* An id that was not given stays NULL here: which defaults are free is known when all are read. */
 /* clang-format off */
-static const struct schema device_schema = {
+const struct schema config_device_schema = {
 	.check = check_device,
 	.key = {
 		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
@@ -143,9 +143,9 @@ static int set_device(struct config *config, const char *value, struct error *er
 		return error_remedy(err, "write path=%s%s",
 				    *value == '/' ? "" : "/sys/bus/pci/devices/", value);
 	}
-	r = schema_read(&device_schema, value, &device, config, err);
+	r = schema_read(&config_device_schema, value, &device, config, err);
 	if (r)
-		schema_free(&device_schema, &device);
+		schema_free(&config_device_schema, &device);
 	else
 		config->device[config->nr_devices++] = device;
 	return r;
@@ -159,7 +159,7 @@ static int check_rng(const struct schema_values *values, void *out, const void *
 	return config_check_slots(config, "rng", config->rng, err);
 }
 
-static const struct schema rng_schema = {
+const struct schema config_rng_schema = {
 	.check = check_rng,
 	.key = {
 		{ "src", SCHEMA_STRING, SCHEMA_MEMBER(struct config, rng), .flags = SCHEMA_REQUIRED,
@@ -170,13 +170,18 @@ static const struct schema rng_schema = {
 
 static int set_rng(struct config *config, const char *value, struct error *err)
 {
-	return schema_read(&rng_schema, value, config, config, err);
+	return schema_read(&config_rng_schema, value, config, config, err);
 }
 
 void config_free_devices(struct config *config)
 {
 	for (unsigned i = 0; i < config->nr_devices; i++)
-		schema_free(&device_schema, &config->device[i]);
+		schema_free(&config_device_schema, &config->device[i]);
+}
+
+static int set_config(struct config *config, const char *value, struct error *err)
+{
+	return config_copy_string(&config->file, value, err);
 }
 
 static int set_log_file(struct config *config, const char *value, struct error *err)
@@ -219,7 +224,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "serial", "tty", .set = config_set_serial },
 	{ "console", "off", .set = config_set_console },
 	{ "platform", "ring_poll_us=50", .late = true, .set = config_set_platform },
-	{ "metrics", "path=/run/torc-metrics", .set = config_set_metrics },
-	{ "log-file", "/var/log/torc.log", .set = set_log_file },
-	{ "log-format", "json", .set = set_log_format },
+	{ "config", "vm.json", .beside = true, .set = set_config },
+	{ "metrics", "path=/run/torc-metrics", .beside = true, .set = config_set_metrics },
+	{ "log-file", "/var/log/torc.log", .beside = true, .set = set_log_file },
+	{ "log-format", "json", .beside = true, .set = set_log_format },
 };

@@ -8,6 +8,7 @@
 #define CORE_CONFIG_OPTION_H
 
 #include <getopt.h>
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "core/base/error.h"
@@ -19,16 +20,19 @@ struct config_option {
 	bool many;	     /* may occur several times, with several values each */
 	bool empty;	     /* "" is a value */
 	bool late;	     /* set when the others are, as it depends on them */
+	bool beside;	     /* may be given beside --config, which has all the others */
 	/* One value into @config, which keeps what is allocated. 0; -EINVAL; -ENOMEM. */
 	int (*set)(struct config *config, const char *value, struct error *err);
 };
 
-#define CONFIG_NR_OPTIONS 17
+#define CONFIG_NR_OPTIONS 18
 
 extern const struct config_option config_options[CONFIG_NR_OPTIONS];
 
-#define CONFIG_NR_FLAGS 3
-#define CONFIG_DRY_RUN	255 /* getopt_long's value for --dry-run, which has no letter */
+#define CONFIG_NR_FLAGS 4
+/* getopt_long's values for those that have no letter. */
+#define CONFIG_DRY_RUN	    255
+#define CONFIG_PRINT_CONFIG 254
 
 /* The long options without a value; -v has no long name, as in Cloud Hypervisor. */
 extern const struct option config_flags[CONFIG_NR_FLAGS];
@@ -289,5 +293,38 @@ void config_free_nets(struct config *config);
  * @config: read, or zeroed
  */
 void config_free_metrics(struct config *config);
+
+/* The schemas of options, which JSON reads, too. */
+extern const struct schema config_cpus_schema, config_memory_schema, config_zone_schema,
+	config_numa_schema, config_disk_schema, config_net_schema, config_device_schema,
+	config_rng_schema, config_platform_schema, config_metrics_schema;
+
+/**
+ * config_read_file - a whole VM from a file of JSON
+ * @config: preset
+ * @path: borrowed
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_read_file(struct config *config, const char *path, struct error *err);
+
+/**
+ * config_read_vm - a whole VM from JSON
+ * @config: preset; gets all that the object says, and the keys that torc does not know
+ * @object: Cloud Hypervisor's VmConfig
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM.
+ */
+int config_read_vm(struct config *config, const json_t *object, struct error *err);
+
+/**
+ * config_write_vm - a whole VM to JSON
+ * @config: read
+ *
+ * Return: to be given back; NULL when a text is not UTF-8, or out of memory.
+ */
+json_t *config_write_vm(const struct config *config);
 
 #endif

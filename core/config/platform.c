@@ -23,22 +23,25 @@ static int check(const struct schema_values *values, void *out, const void *cont
 }
 
 /* clang-format off */
-static const struct schema platform_schema = {
+const struct schema config_platform_schema = {
 	.check = check,
 	.key = {
 		{ "ring_poll_us", SCHEMA_UINT, SCHEMA_MEMBER(struct config, ring_poll_us), .max = MAX_RING_POLL_US,
 		  .flags = SCHEMA_OR_NONE,
 		  .remedy = "give microseconds from 0, never to poll, to " SCHEMA_TEXT(MAX_RING_POLL_US) },
 		{ "numa", SCHEMA_WORD, SCHEMA_MEMBER(struct config, numa), .words = numa_words, .preset = "auto" },
-		{ "ring_affinity", SCHEMA_AFFINITY, SCHEMA_MEMBER(struct config, rings),
+		{ "ring_affinity", SCHEMA_AFFINITY, .noun = "vcpu", SCHEMA_MEMBER(struct config, rings),
 		  .max = CONFIG_MAX_CPUS - 1, .words = rings_words, .preset = "node",
 		  .remedy = "use node, sibling, or a list such as [0@[1,3-5],1@[2]]" },
 		{ "vfio_p2p_dma", SCHEMA_BOOL, SCHEMA_MEMBER(struct config, p2p), .preset = "on" },
-		SCHEMA_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL),
+		SCHEMA_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL, .json = "iommu_address_width_bits", .usual = "64"),
 		SCHEMA_FOREIGN("iommu_segments", CONFIG_NEEDS_VIOMMU, NULL),
 		SCHEMA_FOREIGN("iommufd", "VFIO by iommufd", "off"),
 		SCHEMA_FOREIGN("iommufd_fd", "an iommufd passed as a descriptor", NULL),
-		SCHEMA_FOREIGN("num_pci_segments", CONFIG_NEEDS_SEGMENTS, "1"),
+		SCHEMA_FOREIGN("num_pci_segments", CONFIG_NEEDS_SEGMENTS, "1", .flags = SCHEMA_TYPED),
+		/* How many there might be clients say always. */
+		{ "num_pci_segments", SCHEMA_UINT, SCHEMA_MEMBER(struct config, nr_pci_segments), .min = 1, .max = 96,
+		  .preset = "1", .flags = SCHEMA_JSON },
 		SCHEMA_FOREIGN("sev_snp", CONFIG_NEEDS_CONFIDENTIAL, "off"),
 		SCHEMA_FOREIGN("tdx", CONFIG_NEEDS_CONFIDENTIAL, "off"),
 		SCHEMA_FOREIGN("chassis_asset_tag", NEEDS_SMBIOS, NULL),
@@ -58,15 +61,15 @@ static const struct schema platform_schema = {
 
 int config_preset_platform(struct config *config)
 {
-	return schema_preset(&platform_schema, config);
+	return schema_preset(&config_platform_schema, config);
 }
 
 int config_set_platform(struct config *config, const char *value, struct error *err)
 {
-	return schema_read(&platform_schema, value, config, config, err);
+	return schema_read(&config_platform_schema, value, config, config, err);
 }
 
 void config_free_platform(struct config *config)
 {
-	schema_free(&platform_schema, config);
+	schema_free(&config_platform_schema, config);
 }

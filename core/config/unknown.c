@@ -12,6 +12,7 @@
 const struct option config_flags[CONFIG_NR_FLAGS] = {
 	{ "dry-run", no_argument, NULL, CONFIG_DRY_RUN },
 	{ "help", no_argument, NULL, 'h' },
+	{ "print-config", no_argument, NULL, CONFIG_PRINT_CONFIG },
 	{ "version", no_argument, NULL, 'V' },
 };
 

@@ -4,6 +4,7 @@
 /* tests/lint/options.py reads the options from the lines that start with two blanks and a dash. */
 static const char usage[] =
 	"Usage: torc --kernel PATH [OPTION]...\n"
+	"       torc --config FILE [OPTION]...\n"
 	"Run a Linux guest under KVM, with PCI devices of the host passed through to it.\n"
 	"\n"
 	"  --kernel PATH            bzImage or PVH ELF kernel; required\n"
@@ -74,6 +75,9 @@ static const char usage[] =
 	"                           where Prometheus's text is to be had: a listening unix socket,\n"
 	"                           or, with a name that ends in .prom, a file that is replaced\n"
 	"                           every so many seconds (default 15)\n"
+	"  --config FILE            a VM as JSON, in place of all options that say what it is:\n"
+	"                           Cloud Hypervisor's VmConfig and torc's own keys\n"
+	"  --print-config           print what the options mean as such JSON, and exit\n"
 	"  --dry-run                print where memory, vCPUs and rings would be, and exit\n"
 	"  --log-file PATH          append the log to a file instead of standard error\n"
 	"  --log-format text|json   how log lines look (default text)\n"

@@ -26,6 +26,16 @@ int schema_cut(struct schema_values *values, const struct schema *schema, const 
 	       struct error *err);
 
 /**
+ * schema_refuse_foreign - say what torc would need to have a key of Cloud Hypervisor's, unless its value asks for what torc does
+ * @key: has @needs
+ * @value: NULL: none
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int schema_refuse_foreign(const struct schema_key *key, const char *value, struct error *err);
+
+/**
  * schema_read_value - read the value of one key
  * @values: has it; a key that was not given is left as it is
  * @key: index of the row
@@ -60,6 +70,15 @@ int schema_take_list(const struct schema_values *values, unsigned key, void *to,
  */
 int schema_take_uint(const char *text, uint64_t min, uint64_t max, uint64_t *out,
 		     struct error *err);
+
+/**
+ * schema_load - the number in a member
+ * @key: whose
+ * @from: the member
+ *
+ * Return: it.
+ */
+uint64_t schema_load(const struct schema_key *key, const void *from);
 
 /**
  * schema_store - put a number into a member

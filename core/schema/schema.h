@@ -19,34 +19,42 @@
 
 #include "core/base/error.h"
 
-#define SCHEMA_MAX_KEYS	 32
+#define SCHEMA_MAX_KEYS	 48
 #define SCHEMA_MAX_FDS	 32
 #define SCHEMA_MAX_NODES 16
 
-/** What a value is, and the type of the member that it goes to. */
+/** What a value is, and the type of the member that it goes to; how it is typed, and what it is in JSON. */
 enum schema_kind {
-	SCHEMA_BOOL, /* bool: on, off, true, false */
-	SCHEMA_UINT, /* an unsigned integer of any size, from min to max; with SCHEMA_OR_NONE -1 is none */
-	SCHEMA_SIZE,   /* uint64_t: bytes, with K, M, G or T */
+	SCHEMA_BOOL,   /* bool: on, off, true, false; a boolean */
+	SCHEMA_UINT,   /* an unsigned integer of any size, from min to max */
+	SCHEMA_SIZE,   /* uint64_t: bytes, with K, M, G or T; a number */
 	SCHEMA_STRING, /* char *: at most max characters, if there is a max */
 	SCHEMA_WORD,   /* an unsigned integer of any size: an index of words */
-	SCHEMA_MODE,   /* mode_t: of a file, in octal digits */
+	SCHEMA_MODE,   /* mode_t: of a file, in octal digits; a string of these */
 	SCHEMA_MAC,    /* struct schema_mac */
 	SCHEMA_IPV4,   /* struct in_addr */
-	SCHEMA_CPUS,   /* cpu_set_t: "[0-3,5]" or "0-3" */
-	SCHEMA_BITS,   /* an unsigned integer: a bit for each of "[0,2]", at most max */
+	SCHEMA_CPUS,   /* cpu_set_t: "[0-3,5]" or "0-3"; an array of numbers */
+	SCHEMA_BITS,   /* an unsigned integer: a bit for each of "[0,2]", at most max; likewise */
 	SCHEMA_AFFINITY, /* struct schema_affinities: "[0@[1,3-5],1@[2]]", numbers up to max, or one of words */
-	SCHEMA_FDS,	  /* struct schema_fds: "3" or "[3,4]" */
+	SCHEMA_FDS,	  /* struct schema_fds: "3" or "[3,4]"; not in JSON */
 	SCHEMA_DISTANCES, /* unsigned[SCHEMA_MAX_NODES]: "[1@20,2@30]", distances from min to max */
-	SCHEMA_NAMES,	  /* struct schema_names: "[a,b]" or "a" */
-	SCHEMA_TOPOLOGY,  /* unsigned[4]: "1:4:1:1", each from min to max */
+	SCHEMA_NAMES,	  /* struct schema_names: "[a,b]" or "a"; an array of strings */
+	SCHEMA_TOPOLOGY,  /* unsigned[4]: "1:4:1:1", each from min to max; an object */
+	/* In JSON only; on a command line these are options of their own. */
+	SCHEMA_STRUCT, /* a struct with a schema of its own: an object */
+	SCHEMA_LIST,   /* an array of at most max such structs, and an unsigned that counts them */
 };
 
 enum {
 	SCHEMA_REQUIRED = 1,
-	SCHEMA_POW2 =
-		2, /* a UINT, and no less than min; below that it is told so rather than "too small" */
-	SCHEMA_OR_NONE = 4, /* a UINT that may be missing: -1 */
+	/* A UINT, and no less than min, which is told so rather than that it is too small. */
+	SCHEMA_POW2 = 2,
+	/* A UINT or SIZE that may be missing, which is -1, or 0. */
+	SCHEMA_OR_NONE = 4,
+	SCHEMA_OR_ZERO = 8,
+	/* In JSON only, as STRUCT and LIST are; on a command line only, as FDS is. */
+	SCHEMA_JSON = 16,
+	SCHEMA_TYPED = 32,
 };
 
 struct schema_mac {
@@ -79,24 +87,36 @@ struct schema_names {
 /** A word that a key takes, or one that it does not, for which there is more to say than that. */
 struct schema_word {
 	const char *text;
+	const char *json;	     /* as JSON has it; NULL: as text */
 	const char *reason, *remedy; /* why not, and what else; NULL: it is taken */
 };
 
 struct schema_key {
 	const char *name;
 	enum schema_kind kind;
-	size_t offset, size; /* of the member; SCHEMA_MEMBER() */
+	/* Of the member; SCHEMA_MEMBER(). */
+	size_t offset, size;
 	uint64_t min, max;
-	const char *preset; /* as typed: the default; NULL: the member is left as it is */
-	const struct schema_word *words; /* up to one whose text is NULL */
+	/* The default as it is typed; NULL: the member is left as it is. */
+	const char *preset;
+	/* Up to one whose text is NULL. */
+	const struct schema_word *words;
 	unsigned flags;
-	const char *noun; /* what a number of BITS is of; "BAR" */
-	const char *
-		remedy; /* where what is REQUIRED is missing, or a value is out of limits; NULL: by the kind */
-	const char *
-		needs; /* one of Cloud Hypervisor's that torc has not: what it would need; NULL: torc's own */
+	/* Of BITS, what a number is of: "BAR"; of AFFINITY, what JSON calls it: "vcpu". */
+	const char *noun;
+	/* Where what is REQUIRED is missing, or a value is out of limits; NULL: by the kind. */
+	const char *remedy;
+	/* What JSON calls it; NULL: as name. */
+	const char *json;
+	/* Of STRUCT and LIST; and of a LIST the offset of its counter. */
+	const struct schema *of;
+	size_t count;
+	/* One of Cloud Hypervisor's that torc has not: what it would need; NULL: torc's own. */
+	const char *needs;
 	/* With @needs: the value that asks for what torc does, or values with a bar between; NULL: none. */
 	const char *harmless;
+	/* Likewise, in JSON: Cloud Hypervisor's default, which its clients send. */
+	const char *usual;
 };
 
 /* A number that a macro stands for, as typed. */
@@ -106,9 +126,9 @@ struct schema_key {
 #define SCHEMA_MEMBER(type, member) \
 	.offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
 
-#define SCHEMA_FOREIGN(key, lacking, same_as_none)                            \
-	{                                                                     \
-		.name = (key), .needs = (lacking), .harmless = (same_as_none) \
+#define SCHEMA_FOREIGN(key, lacking, same_as_none, ...)                                      \
+	{                                                                                    \
+		.name = (key), .needs = (lacking), .harmless = (same_as_none), ##__VA_ARGS__ \
 	}
 
 struct schema_values;

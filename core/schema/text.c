@@ -17,6 +17,11 @@ unsigned schema_count(const struct schema *schema)
 	return n;
 }
 
+static bool is_typed(const struct schema_key *key)
+{
+	return key->kind < SCHEMA_STRUCT && !(key->flags & SCHEMA_JSON);
+}
+
 /* Only keys that would be accepted are worth suggesting. */
 static const char *nearest_key(const struct schema *schema, const char *word)
 {
@@ -24,7 +29,8 @@ static const char *nearest_key(const struct schema *schema, const char *word)
 	unsigned n = schema_count(schema);
 
 	for (unsigned i = 0; i < n; i++)
-		names[i] = schema->key[i].needs ? NULL : schema->key[i].name;
+		names[i] = schema->key[i].needs || !is_typed(&schema->key[i]) ? NULL
+									      : schema->key[i].name;
 	return error_nearest(word, names, n);
 }
 
@@ -42,7 +48,7 @@ static int refuse_unknown(const struct schema *schema, const char *word, bool is
 	for (unsigned i = 0; i < schema_count(schema); i++) {
 		size_t used = strlen(list);
 
-		if (!schema->key[i].needs)
+		if (!schema->key[i].needs && is_typed(&schema->key[i]))
 			snprintf(list + used, sizeof(list) - used, "%s%s=", used ? ", " : "",
 				 schema->key[i].name);
 	}
@@ -71,7 +77,7 @@ static bool is_harmless(const char *harmless, const char *value)
 }
 
 /* A key of Cloud Hypervisor's. */
-static int refuse_foreign(const struct schema_key *key, const char *value, struct error *err)
+int schema_refuse_foreign(const struct schema_key *key, const char *value, struct error *err)
 {
 	if (is_harmless(key->harmless, value))
 		return 0;
@@ -94,7 +100,7 @@ int schema_read_pair(const struct schema *schema, const char *pair, void *out, s
 		if (strlen(key->name) != len || memcmp(key->name, pair, len) != 0)
 			continue;
 		values.value[i] = pair[len] ? pair + len + 1 : "";
-		return key->needs ? refuse_foreign(key, values.value[i], err)
+		return key->needs ? schema_refuse_foreign(key, values.value[i], err)
 				  : schema_read_value(&values, i, out, err);
 	}
 	return 1;
@@ -106,7 +112,7 @@ static bool is_bare(const struct schema *schema, const char *word)
 	if (!schema->bare || strchr(word, '='))
 		return false;
 	for (unsigned i = 0; i < schema_count(schema); i++) {
-		if (!strcmp(word, schema->key[i].name))
+		if (!strcmp(word, schema->key[i].name) && is_typed(&schema->key[i]))
 			return false;
 	}
 	return (*word >= '0' && *word <= '9') || !nearest_key(schema, word);
@@ -120,10 +126,10 @@ static int set_value(struct schema_values *values, const char *key, size_t len, 
 
 	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : sizeof(word)), key);
 	for (unsigned i = 0; i < schema_count(schema); i++) {
-		if (strcmp(word, schema->key[i].name) != 0)
+		if (strcmp(word, schema->key[i].name) != 0 || !is_typed(&schema->key[i]))
 			continue;
 		if (schema->key[i].needs)
-			return refuse_foreign(&schema->key[i], value, err);
+			return schema_refuse_foreign(&schema->key[i], value, err);
 		if (values->value[i]) {
 			schema_refuse(values->schema->key[i].name, err, "given twice");
 			return error_remedy(err, "leave one of them out");

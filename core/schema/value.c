@@ -32,6 +32,27 @@ void schema_store(const struct schema_key *key, void *to, uint64_t value)
 	}
 }
 
+uint64_t schema_load(const struct schema_key *key, const void *from)
+{
+	uint32_t dword;
+	uint16_t word;
+	uint64_t value;
+
+	switch (key->size) {
+	case 1:
+		return *(const uint8_t *)from;
+	case 2:
+		memcpy(&word, from, sizeof(word));
+		return word;
+	case 4:
+		memcpy(&dword, from, sizeof(dword));
+		return dword;
+	default:
+		memcpy(&value, from, sizeof(value));
+		return value;
+	}
+}
+
 /* A row that has something to say of its limits says it instead. */
 static int refuse(const struct schema_values *values, unsigned i, const struct error *why,
 		  struct error *err)

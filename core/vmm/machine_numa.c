@@ -53,7 +53,7 @@ static void init_topology(struct machine *machine)
 {
 	const struct config_cpus *cpus = &machine->config->cpus;
 
-	if (cpus->topology.packages)
+	if (config_has_topology(cpus))
 		machine->topology = explicit_topology(&cpus->topology);
 	else if (machine->numa)
 		cpuid_topology_of_nodes(&machine->topology, machine->numa->place,
@@ -65,7 +65,7 @@ static void init_topology(struct machine *machine)
 			.dies = 1,
 			.packages = 1,
 		};
-	if (cpus->topology.packages && machine->numa)
+	if (config_has_topology(cpus) && machine->numa)
 		warn_of_split_dies(machine);
 }
 
@@ -81,12 +81,12 @@ static unsigned largest_share(unsigned nr_packages)
 
 static int refuse_apic_ids(const struct config *config, unsigned last, struct error *err)
 {
-	bool by_nodes = config->nr_nodes > 1 && !config->cpus.topology.packages;
+	bool by_nodes = config->nr_nodes > 1 && !config_has_topology(&config->cpus);
 
 	error_set(err, -EINVAL, "option %s",
-		  by_nodes			   ? "--numa: cpus"
-		  : config->cpus.topology.packages ? "--cpus: topology"
-						   : "--cpus: boot");
+		  by_nodes			       ? "--numa: cpus"
+		  : config_has_topology(&config->cpus) ? "--cpus: topology"
+						       : "--cpus: boot");
 	error_reason(err, "APIC ids go up to %u, interrupts reach %u at most", last, MAX_APIC_ID);
 	if (by_nodes)
 		return error_remedy(

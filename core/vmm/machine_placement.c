@@ -120,7 +120,8 @@ static void request_cpus(const struct config *config, struct placement_request *
 	const struct schema_affinities *vcpus = &config->cpus.affinity, *rings = &config->rings;
 
 	request->nr_vcpus = config->cpus.boot;
-	request->threads_per_core = config->cpus.topology.threads_per_core;
+	if (config_has_topology(&config->cpus))
+		request->threads_per_core = config->cpus.topology.threads_per_core;
 	request->rings = rings->word == CONFIG_RINGS_SIBLING ? PLACEMENT_RINGS_SIBLING
 							     : PLACEMENT_RINGS_NODE;
 	for (unsigned i = 0; i < vcpus->nr; i++)

@@ -82,7 +82,7 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 		.id = disk->id,
 		.serial = disk->serial,
 		.file = disk->file,
-		.nr_queues = disk->nr_queues ? disk->nr_queues : machine->config->cpus.boot,
+		.nr_queues = disk->nr_queues,
 		.queue_size = (uint16_t)disk->queue_size,
 		.host = &machine->virtio_host,
 	};

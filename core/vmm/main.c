@@ -109,7 +109,7 @@ static unsigned count_descriptors(const struct config *config)
 	for (unsigned i = 0; i < config->nr_disks; i++) {
 		const struct config_disk *disk = &config->disk[i];
 
-		n += 3 + 2 * (disk->nr_queues ? disk->nr_queues : config->cpus.boot);
+		n += 3 + 2 * disk->nr_queues;
 	}
 	for (unsigned i = 0; i < config->nr_nets; i++)
 		n += 4 + 5 * config->net[i].nr_pairs;
@@ -192,9 +192,13 @@ static int run(const struct config *config)
 	struct error err = { 0 };
 	int r;
 
-	r = log_open(&config->log, &err);
+	r = config->print ? config_print(config, stdout, &err) : log_open(&config->log, &err);
 	if (r)
 		return exit_status(&err);
+	if (config->print)
+		return 0;
+	if (config->unknown)
+		log_warning("config %s: not known, and left out: %s", config->file, config->unknown);
 	r = config->dry_run ? machine_explain(config, stdout, &err) : run_machine(config, &err);
 	log_close();
 	return r ? exit_status(&err) : 0;

@@ -4,7 +4,7 @@
 # shellcheck shell=bash
 
 _torc_options="--kernel --initramfs --cmdline --cpus --memory --memory-zone --numa --disk --net --rng --device --serial
-	--console --platform --metrics --dry-run --log-file --log-format -v -h --help -V --version"
+	--console --platform --metrics --config --print-config --dry-run --log-file --log-format -v -h --help -V --version"
 
 # _torc_files PREFIX WORD: the paths that WORD begins, after PREFIX; directories end in a slash.
 _torc_files()
@@ -97,7 +97,7 @@ _torc_devices()
 _torc_value()
 {
 	case $1 in
-	--kernel | --initramfs | --log-file)
+	--kernel | --initramfs | --config | --log-file)
 		_torc_files '' "$2"
 		;;
 	--cpus)

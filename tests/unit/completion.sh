@@ -47,7 +47,7 @@ expect()
 
 COMP_WORDBREAKS=$' \t\n"\'><=;|&(:'
 expect "all options at the start" "torc " "${all[@]}"
-expect "options that the word begins" "torc --c" --cmdline --cpus --console
+expect "options that the word begins" "torc --c" --cmdline --config --cpus --console
 expect "short and long options" "torc -" "${all[@]}"
 expect "nothing for an unknown option" "torc --zebra" ''
 expect "options after an option's value" "torc --kernel k --ini" --initramfs

@@ -200,7 +200,7 @@ static void disks_are_read(void **state)
 	assert_string_equal(c.disk[0].id, "_disk1");
 	assert_null(c.disk[0].serial);
 	assert_false(c.disk[0].file.readonly || c.disk[0].file.direct);
-	assert_int_equal(c.disk[0].nr_queues, 0);
+	assert_int_equal(c.disk[0].nr_queues, c.cpus.boot);
 	assert_int_equal(c.disk[0].queue_size, 128);
 	assert_true(c.disk[1].file.readonly && c.disk[1].file.direct);
 	assert_int_equal(c.disk[1].nr_queues, 3);
@@ -802,7 +802,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 21);
+	assert_int_equal(n, 23);
 	free(text);
 }
 

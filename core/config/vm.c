@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A whole VM as JSON has it: Cloud Hypervisor's VmConfig, and what is torc's own. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/config/foreign.h"
+#include "core/config/option.h"
+#include "core/schema/json.h"
+
+#define MEMBER_OF_CONFIG .offset = 0, .size = sizeof(struct config)
+
+/* clang-format off */
+static const struct schema payload_schema = {
+	.key = {
+		{ "kernel", SCHEMA_STRING, SCHEMA_MEMBER(struct config, kernel) },
+		{ "initramfs", SCHEMA_STRING, SCHEMA_MEMBER(struct config, initramfs) },
+		{ "cmdline", SCHEMA_STRING, SCHEMA_MEMBER(struct config, cmdline) },
+		SCHEMA_FOREIGN("firmware", "the devices that a firmware wants", NULL),
+		SCHEMA_FOREIGN("igvm", CONFIG_NEEDS_CONFIDENTIAL, NULL),
+		SCHEMA_FOREIGN("host_data", CONFIG_NEEDS_CONFIDENTIAL, NULL),
+		SCHEMA_FOREIGN("fw_cfg_config", "an fw_cfg device", NULL),
+	},
+};
+
+/* In the order of enum line_mode. */
+static const struct schema_word line_modes[] = {
+	{ .text = "Off" }, { .text = "Null" }, { .text = "Tty" }, { .text = "Pty" }, { .text = "File" }, { .text = "Socket" },
+	{ .text = NULL },
+};
+
+static int check_line(const struct schema_values *values, void *out, const void *context, struct error *err)
+{
+	const struct config_line *line = out;
+	const char *key = line->mode == LINE_FILE ? "file" : "socket";
+
+	if ((line->mode != LINE_FILE || line->file) && (line->mode != LINE_SOCKET || line->socket))
+		return 0;
+	schema_refuse(key, err, "missing");
+	return error_remedy(err, "name the %s", key);
+}
+
+static const struct schema line_schema = {
+	.check = check_line,
+	.key = {
+		{ "mode", SCHEMA_WORD, SCHEMA_MEMBER(struct config_line, mode), .words = line_modes },
+		{ "file", SCHEMA_STRING, SCHEMA_MEMBER(struct config_line, file) },
+		{ "socket", SCHEMA_STRING, SCHEMA_MEMBER(struct config_line, socket), .max = LINE_MAX_SOCKET_PATH },
+		{ "access", SCHEMA_MODE, SCHEMA_MEMBER(struct config_line, access) },
+		SCHEMA_FOREIGN("iommu", CONFIG_NEEDS_VIOMMU, "off"),
+		SCHEMA_FOREIGN("pci_segment", CONFIG_NEEDS_SEGMENTS, "0"),
+	},
+};
+
+static const struct schema vm_schema = {
+	.key = {
+		{ "payload", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &payload_schema },
+		{ "cpus", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, cpus), .of = &config_cpus_schema },
+		{ "memory", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &config_memory_schema },
+		{ "numa", SCHEMA_LIST, SCHEMA_MEMBER(struct config, node), .count = offsetof(struct config, nr_nodes),
+		  .max = CONFIG_MAX_NODES, .of = &config_numa_schema },
+		{ "disks", SCHEMA_LIST, SCHEMA_MEMBER(struct config, disk), .count = offsetof(struct config, nr_disks),
+		  .max = CONFIG_MAX_DEVICES, .of = &config_disk_schema },
+		{ "net", SCHEMA_LIST, SCHEMA_MEMBER(struct config, net), .count = offsetof(struct config, nr_nets),
+		  .max = CONFIG_MAX_DEVICES, .of = &config_net_schema },
+		{ "devices", SCHEMA_LIST, SCHEMA_MEMBER(struct config, device), .count = offsetof(struct config, nr_devices),
+		  .max = CONFIG_MAX_DEVICES, .of = &config_device_schema },
+		{ "rng", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &config_rng_schema },
+		{ "serial", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, serial_json), .of = &line_schema },
+		{ "console", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, console_json), .of = &line_schema },
+		{ "platform", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &config_platform_schema },
+		{ "metrics", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, metrics), .of = &config_metrics_schema },
+		SCHEMA_FOREIGN("balloon", "a virtio balloon", NULL),
+		SCHEMA_FOREIGN("debug_console", "a debug console at an I/O port", NULL, .usual = "{\"mode\":\"Off\",\"iobase\":233}"),
+		SCHEMA_FOREIGN("fs", "virtio-fs", "[]"),
+		SCHEMA_FOREIGN("generic_vhost_user", CONFIG_NEEDS_VHOST_USER, "[]"),
+		SCHEMA_FOREIGN("iommu", CONFIG_NEEDS_VIOMMU, "off"),
+		SCHEMA_FOREIGN("ivshmem", "an ivshmem device", NULL),
+		SCHEMA_FOREIGN("landlock_enable", "a sandbox by Landlock", "off"),
+		SCHEMA_FOREIGN("landlock_rules", "a sandbox by Landlock", "[]"),
+		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[]"),
+		SCHEMA_FOREIGN("pmem", "virtio-pmem", "[]"),
+		SCHEMA_FOREIGN("pvpanic", "a pvpanic device", "off"),
+		SCHEMA_FOREIGN("rate_limit_groups", CONFIG_NEEDS_RATES, "[]"),
+		SCHEMA_FOREIGN("rtc", "a virtio clock", NULL),
+		SCHEMA_FOREIGN("tpm", "a TPM", NULL),
+		SCHEMA_FOREIGN("user_devices", "vfio-user", "[]"),
+		SCHEMA_FOREIGN("vdpa", "vDPA", "[]"),
+		SCHEMA_FOREIGN("vsock", "virtio-vsock", NULL),
+		SCHEMA_FOREIGN("watchdog", "a virtio watchdog", "off"),
+	},
+};
+/* clang-format on */
+
+static void add_unknown(void *opaque, const char *path)
+{
+	struct config *config = opaque;
+	char *longer;
+
+	if (asprintf(&longer, "%s%s%s", config->unknown ?: "", config->unknown ? ", " : "", path) <
+	    0)
+		return;
+	free(config->unknown);
+	config->unknown = longer;
+}
+
+static struct line_config line_of(struct config_line *json)
+{
+	struct line_config line = { .mode = (enum line_mode)json->mode, .access = json->access };
+
+	if (line.mode == LINE_FILE || line.mode == LINE_SOCKET) {
+		char **path = line.mode == LINE_FILE ? &json->file : &json->socket;
+
+		line.path = *path;
+		*path = NULL;
+	}
+	schema_free(&line_schema, json);
+	return line;
+}
+
+static int refuse_file(const char *path, const json_error_t *at, struct error *err)
+{
+	error_set(err, -EINVAL, "config %s", path);
+	if (at->line < 0)
+		error_reason(err, "%s", at->text);
+	else
+		error_reason(err, "line %d, column %d: %s", at->line, at->column, at->text);
+	return error_remedy(err, "write Cloud Hypervisor's VmConfig in JSON; torc --print-config "
+				 "with options shows one");
+}
+
+int config_read_file(struct config *config, const char *path, struct error *err)
+{
+	json_error_t at;
+	json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
+	int r;
+
+	config->is_json = true;
+	if (json_is_object(object)) {
+		r = config_read_vm(config, object, err);
+		if (r)
+			error_set(err, r, "config %s", path);
+	} else {
+		if (object)
+			at = (json_error_t){ .line = -1, .text = "no object" };
+		r = refuse_file(path, &at, err);
+	}
+	json_decref(object);
+	return r;
+}
+
+int config_read_vm(struct config *config, const json_t *object, struct error *err)
+{
+	const struct schema_unknown unknown = { add_unknown, config };
+	int r;
+
+	config->is_json = true;
+	/* Cloud Hypervisor's defaults, which are others than on its command line. */
+	config->serial_json.mode = LINE_NULL;
+	config->console_json.mode = LINE_TTY;
+	r = schema_read_json(&vm_schema, object, config, config, &unknown, err);
+	config->serial = line_of(&config->serial_json);
+	config->console = line_of(&config->console_json);
+	return r;
+}
+
+static struct config_line json_of(const struct line_config *line)
+{
+	char *path = (char *)(uintptr_t)line->path;
+
+	return (struct config_line){ .mode = line->mode,
+				     .file = line->mode == LINE_FILE ? path : NULL,
+				     .socket = line->mode == LINE_SOCKET ? path : NULL,
+				     .access = line->access };
+}
+
+json_t *config_write_vm(const struct config *config)
+{
+	struct config copy = *config;
+
+	copy.serial_json = json_of(&config->serial);
+	copy.console_json = json_of(&config->console);
+	/* What zones have is theirs. */
+	if (copy.nr_zones)
+		copy.memory = (struct config_memory){ .backing.thp = true };
+	return schema_write_json(&vm_schema, &copy);
+}
+
+int config_print(const struct config *config, FILE *out, struct error *err)
+{
+	json_t *object = config_write_vm(config);
+
+	if (!object) {
+		error_set(err, -EINVAL, "JSON");
+		error_reason(err, "a path or another text is not UTF-8");
+		return error_remedy(err, "give it another name");
+	}
+	json_dumpf(object, out, JSON_INDENT(2));
+	fputc('\n', out);
+	json_decref(object);
+	return 0;
+}

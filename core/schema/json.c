@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/schema/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/schema/internal.h"
+
+#define MAX_PATH 128
+
+/* What reading an object needs on the way down. */
+struct reading {
+	const void *context;
+	const struct schema_unknown *unknown;
+	char path[MAX_PATH]; /* "disks[0]." */
+	struct error *err;
+};
+
+static int read_object(struct reading *reading, const struct schema *schema, const json_t *object,
+		       void *out);
+
+static const char *name_of(const struct schema_key *key)
+{
+	return key->json ?: key->name;
+}
+
+static const char *const wanted[] = {
+	[SCHEMA_BOOL] = "true or false",
+	[SCHEMA_UINT] = "a whole number",
+	[SCHEMA_SIZE] = "a number of bytes",
+	[SCHEMA_STRING] = "a string",
+	[SCHEMA_WORD] = "a string",
+	[SCHEMA_MODE] = "a string of octal digits",
+	[SCHEMA_MAC] = "a string",
+	[SCHEMA_IPV4] = "a string",
+	[SCHEMA_CPUS] = "an array of numbers",
+	[SCHEMA_BITS] = "an array of numbers",
+	[SCHEMA_AFFINITY] = "an array of objects with a number and host_cpus, an array of numbers",
+	[SCHEMA_DISTANCES] = "an array of objects with the numbers destination and distance",
+	[SCHEMA_NAMES] = "an array of strings without commas and brackets",
+	[SCHEMA_TOPOLOGY] =
+		"an object with the numbers threads_per_core, cores_per_die, dies_per_package and "
+		"packages",
+	[SCHEMA_STRUCT] = "an object",
+	[SCHEMA_LIST] = "an array of objects",
+};
+
+static int refuse_type(const struct schema_key *key, struct error *err)
+{
+	schema_refuse(name_of(key), err, "not of the right type");
+	return error_remedy(err, "write %s", wanted[key->kind]);
+}
+
+/* "[1,2]" of an array of numbers. */
+static bool put_numbers(FILE *text, const json_t *array)
+{
+	const json_t *number;
+	size_t i;
+
+	if (!json_is_array(array))
+		return false;
+	fputc('[', text);
+	json_array_foreach(array, i, number)
+	{
+		if (!json_is_integer(number))
+			return false;
+		fprintf(text, "%s%lld", i ? "," : "", (long long)json_integer_value(number));
+	}
+	fputc(']', text);
+	return true;
+}
+
+/* "[0@[1,2],1@[3]]" of [{"vcpu": 0, "host_cpus": [1, 2]}, ...]. */
+static bool put_affinity(FILE *text, const struct schema_key *key, const json_t *array)
+{
+	const json_t *one;
+	size_t i;
+
+	if (!json_is_array(array))
+		return false;
+	fputc('[', text);
+	json_array_foreach(array, i, one)
+	{
+		const json_t *number = json_object_get(one, key->noun);
+
+		if (!json_is_integer(number))
+			return false;
+		fprintf(text, "%s%lld@", i ? "," : "", (long long)json_integer_value(number));
+		if (!put_numbers(text, json_object_get(one, "host_cpus")))
+			return false;
+	}
+	fputc(']', text);
+	return true;
+}
+
+static bool put_distances(FILE *text, const json_t *array)
+{
+	const json_t *one;
+	size_t i;
+
+	if (!json_is_array(array))
+		return false;
+	fputc('[', text);
+	json_array_foreach(array, i, one)
+	{
+		const json_t *to = json_object_get(one, "destination");
+		const json_t *distance = json_object_get(one, "distance");
+
+		if (!json_is_integer(to) || !json_is_integer(distance))
+			return false;
+		fprintf(text, "%s%lld@%lld", i ? "," : "", (long long)json_integer_value(to),
+			(long long)json_integer_value(distance));
+	}
+	fputc(']', text);
+	return true;
+}
+
+static bool put_names(FILE *text, const json_t *array)
+{
+	const json_t *name;
+	size_t i;
+
+	if (!json_is_array(array))
+		return false;
+	fputc('[', text);
+	json_array_foreach(array, i, name)
+	{
+		if (!json_is_string(name) || strpbrk(json_string_value(name), ",[]"))
+			return false;
+		fprintf(text, "%s%s", i ? "," : "", json_string_value(name));
+	}
+	fputc(']', text);
+	return true;
+}
+
+static const char *const topology_part[] = { "threads_per_core", "cores_per_die",
+					     "dies_per_package", "packages" };
+
+static bool put_topology(FILE *text, const json_t *object)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		const json_t *part = json_object_get(object, topology_part[i]);
+
+		if (!json_is_integer(part))
+			return false;
+		fprintf(text, "%s%lld", i ? ":" : "", (long long)json_integer_value(part));
+	}
+	return true;
+}
+
+static bool put_word(FILE *text, const struct schema_key *key, const json_t *value)
+{
+	const char *word = json_string_value(value);
+
+	for (unsigned i = 0; word && key->words[i].text; i++) {
+		if (key->words[i].json && !strcmp(word, key->words[i].json)) {
+			word = key->words[i].text;
+			break;
+		}
+	}
+	return word && fputs(word, text) >= 0;
+}
+
+/* As it would be typed. Whether it can be: what it means is the reader's to say. */
+static bool put_text(FILE *text, const struct schema_key *key, const json_t *value)
+{
+	switch (key->kind) {
+	case SCHEMA_BOOL:
+		return json_is_boolean(value) &&
+		       fputs(json_is_true(value) ? "on" : "off", text) >= 0;
+	case SCHEMA_UINT:
+	case SCHEMA_SIZE:
+		return json_is_integer(value) &&
+		       fprintf(text, "%lld", (long long)json_integer_value(value)) > 0;
+	case SCHEMA_STRING:
+	case SCHEMA_MODE:
+	case SCHEMA_MAC:
+	case SCHEMA_IPV4:
+		return json_is_string(value) && fputs(json_string_value(value), text) >= 0;
+	case SCHEMA_WORD:
+		return put_word(text, key, value);
+	case SCHEMA_CPUS:
+	case SCHEMA_BITS:
+		return put_numbers(text, value);
+	case SCHEMA_AFFINITY:
+		return json_is_string(value) && key->words ? put_word(text, key, value)
+							   : put_affinity(text, key, value);
+	case SCHEMA_DISTANCES:
+		return put_distances(text, value);
+	case SCHEMA_NAMES:
+		return put_names(text, value);
+	case SCHEMA_TOPOLOGY:
+		return put_topology(text, value);
+	default:
+		return false;
+	}
+}
+
+static int text_of(const struct schema_key *key, const json_t *value, char **out, struct error *err)
+{
+	size_t size;
+	FILE *text = open_memstream(out, &size);
+	bool fits;
+
+	if (!text)
+		return error_set(err, -ENOMEM, "JSON");
+	fits = put_text(text, key, value);
+	if (fclose(text))
+		return error_set(err, -ENOMEM, "JSON");
+	return fits ? 0 : refuse_type(key, err);
+}
+
+/* A key of Cloud Hypervisor's: taken if it says what torc does, or what its clients send always. */
+static int take_foreign(const struct schema_key *key, const json_t *value, struct error *err)
+{
+	const char *string = json_is_true(value)    ? "on"
+			     : json_is_false(value) ? "off"
+						    : json_string_value(value);
+	char *dump = string ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+	struct schema_key named = *key;
+	int r;
+
+	if (!string && !dump)
+		return error_set(err, -ENOMEM, "JSON");
+	if (key->usual && !strcmp(key->usual, string ?: dump)) {
+		free(dump);
+		return 0;
+	}
+	named.name = name_of(key);
+	r = schema_refuse_foreign(&named, string ?: dump, err);
+	free(dump);
+	return r;
+}
+
+static int read_struct(struct reading *reading, const struct schema_key *key, const json_t *value,
+		       void *member)
+{
+	char path[MAX_PATH];
+	int r;
+
+	if (!json_is_object(value))
+		return refuse_type(key, reading->err);
+	memcpy(path, reading->path, sizeof(path));
+	snprintf(reading->path, sizeof(path), "%.60s%.30s.", path, name_of(key));
+	r = read_object(reading, key->of, value, member);
+	memcpy(reading->path, path, sizeof(path));
+	return r ? error_set(reading->err, r, "%s", name_of(key)) : 0;
+}
+
+static int refuse_more(const struct schema_key *key, struct error *err)
+{
+	schema_refuse(name_of(key), err, "more than %llu", (unsigned long long)key->max);
+	return error_remedy(err, "leave one out");
+}
+
+static int read_list(struct reading *reading, const struct schema_key *key, const json_t *array,
+		     void *out)
+{
+	unsigned *count = (unsigned *)((char *)out + key->count);
+	size_t size = key->size / key->max;
+	char path[MAX_PATH];
+	const json_t *value;
+	size_t i;
+	int r = 0;
+
+	if (!json_is_array(array))
+		return refuse_type(key, reading->err);
+	memcpy(path, reading->path, sizeof(path));
+	json_array_foreach(array, i, value)
+	{
+		/* Read beside the list, which a check looks at. */
+		void *one = calloc(1, size);
+
+		if (!one)
+			return error_set(reading->err, -ENOMEM, "JSON");
+		snprintf(reading->path, sizeof(path), "%.60s%.30s[%zu].", path, name_of(key), i);
+		if (!json_is_object(value))
+			r = refuse_type(key, reading->err);
+		else if (*count == key->max)
+			r = refuse_more(key, reading->err);
+		else
+			r = schema_preset(key->of, one);
+		if (!r)
+			r = read_object(reading, key->of, value, one);
+		if (r)
+			schema_free(key->of, one);
+		else
+			memcpy((char *)out + key->offset + (*count)++ * size, one, size);
+		free(one);
+		if (r)
+			break;
+	}
+	memcpy(reading->path, path, sizeof(path));
+	return r ? error_set(reading->err, r, "%s[%zu]", name_of(key), i) : 0;
+}
+
+static void tell_unknown(const struct reading *reading, const struct schema *schema,
+			 const json_t *object)
+{
+	char path[2 * MAX_PATH];
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
+		unsigned i = 0;
+
+		while (i < schema_count(schema) && (schema->key[i].flags & SCHEMA_TYPED ||
+						    strcmp(name, name_of(&schema->key[i])) != 0))
+			i++;
+		snprintf(path, sizeof(path), "%s%.100s", reading->path, name);
+		if (i == schema_count(schema) && reading->unknown)
+			reading->unknown->tell(reading->unknown->opaque, path);
+	}
+}
+
+static int read_key(struct reading *reading, struct schema_values *values, char **text, unsigned i,
+		    const json_t *value, void *out)
+{
+	const struct schema_key *key = &values->schema->key[i];
+	int r;
+
+	if (!value || json_is_null(value) || key->flags & SCHEMA_TYPED) {
+		if (!(key->flags & SCHEMA_REQUIRED))
+			return 0;
+		schema_refuse(name_of(key), reading->err, "missing");
+		return error_remedy(reading->err, "%s", key->remedy);
+	}
+	if (key->needs)
+		return take_foreign(key, value, reading->err);
+	if (key->kind == SCHEMA_STRUCT)
+		return read_struct(reading, key, value, (char *)out + key->offset);
+	if (key->kind == SCHEMA_LIST)
+		return read_list(reading, key, value, out);
+	r = text_of(key, value, text, reading->err);
+	if (r)
+		return r;
+	values->value[i] = *text;
+	return schema_read_value(values, i, out, reading->err);
+}
+
+/* Readers and checks call a key as it is typed. */
+static void name_as_json(const struct schema *schema, struct error *err)
+{
+	for (unsigned i = 0; i < schema_count(schema); i++) {
+		const struct schema_key *key = &schema->key[i];
+
+		if (key->json && !strncmp(err->object, "key ", 4) &&
+		    !strcmp(err->object + 4, key->name)) {
+			snprintf(err->object, sizeof(err->object), "key %s", key->json);
+			return;
+		}
+	}
+}
+
+static int read_object(struct reading *reading, const struct schema *schema, const json_t *object,
+		       void *out)
+{
+	struct schema_values values = { .schema = schema };
+	char *text[SCHEMA_MAX_KEYS] = { NULL };
+	int r = 0;
+
+	tell_unknown(reading, schema, object);
+	for (unsigned i = 0; i < schema_count(schema) && !r; i++)
+		r = read_key(reading, &values, &text[i], i,
+			     json_object_get(object, name_of(&schema->key[i])), out);
+	if (!r && schema->check)
+		r = schema->check(&values, out, reading->context, reading->err);
+	for (unsigned i = 0; i < SCHEMA_MAX_KEYS; i++)
+		free(text[i]);
+	if (r)
+		name_as_json(schema, reading->err);
+	return r;
+}
+
+int schema_read_json(const struct schema *schema, const json_t *object, void *out,
+		     const void *context, const struct schema_unknown *unknown, struct error *err)
+{
+	struct reading reading = { .context = context, .unknown = unknown, .err = err };
+
+	return read_object(&reading, schema, object, out);
+}

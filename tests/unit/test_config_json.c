@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A VM from JSON and back. That a key's value is judged as when it is typed: both have the same reader. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "core/base/bits.h"
+#include "core/config/config.h"
+#include "tests/unit/config_line.h"
+
+static char folder[] = "/tmp/torc-config.XXXXXX";
+static char path[64];
+
+static int setup(void **state)
+{
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/vm.json", folder);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	return unlink(path) || rmdir(folder);
+}
+
+static void put(const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int load(struct config *config, const char *beside, struct error *err)
+{
+	char line[128];
+
+	snprintf(line, sizeof(line), "--config %s%s", path, beside);
+	return line_parse(config, line, err);
+}
+
+static struct config good(const char *text)
+{
+	struct error err = { 0 };
+	struct config config;
+
+	put(text);
+	if (load(&config, "", &err))
+		fail_msg("%s: %s: %s", text, err.object, err.reason);
+	return config;
+}
+
+static char *printed(const struct config *config)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	assert_int_equal(config_print(config, out, NULL), 0);
+	fclose(out);
+	return text;
+}
+
+static void what_is_printed_is_read_the_same(void **state)
+{
+	static const char *const lines[] = {
+		"--kernel /k",
+		"--kernel /k --initramfs /i --cmdline a=b c",
+		"--kernel /k --cpus 4,topology=2:2:1:1,affinity=[0@[2,3],1@5],idle=guest,nested=off,pmu=off "
+		"--disk path=/a,queue_affinity=[3@[1,2]],serial=x,image_type=raw,logical_block_size=4096 "
+		"path=/b,readonly=on,direct=on,num_queues=2,queue_size=4,id=b",
+		"--kernel /k --memory 1G,hugepages=on,hugepage_size=2M,prefault=on",
+		"--kernel /k --memory 64M,shared=on,thp=off",
+		"--kernel /k --cpus 4 --memory-zone id=a,size=64M,host_numa_node=0 id=b,size=128M,shared=on,file=/f "
+		"--numa guest_numa_id=1,cpus=[2-3],memory_zones=[b],distances=[0@20] "
+		"guest_numa_id=0,cpus=0-1,memory_zones=a",
+		"--kernel /k --net tap=t,mac=02:00:00:00:00:01,ip=10.0.0.1,mask=255.0.0.0,mtu=9000,vhost=on,num_queues=4",
+		"--kernel /k --net tap=,mac=,ip= --serial pty --console socket=/s,mode=0660",
+		"--kernel /k --device path=/d,x_exclude_mmap_bars=[0,2],trace=ring,bind=on path=/e,id=e",
+		"--kernel /k --rng src=/dev/urandom --serial file=/a,b,mode=0640 --console tty",
+		"--kernel /k --platform numa=strict,ring_affinity=[0@3],ring_poll_us=7,vfio_p2p_dma=off",
+		"--kernel /k --platform numa=off,ring_affinity=sibling --metrics path=/x.prom,interval=3",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++) {
+		struct config typed = line_good(lines[i]), read;
+		char *text = printed(&typed), *again;
+
+		read = good(text);
+		again = printed(&read);
+		assert_string_equal(again, text);
+		assert_null(read.unknown);
+		free(text);
+		free(again);
+		config_destroy(&typed);
+		config_destroy(&read);
+	}
+}
+
+/* What Kata Containers' runtime sends. */
+static void what_clients_always_say_is_taken(void **state)
+{
+	struct config c = good(
+		"{\"console\":{\"iommu\":false,\"mode\":\"Off\"},\"cpus\":{\"boot_vcpus\":1,\"kvm_hyperv\":false,"
+		"\"max_vcpus\":2,\"nested\":true,\"core_scheduling\":\"Vm\",\"max_phys_bits\":46,\"features\":{\"amx\":false},"
+		"\"topology\":{\"cores_per_die\":2,\"dies_per_package\":1,\"packages\":1,\"threads_per_core\":1}},"
+		"\"iommu\":false,\"landlock_enable\":false,\"memory\":{\"hotplug_method\":\"Acpi\",\"hotplug_size\":536870912,"
+		"\"hugepages\":false,\"mergeable\":false,\"prefault\":false,\"shared\":false,\"size\":536870912,\"thp\":true},"
+		"\"payload\":{\"cmdline\":\"quiet\",\"initramfs\":\"/i\",\"kernel\":\"/k\"},"
+		"\"disks\":[{\"path\":\"/d\",\"image_type\":\"Raw\",\"sparse\":true,\"backing_files\":false,"
+		"\"lock_granularity\":\"ByteRange\",\"rate_limiter_config\":null,\"vhost_user\":false,\"vhost_socket\":null}],"
+		"\"net\":[{\"vhost_mode\":\"Client\",\"offload_ufo\":true,\"mask\":\"255.255.255.0\",\"pci_segment\":0}],"
+		"\"platform\":{\"num_pci_segments\":2,\"sev_snp\":false,\"tdx\":false,\"iommu_address_width_bits\":64},"
+		"\"pvpanic\":false,\"rng\":{\"iommu\":false,\"src\":\"/r\"},\"serial\":{\"iommu\":false,\"mode\":\"Off\"},"
+		"\"fs\":[],\"numa\":null,\"watchdog\":false}");
+
+	assert_null(c.unknown);
+	assert_int_equal(c.cpus.max, 2);
+	assert_int_equal(c.hotplug_size, 512 * MIB);
+	assert_int_equal(c.nr_pci_segments, 2);
+	assert_false(config_has_topology(&c.cpus));
+	assert_int_equal(c.disk[0].nr_queues, 1);
+	assert_true(c.disk[0].file.is_raw);
+	assert_int_equal(c.serial.mode, LINE_OFF);
+	config_destroy(&c);
+}
+
+static void defaults_are_cloud_hypervisors(void **state)
+{
+	struct config c = good("{\"payload\":{\"kernel\":\"/k\"},\"memory\":null}");
+
+	assert_int_equal(c.serial.mode, LINE_NULL);
+	assert_int_equal(c.console.mode, LINE_TTY);
+	assert_int_equal(c.memory.size, 512 * MIB);
+	assert_int_equal(c.cpus.boot, 1);
+	assert_string_equal(c.cmdline, "");
+	config_destroy(&c);
+}
+
+static void unknown_keys_are_told(void **state)
+{
+	struct config c =
+		good("{\"payload\":{\"kernel\":\"/k\",\"colour\":1},\"speed\":{\"a\":2},"
+		     "\"disks\":[{\"path\":\"/a\"},{\"path\":\"/b\",\"fd\":null,\"zones\":[]}]}");
+
+	assert_string_equal(c.unknown, "speed, payload.colour, disks[1].fd, disks[1].zones");
+	config_destroy(&c);
+}
+
+static const struct {
+	const char *text, *object, *reason, *remedy;
+} bad[] = {
+	{ "", ": line 1, column 0", "", "" },
+	{ "[]", "", "no object", "VmConfig" },
+	{ "{\"payload\":{\"kernel\":\"k\",\"kernel\":\"l\"}}", "", "line 1, column 33: duplicate",
+	  "" },
+	{ "{\"payload\":{}}", "payload: key kernel", "missing", "bzImage" },
+	{ "{\"payload\":{\"kernel\":7}}", "payload: key kernel", "right type", "a string" },
+	{ "{\"payload\":{\"firmware\":\"f\"}}", "payload: key firmware", "not supported yet",
+	  "leave it out" },
+	{ "{\"cpus\":{\"boot_vcpus\":0}}", "cpus: key boot_vcpus", "0 is too small", "1 to 255" },
+	{ "{\"cpus\":{\"boot_vcpus\":-1}}", "cpus: key boot_vcpus", "-1 is negative", "1 to 255" },
+	{ "{\"cpus\":{\"boot_vcpus\":1.0}}", "cpus: key boot_vcpus", "right type",
+	  "a whole number" },
+	{ "{\"cpus\":{\"boot_vcpus\":2,\"max_vcpus\":1}}", "cpus: key max_vcpus", "1 is less", "" },
+	{ "{\"cpus\":{\"topology\":{\"packages\":1}}}", "cpus: key topology", "right type",
+	  "cores_per_die" },
+	{ "{\"cpus\":{\"affinity\":[{\"vcpu\":0}]}}", "cpus: key affinity", "right type",
+	  "host_cpus" },
+	{ "{\"memory\":{\"size\":9223372036854775807}}", "memory: key size", "more than x86-64",
+	  "" },
+	{ "{\"memory\":{\"size\":\"1G\"}}", "memory: key size", "right type", "number of bytes" },
+	{ "{\"memory\":{\"size\":67108864,\"zones\":[{\"id\":\"a\",\"size\":67108864}]}}",
+	  "memory: key size", "given beside", "" },
+	{ "{\"memory\":{\"zones\":[{\"id\":\"a\"}]}}", "memory: zones[0]: key size", "missing",
+	  "512M" },
+	{ "{\"disks\":{}}", "key disks", "right type", "an array" },
+	{ "{\"disks\":[{\"path\":\"/a\"},7]}", "disks[1]: key disks", "right type", "" },
+	{ "{\"disks\":[{\"path\":\"/a\"},{}]}", "disks[1]: key path", "missing", "path=" },
+	{ "{\"disks\":[{\"path\":\"/a\",\"image_type\":\"Qcow2\"}]}", "disks[0]: key image_type",
+	  "raw images only", "" },
+	{ "{\"disks\":[{\"path\":\"/a\",\"id\":\"x\"},{\"path\":\"/b\",\"id\":\"x\"}]}",
+	  "disks[1]: key id", "x is taken by /a", "" },
+	{ "{\"disks\":[{\"path\":\"/a\",\"vhost_socket\":\"/s\"}]}", "disks[0]: key vhost_socket",
+	  "vhost-user", "" },
+	{ "{\"net\":[{\"mac\":\"x\"}]}", "net[0]: key mac", "no MAC address", "" },
+	{ "{\"serial\":{\"mode\":\"File\"}}", "serial: key file", "missing", "" },
+	{ "{\"serial\":{\"mode\":\"tty\"}}", "serial: key mode", "unknown", "Tty" },
+	{ "{\"vsock\":{\"cid\":3,\"socket\":\"/s\"}}", "key vsock", "virtio-vsock", "" },
+	{ "{\"watchdog\":true}", "key watchdog", "a virtio watchdog", "" },
+};
+
+static void what_will_not_do_says_where(void **state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct config config = { 0 };
+		struct error err = { 0 };
+
+		put(bad[i].text);
+		assert_int_equal(load(&config, "", &err), -EINVAL);
+		if (strncmp(err.object, "config /tmp/", 12) != 0 ||
+		    (!strstr(err.object, bad[i].object) && bad[i].object[0] != ':') ||
+		    !strstr(err.reason, bad[i].reason) || !strstr(err.remedy, bad[i].remedy))
+			fail_msg("%s: %s: %s; %s", bad[i].text, err.object, err.reason, err.remedy);
+		assert_false(err.usage);
+	}
+}
+
+static void options_of_a_vm_are_not_given_beside_it(void **state)
+{
+	struct config config;
+	struct error err = { 0 };
+
+	put("{\"payload\":{\"kernel\":\"/k\"}}");
+	assert_int_equal(load(&config, " --memory 1G", &err), -EINVAL);
+	assert_string_equal(err.object, "option --memory");
+	assert_non_null(strstr(err.reason, "given beside --config"));
+	assert_int_equal(load(&config, " --metrics path=/m", &err), 0);
+	assert_string_equal(config.metrics.path, "/m");
+	config_destroy(&config);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_printed_is_read_the_same),
+		cmocka_unit_test(what_clients_always_say_is_taken),
+		cmocka_unit_test(defaults_are_cloud_hypervisors),
+		cmocka_unit_test(unknown_keys_are_told),
+		cmocka_unit_test(what_will_not_do_says_where),
+		cmocka_unit_test(options_of_a_vm_are_not_given_beside_it),
+	};
+
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
