@@ -29,7 +29,7 @@ BUILDS = [
 ]
 
 # Those of tests/fuzz with a guest behind them; the others' inputs are only replayed.
-FUZZERS = ['virtqueue', 'blk', 'net', 'pci', 'msix', 'vfio']
+FUZZERS = ['virtqueue', 'blk', 'net', 'pci', 'msix', 'vfio', 'schema']
 
 # What only a real guest reaches, with the sanitizers watching torc.
 SANITIZED = ['device/verify', 'device/reboot', 'hotplug/request', 'hotplug/reboot', 'soak/mixed', 'soak/rebind']
