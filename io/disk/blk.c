@@ -493,7 +493,7 @@ static int make_requests(struct virtio_blk *blk, const struct virtio_blk_options
 	blk->bounce = calloc(nr, sizeof(*blk->bounce));
 	if (!blk->request || !blk->bounce)
 		return -ENOMEM;
-	while (!r && blk->file.direct && blk->nr_bounces < nr) {
+	while (!r && blk->file.direct && !blk->file.is_cached && blk->nr_bounces < nr) {
 		r = bounce_init(&blk->bounce[blk->nr_bounces], blk->file.memory_align);
 		blk->nr_bounces += !r;
 	}
