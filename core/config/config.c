@@ -47,7 +47,8 @@ static int refuse_stray(const char *word, struct error *err)
 static int set_value(struct parser *p, const struct config_option *option, const char *value,
 		     struct error *err)
 {
-	int r = option->set(&p->config, value, err);
+	int r = option->set ? option->set(&p->config, value, err)
+			    : config_set_row(&p->config, option->name, value, err);
 
 	return r ? error_set(err, r, "option --%s", option->name) : 0;
 }
@@ -253,15 +254,6 @@ static int finish(struct parser *p, struct error *err)
 	return r ? r : default_ids(&p->config, err);
 }
 
-static int preset(struct config *config)
-{
-	int r = config_preset_cpus(config);
-
-	if (!r)
-		r = config_preset_memory(config);
-	return r ? r : config_preset_platform(config);
-}
-
 int config_parse(struct config *config, int argc, char **argv, struct error *err)
 {
 	struct error unwanted = { 0 };
@@ -279,7 +271,7 @@ int config_parse(struct config *config, int argc, char **argv, struct error *err
 
 	if (!err)
 		err = &unwanted;
-	r = p.config.cmdline && p.late ? preset(&p.config) : -ENOMEM;
+	r = p.config.cmdline && p.late ? schema_preset(&config_vm_schema, &p.config) : -ENOMEM;
 	if (r)
 		error_set(err, r, "command line");
 	else
@@ -300,20 +292,9 @@ void config_destroy(struct config *config)
 {
 	free(config->file);
 	free(config->unknown);
-	free(config->kernel);
-	free(config->initramfs);
-	free(config->cmdline);
-	free(config->rng);
 	free((void *)(uintptr_t)config->serial.path);
 	free((void *)(uintptr_t)config->console.path);
 	free((void *)(uintptr_t)config->log.path);
-	config_free_metrics(config);
-	config_free_cpus(config);
-	config_free_zones(config);
-	config_free_nodes(config);
-	config_free_platform(config);
-	config_free_devices(config);
-	config_free_disks(config);
-	config_free_nets(config);
+	schema_free(&config_vm_schema, config);
 	*config = (struct config){ 0 };
 }

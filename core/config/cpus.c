@@ -83,22 +83,12 @@ const struct schema config_cpus_schema = {
 };
 /* clang-format on */
 
-int config_preset_cpus(struct config *config)
-{
-	return schema_preset(&config_cpus_schema, &config->cpus);
-}
-
 int config_set_cpus(struct config *config, const char *value, struct error *err)
 {
-	int r = schema_read(&config_cpus_schema, value, &config->cpus, config, err);
+	int r = config_set_row(config, "cpus", value, err);
 
 	/* Of a topology's form, for which the number of vCPUs is to be known. */
 	if (r == -EINVAL && !*err->remedy)
 		say_topology(&config->cpus, err);
 	return r;
-}
-
-void config_free_cpus(struct config *config)
-{
-	schema_free(&config_cpus_schema, &config->cpus);
 }

@@ -70,9 +70,6 @@ const struct schema config_disk_schema = {
 
 int config_set_disk(struct config *config, const char *value, struct error *err)
 {
-	struct config_disk disk = { 0 };
-	int r;
-
 	if (!strchr(value, '=')) {
 		error_set(err, -EINVAL, "value %s", value);
 		error_reason(err, "not a key=value pair");
@@ -80,20 +77,5 @@ int config_set_disk(struct config *config, const char *value, struct error *err)
 		return error_remedy(
 			err, strchr(value, ',') ? "write 'path=\"%s\"'" : "write path=%s", value);
 	}
-	r = schema_preset(&config_disk_schema, &disk);
-	if (r)
-		error_set(err, r, "value");
-	else
-		r = schema_read(&config_disk_schema, value, &disk, config, err);
-	if (r)
-		schema_free(&config_disk_schema, &disk);
-	else
-		config->disk[config->nr_disks++] = disk;
-	return r;
-}
-
-void config_free_disks(struct config *config)
-{
-	for (unsigned i = 0; i < config->nr_disks; i++)
-		schema_free(&config_disk_schema, &config->disk[i]);
+	return config_set_row(config, "disk", value, err);
 }

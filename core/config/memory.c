@@ -185,38 +185,6 @@ const struct schema config_memory_schema = {
 };
 /* clang-format on */
 
-int config_preset_memory(struct config *config)
-{
-	return schema_preset(&config_memory_schema, config);
-}
-
-int config_set_memory(struct config *config, const char *value, struct error *err)
-{
-	return schema_read(&config_memory_schema, value, config, config, err);
-}
-
-int config_set_zone(struct config *config, const char *value, struct error *err)
-{
-	struct config_zone zone = { 0 };
-	int r = schema_preset(&config_zone_schema, &zone);
-
-	if (r)
-		error_set(err, r, "value");
-	else
-		r = schema_read(&config_zone_schema, value, &zone, config, err);
-	if (r)
-		schema_free(&config_zone_schema, &zone);
-	else
-		config->zone[config->nr_zones++] = zone;
-	return r;
-}
-
-void config_free_zones(struct config *config)
-{
-	for (unsigned i = 0; i < config->nr_zones; i++)
-		schema_free(&config_zone_schema, &config->zone[i]);
-}
-
 int config_finish_memory(struct config *config, struct error *err)
 {
 	uint64_t size = 0;

@@ -52,13 +52,3 @@ const struct schema config_metrics_schema = {
 	},
 };
 /* clang-format on */
-
-int config_set_metrics(struct config *config, const char *value, struct error *err)
-{
-	return schema_read(&config_metrics_schema, value, &config->metrics, config, err);
-}
-
-void config_free_metrics(struct config *config)
-{
-	schema_free(&config_metrics_schema, &config->metrics);
-}

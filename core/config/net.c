@@ -114,25 +114,3 @@ const struct schema config_net_schema = {
 	},
 };
 /* clang-format on */
-
-int config_set_net(struct config *config, const char *value, struct error *err)
-{
-	struct config_net net = { 0 };
-	int r = schema_preset(&config_net_schema, &net);
-
-	if (r)
-		error_set(err, r, "value");
-	else
-		r = schema_read(&config_net_schema, value, &net, config, err);
-	if (r)
-		schema_free(&config_net_schema, &net);
-	else
-		config->net[config->nr_nets++] = net;
-	return r;
-}
-
-void config_free_nets(struct config *config)
-{
-	for (unsigned i = 0; i < config->nr_nets; i++)
-		schema_free(&config_net_schema, &config->net[i]);
-}

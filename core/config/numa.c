@@ -139,8 +139,7 @@ const struct schema config_numa_schema = {
 
 int config_set_numa(struct config *config, const char *value, struct error *err)
 {
-	struct config_node node = { 0 };
-	int r = schema_read(&config_numa_schema, value, &node, config, err);
+	int r = config_set_row(config, "numa", value, err);
 
 	if (r == -ENOENT) {
 		r = error_set(err, -EINVAL, "value %s", value);
@@ -148,17 +147,7 @@ int config_set_numa(struct config *config, const char *value, struct error *err)
 		error_remedy(err, "write, for one node: --memory-zone id=mem0,size=512M --numa "
 				  "guest_numa_id=0,cpus=[0],memory_zones=[mem0]");
 	}
-	if (r)
-		schema_free(&config_numa_schema, &node);
-	else
-		config->node[config->nr_nodes++] = node;
 	return r;
-}
-
-void config_free_nodes(struct config *config)
-{
-	for (unsigned i = 0; i < config->nr_nodes; i++)
-		schema_free(&config_numa_schema, &config->node[i]);
 }
 
 static int check_numbers(const struct config *config, struct error *err)

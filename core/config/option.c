@@ -133,9 +133,6 @@ const struct schema config_device_schema = {
 
 static int set_device(struct config *config, const char *value, struct error *err)
 {
-	struct config_device device = { 0 };
-	int r;
-
 	/* The commonest slip, for which "unknown key /sys/..." would be no help. */
 	if (!strchr(value, '=') && strpbrk(value, "/:")) {
 		error_set(err, -EINVAL, "value %s", value);
@@ -143,12 +140,7 @@ static int set_device(struct config *config, const char *value, struct error *er
 		return error_remedy(err, "write path=%s%s",
 				    *value == '/' ? "" : "/sys/bus/pci/devices/", value);
 	}
-	r = schema_read(&config_device_schema, value, &device, config, err);
-	if (r)
-		schema_free(&config_device_schema, &device);
-	else
-		config->device[config->nr_devices++] = device;
-	return r;
+	return config_set_row(config, "device", value, err);
 }
 
 static int check_rng(const struct schema_values *values, void *out, const void *context,
@@ -168,15 +160,24 @@ const struct schema config_rng_schema = {
 	},
 };
 
-static int set_rng(struct config *config, const char *value, struct error *err)
+/* Zones are the memory's in JSON, and an option of their own. */
+static const struct schema_key *find_row(const char *option)
 {
-	return schema_read(&config_rng_schema, value, config, config, err);
+	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++) {
+		if (!strcmp(config_options[i].name, option))
+			return schema_find(&config_vm_schema, config_options[i].row)
+				       ?: schema_find(&config_memory_schema, config_options[i].row);
+	}
+	return NULL;
 }
 
-void config_free_devices(struct config *config)
+int config_set_row(struct config *config, const char *option, const char *value, struct error *err)
 {
-	for (unsigned i = 0; i < config->nr_devices; i++)
-		schema_free(&config_device_schema, &config->device[i]);
+	const struct schema_key *row = find_row(option);
+
+	return row->kind == SCHEMA_LIST
+		       ? schema_add_text(row, value, config, config, err)
+		       : schema_read(row->of, value, (char *)config + row->offset, config, err);
 }
 
 static int set_config(struct config *config, const char *value, struct error *err)
@@ -212,20 +213,21 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "initramfs", "/boot/initrd.img", .set = set_initramfs },
 	{ "cmdline", "\"console=ttyS0 root=/dev/nvme0n1p1\"", .many = true, .empty = true,
 	  .set = set_cmdline },
-	{ "cpus", "4", .set = config_set_cpus },
-	{ "memory", "size=512M", .late = true, .set = config_set_memory },
-	{ "memory-zone", "id=mem0,size=512M", .many = true, .set = config_set_zone },
+	{ "cpus", "4", .row = "cpus", .set = config_set_cpus },
+	{ "memory", "size=512M", .late = true, .row = "memory" },
+	{ "memory-zone", "id=mem0,size=512M", .many = true, .row = "zones" },
 	{ "numa", "guest_numa_id=0,cpus=[0-3],memory_zones=[mem0]", .many = true, .late = true,
-	  .set = config_set_numa },
-	{ "disk", "path=disk.raw", .many = true, .set = config_set_disk },
-	{ "net", "tap=vmtap0", .many = true, .set = config_set_net },
-	{ "rng", "src=/dev/urandom", .set = set_rng },
-	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", .many = true, .set = set_device },
+	  .row = "numa", .set = config_set_numa },
+	{ "disk", "path=disk.raw", .many = true, .row = "disks", .set = config_set_disk },
+	{ "net", "tap=vmtap0", .many = true, .row = "net" },
+	{ "rng", "src=/dev/urandom", .row = "rng" },
+	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", .many = true, .row = "devices",
+	  .set = set_device },
 	{ "serial", "tty", .set = config_set_serial },
 	{ "console", "off", .set = config_set_console },
-	{ "platform", "ring_poll_us=50", .late = true, .set = config_set_platform },
+	{ "platform", "ring_poll_us=50", .late = true, .row = "platform" },
 	{ "config", "vm.json", .beside = true, .set = set_config },
-	{ "metrics", "path=/run/torc-metrics", .beside = true, .set = config_set_metrics },
+	{ "metrics", "path=/run/torc-metrics", .beside = true, .row = "metrics" },
 	{ "log-file", "/var/log/torc.log", .beside = true, .set = set_log_file },
 	{ "log-format", "json", .beside = true, .set = set_log_format },
 };

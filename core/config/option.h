@@ -21,7 +21,9 @@ struct config_option {
 	bool empty;	     /* "" is a value */
 	bool late;	     /* set when the others are, as it depends on them */
 	bool beside;	     /* may be given beside --config, which has all the others */
-	/* One value into @config, which keeps what is allocated. 0; -EINVAL; -ENOMEM. */
+	const char *
+		row; /* of config_vm_schema, or of its memory's, that reads a value; NULL: @set does */
+	/* One value into @config, which keeps what is allocated. 0; -EINVAL; -ENOMEM. NULL: by the row alone. */
 	int (*set)(struct config *config, const char *value, struct error *err);
 };
 
@@ -105,26 +107,6 @@ int config_check_slots(const struct config *config, const char *kind, const char
 int config_set_cpus(struct config *config, const char *value, struct error *err);
 
 /**
- * config_set_memory - the value of --memory
- * @config: has all zones; gets the memory
- * @value: as typed
- * @err: not NULL; filled on failure
- *
- * Return: 0; -EINVAL; -ENOMEM.
- */
-int config_set_memory(struct config *config, const char *value, struct error *err);
-
-/**
- * config_set_zone - a value of --memory-zone
- * @config: gets one zone more
- * @value: as typed
- * @err: not NULL; filled on failure
- *
- * Return: 0; -EINVAL; -ENOMEM.
- */
-int config_set_zone(struct config *config, const char *value, struct error *err);
-
-/**
  * config_set_numa - a value of --numa
  * @config: has all zones and vCPUs; gets one node more, in the order of their ids
  * @value: as typed
@@ -135,26 +117,6 @@ int config_set_zone(struct config *config, const char *value, struct error *err)
 int config_set_numa(struct config *config, const char *value, struct error *err);
 
 /**
- * config_set_platform - the value of --platform
- * @config: has all vCPUs; gets what is said of rings and placement
- * @value: as typed
- * @err: not NULL; filled on failure
- *
- * Return: 0; -EINVAL; -ENOMEM.
- */
-int config_set_platform(struct config *config, const char *value, struct error *err);
-
-/**
- * config_set_metrics - the value of --metrics
- * @config: gets where the metrics are to be had
- * @value: as typed
- * @err: not NULL; filled on failure
- *
- * Return: 0; -EINVAL; -ENOMEM.
- */
-int config_set_metrics(struct config *config, const char *value, struct error *err);
-
-/**
  * config_set_disk - a value of --disk
  * @config: gets one disk more
  * @value: as typed
@@ -163,16 +125,6 @@ int config_set_metrics(struct config *config, const char *value, struct error *e
  * Return: 0; -EINVAL; -ENOMEM.
  */
 int config_set_disk(struct config *config, const char *value, struct error *err);
-
-/**
- * config_set_net - a value of --net
- * @config: gets one network device more
- * @value: as typed
- * @err: not NULL; filled on failure
- *
- * Return: 0; -EINVAL; -ENOMEM.
- */
-int config_set_net(struct config *config, const char *value, struct error *err);
 
 /**
  * config_set_serial - the value of --serial
@@ -223,81 +175,20 @@ int config_finish_numa(struct config *config, struct error *err);
 int config_finish_lines(struct config *config, bool serial_given, struct error *err);
 
 /**
- * config_preset_cpus - the defaults of --cpus
- * @config: zeroed
+ * config_set_row - a value of an option that has a row
+ * @config: gets one more of a list, or what is said of a struct
+ * @option: its name
+ * @value: as typed
+ * @err: not NULL; filled on failure
  *
- * Return: 0; -ENOMEM.
+ * Return: 0; -EINVAL; -ENOMEM; what the schema's check() returns.
  */
-int config_preset_cpus(struct config *config);
+int config_set_row(struct config *config, const char *option, const char *value, struct error *err);
 
-/**
- * config_preset_memory - the defaults of --memory
- * @config: zeroed
- *
- * Return: 0; -ENOMEM.
- */
-int config_preset_memory(struct config *config);
-
-/**
- * config_preset_platform - the defaults of --platform
- * @config: zeroed
- *
- * Return: 0; -ENOMEM.
- */
-int config_preset_platform(struct config *config);
-
-/**
- * config_free_cpus - free what --cpus holds
- * @config: read, or zeroed
- */
-void config_free_cpus(struct config *config);
-
-/**
- * config_free_zones - free what --memory-zone holds
- * @config: read, or zeroed
- */
-void config_free_zones(struct config *config);
-
-/**
- * config_free_nodes - free what --numa holds
- * @config: read, or zeroed
- */
-void config_free_nodes(struct config *config);
-
-/**
- * config_free_platform - free what --platform holds
- * @config: read, or zeroed
- */
-void config_free_platform(struct config *config);
-
-/**
- * config_free_devices - free what --device holds
- * @config: read, or zeroed
- */
-void config_free_devices(struct config *config);
-
-/**
- * config_free_disks - free what --disk holds
- * @config: read, or zeroed
- */
-void config_free_disks(struct config *config);
-
-/**
- * config_free_nets - free what --net holds
- * @config: read, or zeroed
- */
-void config_free_nets(struct config *config);
-
-/**
- * config_free_metrics - free what --metrics holds
- * @config: read, or zeroed
- */
-void config_free_metrics(struct config *config);
-
-/* The schemas of options, which JSON reads, too. */
-extern const struct schema config_cpus_schema, config_memory_schema, config_zone_schema,
-	config_numa_schema, config_disk_schema, config_net_schema, config_device_schema,
-	config_rng_schema, config_platform_schema, config_metrics_schema;
+/* The schemas of options, and of a whole VM. */
+extern const struct schema config_vm_schema, config_cpus_schema, config_memory_schema,
+	config_zone_schema, config_numa_schema, config_disk_schema, config_net_schema,
+	config_device_schema, config_rng_schema, config_platform_schema, config_metrics_schema;
 
 /**
  * config_read_file - a whole VM from a file of JSON

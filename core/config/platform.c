@@ -58,18 +58,3 @@ const struct schema config_platform_schema = {
 	},
 };
 /* clang-format on */
-
-int config_preset_platform(struct config *config)
-{
-	return schema_preset(&config_platform_schema, config);
-}
-
-int config_set_platform(struct config *config, const char *value, struct error *err)
-{
-	return schema_read(&config_platform_schema, value, config, config, err);
-}
-
-void config_free_platform(struct config *config)
-{
-	schema_free(&config_platform_schema, config);
-}

@@ -52,7 +52,7 @@ static const struct schema line_schema = {
 	},
 };
 
-static const struct schema vm_schema = {
+const struct schema config_vm_schema = {
 	.key = {
 		{ "payload", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &payload_schema },
 		{ "cpus", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, cpus), .of = &config_cpus_schema },
@@ -158,7 +158,7 @@ int config_read_vm(struct config *config, const json_t *object, struct error *er
 	/* Cloud Hypervisor's defaults, which are others than on its command line. */
 	config->serial_json.mode = LINE_NULL;
 	config->console_json.mode = LINE_TTY;
-	r = schema_read_json(&vm_schema, object, config, config, &unknown, err);
+	r = schema_read_json(&config_vm_schema, object, config, config, &unknown, err);
 	config->serial = line_of(&config->serial_json);
 	config->console = line_of(&config->console_json);
 	return r;
@@ -183,7 +183,7 @@ json_t *config_write_vm(const struct config *config)
 	/* What zones have is theirs. */
 	if (copy.nr_zones)
 		copy.memory = (struct config_memory){ .backing.thp = true };
-	return schema_write_json(&vm_schema, &copy);
+	return schema_write_json(&config_vm_schema, &copy);
 }
 
 int config_print(const struct config *config, FILE *out, struct error *err)

@@ -25,6 +25,26 @@ unsigned schema_count(const struct schema *schema);
 int schema_cut(struct schema_values *values, const struct schema *schema, const char *text,
 	       struct error *err);
 
+/** Where a member of a list is read from. */
+struct schema_source {
+	int (*read)(const struct schema_source *source, const struct schema *schema, void *out,
+		    const void *context, struct error *err);
+	const char *text;
+};
+
+/**
+ * schema_add - read one more member of a list
+ * @list: the LIST row
+ * @source: what reads it
+ * @out: the struct that the row is of
+ * @context: for the checks
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM; what check() returns.
+ */
+int schema_add(const struct schema_key *list, const struct schema_source *source, void *out,
+	       const void *context, struct error *err);
+
 /**
  * schema_refuse_foreign - say what torc would need to have a key of Cloud Hypervisor's, unless its value asks for what torc does
  * @key: has @needs

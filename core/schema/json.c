@@ -249,17 +249,23 @@ static int read_struct(struct reading *reading, const struct schema_key *key, co
 	return r ? error_set(reading->err, r, "%s", name_of(key)) : 0;
 }
 
-static int refuse_more(const struct schema_key *key, struct error *err)
+struct json_source {
+	struct schema_source source;
+	struct reading *reading;
+	const json_t *value;
+};
+
+static int read_member(const struct schema_source *source, const struct schema *schema, void *out,
+		       const void *context, struct error *err)
 {
-	schema_refuse(name_of(key), err, "more than %llu", (unsigned long long)key->max);
-	return error_remedy(err, "leave one out");
+	const struct json_source *json = (const struct json_source *)source;
+
+	return read_object(json->reading, schema, json->value, out);
 }
 
 static int read_list(struct reading *reading, const struct schema_key *key, const json_t *array,
 		     void *out)
 {
-	unsigned *count = (unsigned *)((char *)out + key->count);
-	size_t size = key->size / key->max;
 	char path[MAX_PATH];
 	const json_t *value;
 	size_t i;
@@ -270,25 +276,12 @@ static int read_list(struct reading *reading, const struct schema_key *key, cons
 	memcpy(path, reading->path, sizeof(path));
 	json_array_foreach(array, i, value)
 	{
-		/* Read beside the list, which a check looks at. */
-		void *one = calloc(1, size);
+		const struct json_source source = { { read_member, NULL }, reading, value };
 
-		if (!one)
-			return error_set(reading->err, -ENOMEM, "JSON");
 		snprintf(reading->path, sizeof(path), "%.60s%.30s[%zu].", path, name_of(key), i);
-		if (!json_is_object(value))
-			r = refuse_type(key, reading->err);
-		else if (*count == key->max)
-			r = refuse_more(key, reading->err);
-		else
-			r = schema_preset(key->of, one);
-		if (!r)
-			r = read_object(reading, key->of, value, one);
-		if (r)
-			schema_free(key->of, one);
-		else
-			memcpy((char *)out + key->offset + (*count)++ * size, one, size);
-		free(one);
+		r = json_is_object(value)
+			    ? schema_add(key, &source.source, out, reading->context, reading->err)
+			    : refuse_type(key, reading->err);
 		if (r)
 			break;
 	}

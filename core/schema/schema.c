@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/schema/internal.h"
 
@@ -20,6 +21,12 @@ int schema_preset(const struct schema *schema, void *out)
 	for (unsigned i = 0; i < schema_count(schema); i++)
 		values.value[i] = schema->key[i].preset;
 	for (unsigned i = 0; i < schema_count(schema) && !r; i++) {
+		const struct schema_key *key = &schema->key[i];
+
+		if (key->kind == SCHEMA_STRUCT && !key->needs) {
+			r = schema_preset(key->of, member_of(key, out));
+			continue;
+		}
 		if (schema->key[i].flags & SCHEMA_OR_NONE && !values.value[i])
 			schema_store(&schema->key[i], member_of(&schema->key[i], out), UINT64_MAX);
 		r = schema_read_value(&values, i, out, &err);
@@ -59,6 +66,23 @@ int schema_read(const struct schema *schema, const char *text, void *out, const 
 	return r;
 }
 
+static void free_list(const struct schema_key *key, void *out)
+{
+	unsigned *count = (unsigned *)((char *)out + key->count);
+	char *member = member_of(key, out);
+
+	while (*count)
+		schema_free(key->of, member + --*count * (key->size / key->max));
+}
+
+static void free_names(struct schema_names *names)
+{
+	while (names->nr)
+		free(names->name[--names->nr]);
+	free(names->name);
+	names->name = NULL;
+}
+
 void schema_free(const struct schema *schema, void *out)
 {
 	for (unsigned i = 0; i < schema_count(schema); i++) {
@@ -67,21 +91,79 @@ void schema_free(const struct schema *schema, void *out)
 
 		if (key->needs)
 			continue;
-		if (key->kind == SCHEMA_STRING) {
+		switch (key->kind) {
+		case SCHEMA_STRING:
 			free(*(char **)member);
 			*(char **)member = NULL;
-		} else if (key->kind == SCHEMA_AFFINITY) {
+			break;
+		case SCHEMA_AFFINITY:
 			free(((struct schema_affinities *)member)->list);
 			*(struct schema_affinities *)member = (struct schema_affinities){ 0 };
-		} else if (key->kind == SCHEMA_NAMES) {
-			struct schema_names *names = member;
-
-			while (names->nr)
-				free(names->name[--names->nr]);
-			free(names->name);
-			names->name = NULL;
+			break;
+		case SCHEMA_NAMES:
+			free_names(member);
+			break;
+		case SCHEMA_STRUCT:
+			schema_free(key->of, member);
+			break;
+		case SCHEMA_LIST:
+			free_list(key, out);
+			break;
+		default:
+			break;
 		}
 	}
+}
+
+const struct schema_key *schema_find(const struct schema *schema, const char *name)
+{
+	for (unsigned i = 0; i < schema_count(schema); i++) {
+		if (!strcmp(schema->key[i].name, name))
+			return &schema->key[i];
+	}
+	return NULL;
+}
+
+int schema_add(const struct schema_key *list, const struct schema_source *source, void *out,
+	       const void *context, struct error *err)
+{
+	unsigned *count = (unsigned *)((char *)out + list->count);
+	size_t size = list->size / list->max;
+	/* Read beside the list, which a check looks at. */
+	void *one = calloc(1, size);
+	int r;
+
+	if (!one)
+		return error_set(err, -ENOMEM, "value");
+	r = schema_preset(list->of, one);
+	if (r)
+		error_set(err, r, "value");
+	else
+		r = source->read(source, list->of, one, context, err);
+	if (!r && *count == list->max) {
+		r = schema_refuse(list->name, err, "more than %llu", (unsigned long long)list->max);
+		error_remedy(err, "leave one out");
+	}
+	if (r)
+		schema_free(list->of, one);
+	else
+		memcpy((char *)member_of(list, out) + (*count)++ * size, one, size);
+	free(one);
+	return r;
+}
+
+static int read_text(const struct schema_source *source, const struct schema *schema, void *out,
+		     const void *context, struct error *err)
+{
+	return schema_read(schema, source->text, out, context, err);
+}
+
+int schema_add_text(const struct schema_key *list, const char *text, void *out, const void *context,
+		    struct error *err)
+{
+	const struct schema_source source = { .read = read_text, .text = text };
+
+	return schema_add(list, &source, out, context, err);
 }
 
 int schema_check_affinity(const char *key, const struct schema_affinities *list, unsigned boot,

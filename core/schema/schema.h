@@ -167,6 +167,28 @@ int schema_read(const struct schema *schema, const char *text, void *out, const 
 		struct error *err);
 
 /**
+ * schema_find - a row by its name
+ * @schema: borrowed
+ * @name: as name
+ *
+ * Return: the row; NULL.
+ */
+const struct schema_key *schema_find(const struct schema *schema, const char *name);
+
+/**
+ * schema_add_text - read one more member of a list
+ * @list: the LIST row
+ * @text: as typed
+ * @out: the struct that the row is of; untouched on failure
+ * @context: for the checks
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL; -ENOMEM; what check() returns.
+ */
+int schema_add_text(const struct schema_key *list, const char *text, void *out, const void *context,
+		    struct error *err);
+
+/**
  * schema_preset - give members their defaults
  * @schema: borrowed
  * @out: the struct, zeroed

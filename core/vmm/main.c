@@ -198,7 +198,8 @@ static int run(const struct config *config)
 	if (config->print)
 		return 0;
 	if (config->unknown)
-		log_warning("config %s: not known, and left out: %s", config->file, config->unknown);
+		log_warning("config %s: not known, and left out: %s", config->file,
+			    config->unknown);
 	r = config->dry_run ? machine_explain(config, stdout, &err) : run_machine(config, &err);
 	log_close();
 	return r ? exit_status(&err) : 0;
