@@ -129,11 +129,16 @@ static int take_option(struct parser *p, int code, const char *word, bool separa
 static int take_words(struct parser *p, int argc, char **argv, struct error *err)
 {
 	struct option all[CONFIG_NR_OPTIONS + CONFIG_NR_FLAGS + 1] = { 0 };
+	unsigned n = CONFIG_NR_OPTIONS;
 
 	for (int i = 0; i < CONFIG_NR_OPTIONS; i++)
 		all[i] = (struct option){ config_options[i].name, required_argument, NULL,
 					  FIRST_OPTION + i };
-	memcpy(&all[CONFIG_NR_OPTIONS], config_flags, sizeof(config_flags));
+	for (unsigned i = 0; i < CONFIG_NR_FLAGS; i++) {
+		if (config_flags[i].name)
+			all[n++] = (struct option){ config_flags[i].name, no_argument, NULL,
+						    config_flags[i].code };
+	}
 	/* 0 makes glibc forget an earlier parse, the middle of "-vv" included. */
 	optind = 0;
 	while (p->config.action == CONFIG_RUN) {

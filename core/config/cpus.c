@@ -70,7 +70,7 @@ const struct schema config_cpus_schema = {
 		{ "max", SCHEMA_UINT, .json = "max_vcpus", SCHEMA_MEMBER(struct config_cpus, max), .min = 1, .max = CONFIG_MAX_CPUS },
 		{ "topology", SCHEMA_TOPOLOGY, SCHEMA_MEMBER(struct config_cpus, topology), .min = 1,
 		  .max = CONFIG_MAX_CPUS },
-		{ "affinity", SCHEMA_AFFINITY, .noun = "vcpu", SCHEMA_MEMBER(struct config_cpus, affinity),
+		{ "affinity", SCHEMA_AFFINITY, .value = "[VCPU@[CPU,...],...]", .noun = "vcpu", SCHEMA_MEMBER(struct config_cpus, affinity),
 		  .max = CONFIG_MAX_CPUS - 1 },
 		{ "idle", SCHEMA_WORD, SCHEMA_MEMBER(struct config_cpus, idle_in_guest), .words = idle_words, .preset = "host" },
 		{ "nested", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_cpus, nested), .preset = "on" },

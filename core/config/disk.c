@@ -13,7 +13,7 @@
 
 /* In the order of is_raw. */
 static const struct schema_word image_types[] = {
-	{ .text = "unknown", .json = "Unknown" },
+	{ .text = "unknown", .json = "Unknown", .is_silent = true },
 	{ .text = "raw", .json = "Raw" },
 	{ .text = "qcow2", .json = "Qcow2", RAW_ONLY },
 	{ .text = "vhd", RAW_ONLY },
@@ -42,7 +42,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_disk_schema = {
 	.check = check,
 	.key = {
-		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, file.path), .flags = SCHEMA_REQUIRED,
+		{ "path", SCHEMA_STRING, .value = "FILE", SCHEMA_MEMBER(struct config_disk, file.path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the image or block device: path=disk.raw" },
 		{ "readonly", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_disk, file.readonly), .preset = "off" },
 		{ "direct", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_disk, file.direct), .preset = "off" },
@@ -56,7 +56,7 @@ const struct schema config_disk_schema = {
 		{ "queue_affinity", SCHEMA_AFFINITY, .noun = "queue_index", SCHEMA_MEMBER(struct config_disk, affinity), .max = VIRTIO_BLK_MAX_QUEUES - 1 },
 		{ "logical_block_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_disk, file.block_size), .min = BLK_FILE_MIN_BLOCK,
 		  .max = BLK_FILE_MAX_BLOCK, .flags = SCHEMA_POW2 | SCHEMA_OR_ZERO },
-		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_disk, id) },
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_disk, id) },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
 		CONFIG_KEYS_OF_RATES,

@@ -154,14 +154,14 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 const struct schema config_zone_schema = {
 	.check = check_zone,
 	.key = {
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_zone, id), .flags = SCHEMA_REQUIRED,
+		  .remedy = NEEDED "id=mem0" },
 		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, size), .flags = SCHEMA_REQUIRED,
 		  .remedy = NEEDED "size=512M" },
 		KEYS_OF_BACKING(struct config_zone, backing),
-		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_zone, id), .flags = SCHEMA_REQUIRED,
-		  .remedy = NEEDED "id=mem0" },
 		{ "host_numa_node", SCHEMA_UINT, SCHEMA_MEMBER(struct config_zone, host_node),
 		  .max = MAX_HOST_NODE, .flags = SCHEMA_OR_NONE },
-		{ "file", SCHEMA_STRING, SCHEMA_MEMBER(struct config_zone, file) },
+		{ "file", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config_zone, file) },
 		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
 	},

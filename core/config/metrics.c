@@ -44,9 +44,9 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_metrics_schema = {
 	.check = check,
 	.key = {
-		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_metrics, path), .flags = SCHEMA_REQUIRED,
+		{ "path", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config_metrics, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the socket, path=/run/torc-metrics, or a file, path=torc" FILE_SUFFIX },
-		{ "interval", SCHEMA_UINT, SCHEMA_MEMBER(struct config_metrics, interval_s), .min = 1,
+		{ "interval", SCHEMA_UINT, .value = "SECONDS", SCHEMA_MEMBER(struct config_metrics, interval_s), .min = 1,
 		  .max = MAX_INTERVAL, .flags = SCHEMA_OR_ZERO },
 		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct config_metrics, mode) },
 	},

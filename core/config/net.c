@@ -89,9 +89,9 @@ const struct schema config_net_schema = {
 	.defaults = true,
 	.check = check,
 	.key = {
-		{ "tap", SCHEMA_STRING, SCHEMA_MEMBER(struct config_net, tap), .max = IFNAMSIZ - 1 },
+		{ "tap", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, tap), .max = IFNAMSIZ - 1 },
 		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, ip) },
-		{ "mask", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, mask), .preset = DEFAULT_MASK },
+		{ "mask", SCHEMA_IPV4, .value = "MASK", SCHEMA_MEMBER(struct config_net, mask), .preset = DEFAULT_MASK },
 		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct config_net, mac) },
 		{ "mtu", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, mtu), .flags = SCHEMA_OR_ZERO, .min = VIRTIO_NET_MIN_MTU, .max = VIRTIO_NET_MAX_MTU,
 		  .remedy = "give a number from " SCHEMA_TEXT(VIRTIO_NET_MIN_MTU) " to " SCHEMA_TEXT(VIRTIO_NET_MAX_MTU)
@@ -102,7 +102,7 @@ const struct schema config_net_schema = {
 		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, queue_size), .min = VIRTIO_NET_MIN_SIZE,
 		  .max = VIRTIO_NET_MAX_SIZE, .preset = SCHEMA_TEXT(VIRTIO_NET_DEFAULT_SIZE), .flags = SCHEMA_POW2 },
 		{ "vhost", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_net, vhost), .preset = "off" },
-		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_net, id) },
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, id) },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
 		CONFIG_KEYS_OF_RATES,

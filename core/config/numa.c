@@ -126,10 +126,10 @@ const struct schema config_numa_schema = {
 	.check = check,
 	.key = {
 		{ "guest_numa_id", SCHEMA_UINT, SCHEMA_MEMBER(struct config_node, id), .max = CONFIG_MAX_NODES - 1 },
-		{ "cpus", SCHEMA_CPUS, SCHEMA_MEMBER(struct config_node, vcpus) },
+		{ "cpus", SCHEMA_CPUS, .value = "[VCPU,VCPU-VCPU,...]", SCHEMA_MEMBER(struct config_node, vcpus) },
 		{ "distances", SCHEMA_DISTANCES, SCHEMA_MEMBER(struct config_node, distance),
 		  .min = CONFIG_LOCAL_DISTANCE, .max = CONFIG_MAX_DISTANCE },
-		{ "memory_zones", SCHEMA_NAMES, SCHEMA_MEMBER(struct config_node, zone_ids),
+		{ "memory_zones", SCHEMA_NAMES, .value = "[ZONE,...]", SCHEMA_MEMBER(struct config_node, zone_ids),
 		  .remedy = "leave it out for a node without memory" },
 		SCHEMA_FOREIGN("device_id", "devices as generic initiators", NULL),
 		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),

@@ -117,10 +117,10 @@ static const struct schema_word trace_words[] = { { .text = "off" },
 const struct schema config_device_schema = {
 	.check = check_device,
 	.key = {
-		{ "path", SCHEMA_STRING, SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
+		{ "path", SCHEMA_STRING, .value = "DIR", SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0" },
-		{ "id", SCHEMA_STRING, SCHEMA_MEMBER(struct config_device, id) },
-		{ "x_exclude_mmap_bars", SCHEMA_BITS, SCHEMA_MEMBER(struct config_device, unmapped_bars),
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_device, id) },
+		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct config_device, unmapped_bars),
 		  .max = PCI_NR_BARS - 1, .noun = "BAR" },
 		{ "bind", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_device, bind), .preset = "off" },
 		{ "trace", SCHEMA_WORD, SCHEMA_MEMBER(struct config_device, trace_by_ring), .words = trace_words, .preset = "off" },
@@ -154,14 +154,14 @@ static int check_rng(const struct schema_values *values, void *out, const void *
 const struct schema config_rng_schema = {
 	.check = check_rng,
 	.key = {
-		{ "src", SCHEMA_STRING, SCHEMA_MEMBER(struct config, rng), .flags = SCHEMA_REQUIRED,
+		{ "src", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config, rng), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the source: src=/dev/urandom" },
 		CONFIG_KEYS_OF_PCI,
 	},
 };
 
 /* Zones are the memory's in JSON, and an option of their own. */
-static const struct schema_key *find_row(const char *option)
+const struct schema_key *config_find_row(const char *option)
 {
 	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++) {
 		if (!strcmp(config_options[i].name, option))
@@ -173,7 +173,7 @@ static const struct schema_key *find_row(const char *option)
 
 int config_set_row(struct config *config, const char *option, const char *value, struct error *err)
 {
-	const struct schema_key *row = find_row(option);
+	const struct schema_key *row = config_find_row(option);
 
 	return row->kind == SCHEMA_LIST
 		       ? schema_add_text(row, value, config, config, err)
@@ -208,26 +208,72 @@ static int set_log_format(struct config *config, const char *value, struct error
 	return 0;
 }
 
+/* clang-format off */
 const struct config_option config_options[CONFIG_NR_OPTIONS] = {
-	{ "kernel", "/boot/vmlinuz", .set = set_kernel },
-	{ "initramfs", "/boot/initrd.img", .set = set_initramfs },
-	{ "cmdline", "\"console=ttyS0 root=/dev/nvme0n1p1\"", .many = true, .empty = true,
+	{ "kernel", "/boot/vmlinuz",
+	  .value = "PATH",
+	  .summary = "bzImage or PVH ELF kernel; required", .set = set_kernel },
+	{ "initramfs", "/boot/initrd.img",
+	  .value = "PATH",
+	  .summary = "initial RAM disk", .set = set_initramfs },
+	{ "cmdline", "\"console=ttyS0 root=/dev/nvme0n1p1\"",
+	  .value = "TEXT",
+	  .summary = "kernel command line; several are joined by a blank", .many = true, .empty = true,
 	  .set = set_cmdline },
-	{ "cpus", "4", .row = "cpus", .set = config_set_cpus },
-	{ "memory", "size=512M", .late = true, .row = "memory" },
-	{ "memory-zone", "id=mem0,size=512M", .many = true, .row = "zones" },
-	{ "numa", "guest_numa_id=0,cpus=[0-3],memory_zones=[mem0]", .many = true, .late = true,
+	{ "cpus", "4",
+	  .summary = "vCPUs, 1 to 255 (default 1), as T threads per core, C cores per die, D dies per package, P "
+		     "packages; some of them on these CPUs of the host only; with idle=guest an idle vCPU keeps its "
+		     "CPU, and takes no exit for it (default host); with KVM of its own (nested=, default on) and "
+		     "performance counters (pmu=, default on), or without", .row = "cpus", .set = config_set_cpus },
+	{ "memory", "size=512M",
+	  .summary = "guest memory (default 512M), with transparent huge pages (default on), or of the host's pool of "
+		     "huge pages; SIZE takes K, M, G, T", .late = true, .row = "memory" },
+	{ "memory-zone", "id=mem0,size=512M",
+	  .summary = "a part of guest memory, on a node of the host or of a file; takes the place of --memory", .many = true, .row = "zones" },
+	{ "numa", "guest_numa_id=0,cpus=[0-3],memory_zones=[mem0]",
+	  .summary = "a NUMA node of the guest, with its vCPUs and memory zones, and how far it is to others, 11 to "
+		     "255 (default: as on the host)", .many = true, .late = true,
 	  .row = "numa", .set = config_set_numa },
-	{ "disk", "path=disk.raw", .many = true, .row = "disks", .set = config_set_disk },
-	{ "net", "tap=vmtap0", .many = true, .row = "net" },
-	{ "rng", "src=/dev/urandom", .row = "rng" },
-	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0", .many = true, .row = "devices",
+	{ "disk", "path=disk.raw",
+	  .summary = "a virtio disk: a raw image or a block device; with direct=on past the host's page cache; N "
+		     "queues (default: one for each vCPU) of 4 to 1024 entries (default 128)", .many = true, .row = "disks", .set = config_set_disk },
+	{ "net", "tap=vmtap0",
+	  .summary = "a virtio network device on a TAP interface, which is made if it is not there; without value "
+		     "(tap=,ip=,mask=,mac=) torc chooses. N queues, two for each pair (default 2), of 2 to 1024 "
+		     "entries (default 256), served by the kernel's vhost-net with vhost=on (default off)", .many = true, .row = "net" },
+	{ "rng", "src=/dev/urandom",
+	  .summary = "an entropy device that gives the guest what PATH has, for instance /dev/urandom", .row = "rng" },
+	{ "device", "path=/sys/bus/pci/devices/0000:01:00.0",
+	  .summary = "pass a PCI device through: its directory below /sys/bus/pci/devices, bound to vfio-pci (see "
+		     "torc-vfio(1)), or with bind=on to be bound for this run; BARs listed are not mapped into the "
+		     "guest; with trace=ring its interrupts go through torc, to be timed (default off)", .many = true, .row = "devices",
 	  .set = set_device },
-	{ "serial", "tty", .set = config_set_serial },
-	{ "console", "off", .set = config_set_console },
-	{ "platform", "ring_poll_us=50", .late = true, .row = "platform" },
-	{ "config", "vm.json", .beside = true, .set = set_config },
-	{ "metrics", "path=/run/torc-metrics", .beside = true, .row = "metrics" },
-	{ "log-file", "/var/log/torc.log", .beside = true, .set = set_log_file },
-	{ "log-format", "json", .beside = true, .set = set_log_format },
+	{ "serial", "tty",
+	  .value = "off|null|tty|pty|file=PATH[,mode=MODE]|socket=PATH[,mode=MODE]",
+	  .summary = "what the guest's ttyS0 is connected to (default tty): no port, nothing, standard input and "
+		     "output, a new pseudo terminal, a file, a listening unix socket (MODE: who else may use those, in "
+		     "octal digits; default 0600)", .set = config_set_serial },
+	{ "console", "off",
+	  .value = "off|null|tty|pty|file=PATH[,mode=MODE]|socket=PATH[,mode=MODE]",
+	  .summary = "what the virtio console, the guest's hvc0, is connected to (default off); with tty, --serial "
+		     "defaults to null", .set = config_set_console },
+	{ "platform", "ring_poll_us=50",
+	  .summary = "whether memory, vCPUs and rings follow passed-through devices to their node (default auto); "
+		     "where rings run (default: on the node of their vCPU); how many microseconds a ring looks for "
+		     "work before it sleeps, 0 for never (default: by what that saves here); whether passed-through "
+		     "devices reach each other's BARs by DMA (default on)", .late = true, .row = "platform" },
+	{ "config", "vm.json",
+	  .value = "FILE",
+	  .summary = "a VM as JSON, in place of all options that say what it is: Cloud Hypervisor's VmConfig and "
+		     "torc's own keys", .beside = true, .set = set_config },
+	{ "metrics", "path=/run/torc-metrics",
+	  .summary = "where Prometheus's text is to be had: a listening unix socket, or, with a name that ends in "
+		     ".prom, a file that is replaced every so many seconds (default 15)", .beside = true, .row = "metrics" },
+	{ "log-file", "/var/log/torc.log",
+	  .value = "PATH",
+	  .summary = "append the log to a file instead of standard error", .beside = true, .set = set_log_file },
+	{ "log-format", "json",
+	  .value = "text|json",
+	  .summary = "how log lines look (default text)", .beside = true, .set = set_log_format },
 };
+/* clang-format on */

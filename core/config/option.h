@@ -17,6 +17,8 @@
 struct config_option {
 	const char *name;    /* without the dashes */
 	const char *example; /* a value that would do */
+	const char *value;   /* how one is shown where it has no row: "PATH" */
+	const char *summary; /* for --help */
 	bool many;	     /* may occur several times, with several values each */
 	bool empty;	     /* "" is a value */
 	bool late;	     /* set when the others are, as it depends on them */
@@ -31,13 +33,28 @@ struct config_option {
 
 extern const struct config_option config_options[CONFIG_NR_OPTIONS];
 
-#define CONFIG_NR_FLAGS 4
+/** An option without a value. */
+struct config_flag {
+	const char
+		*name; /* without the dashes; NULL: it has a letter only, as in Cloud Hypervisor */
+	int code;      /* its letter, or what getopt_long() is to return for it */
+	const char *summary;
+};
+
+#define CONFIG_NR_FLAGS 5
 /* getopt_long's values for those that have no letter. */
 #define CONFIG_DRY_RUN	    255
 #define CONFIG_PRINT_CONFIG 254
 
-/* The long options without a value; -v has no long name, as in Cloud Hypervisor. */
-extern const struct option config_flags[CONFIG_NR_FLAGS];
+extern const struct config_flag config_flags[CONFIG_NR_FLAGS];
+
+/**
+ * config_find_row - what JSON has for an option
+ * @option: its name
+ *
+ * Return: the row of config_vm_schema, or of its memory's; NULL.
+ */
+const struct schema_key *config_find_row(const char *option);
 
 /**
  * config_is_long_option - whether a word is an option in full; getopt_long takes beginnings too

@@ -26,13 +26,13 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_platform_schema = {
 	.check = check,
 	.key = {
+		{ "numa", SCHEMA_WORD, SCHEMA_MEMBER(struct config, numa), .words = numa_words, .preset = "auto" },
+		{ "ring_affinity", SCHEMA_AFFINITY, .value = "[RING@[CPU,...],...]", .noun = "vcpu", SCHEMA_MEMBER(struct config, rings),
+		  .max = CONFIG_MAX_CPUS - 1, .words = rings_words, .preset = "node",
+		  .remedy = "use node, sibling, or a list such as [0@[1,3-5],1@[2]]" },
 		{ "ring_poll_us", SCHEMA_UINT, SCHEMA_MEMBER(struct config, ring_poll_us), .max = MAX_RING_POLL_US,
 		  .flags = SCHEMA_OR_NONE,
 		  .remedy = "give microseconds from 0, never to poll, to " SCHEMA_TEXT(MAX_RING_POLL_US) },
-		{ "numa", SCHEMA_WORD, SCHEMA_MEMBER(struct config, numa), .words = numa_words, .preset = "auto" },
-		{ "ring_affinity", SCHEMA_AFFINITY, .noun = "vcpu", SCHEMA_MEMBER(struct config, rings),
-		  .max = CONFIG_MAX_CPUS - 1, .words = rings_words, .preset = "node",
-		  .remedy = "use node, sibling, or a list such as [0@[1,3-5],1@[2]]" },
 		{ "vfio_p2p_dma", SCHEMA_BOOL, SCHEMA_MEMBER(struct config, p2p), .preset = "on" },
 		SCHEMA_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL, .json = "iommu_address_width_bits", .usual = "64"),
 		SCHEMA_FOREIGN("iommu_segments", CONFIG_NEEDS_VIOMMU, NULL),

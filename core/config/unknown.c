@@ -9,11 +9,13 @@
 #include "core/config/foreign.h"
 #include "core/config/option.h"
 
-const struct option config_flags[CONFIG_NR_FLAGS] = {
-	{ "dry-run", no_argument, NULL, CONFIG_DRY_RUN },
-	{ "help", no_argument, NULL, 'h' },
-	{ "print-config", no_argument, NULL, CONFIG_PRINT_CONFIG },
-	{ "version", no_argument, NULL, 'V' },
+const struct config_flag config_flags[CONFIG_NR_FLAGS] = {
+	{ "print-config", CONFIG_PRINT_CONFIG,
+	  "print what the options mean as such JSON, and exit" },
+	{ "dry-run", CONFIG_DRY_RUN, "print where memory, vCPUs and rings would be, and exit" },
+	{ NULL, 'v', "log more: -v information, -vv debugging" },
+	{ "help", 'h', "print this and exit" },
+	{ "version", 'V', "print the version and exit" },
 };
 
 /* Cloud Hypervisor's, which torc does not have yet, and what it would need for each. */
@@ -69,7 +71,7 @@ bool config_is_long_option(const char *word)
 
 	list_long_names(names);
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strlen(names[i]) == len && !memcmp(names[i], word + 2, len))
+		if (names[i] && strlen(names[i]) == len && !memcmp(names[i], word + 2, len))
 			return true;
 	}
 	return false;

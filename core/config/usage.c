@@ -1,93 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/config/config.h"
+#include <stdlib.h>
+#include <string.h>
 
-/* tests/lint/options.py reads the options from the lines that start with two blanks and a dash. */
-static const char usage[] =
-	"Usage: torc --kernel PATH [OPTION]...\n"
-	"       torc --config FILE [OPTION]...\n"
-	"Run a Linux guest under KVM, with PCI devices of the host passed through to it.\n"
-	"\n"
-	"  --kernel PATH            bzImage or PVH ELF kernel; required\n"
-	"  --initramfs PATH         initial RAM disk\n"
-	"  --cmdline TEXT...        kernel command line; several are joined by a blank\n"
-	"  --cpus N | boot=N[,max=N][,topology=T:C:D:P][,affinity=[VCPU@[CPU,...],...]]\n"
-	"         [,idle=host|guest][,nested=on|off][,pmu=on|off]\n"
-	"                           vCPUs, 1 to 255 (default 1), as T threads per core,\n"
-	"                           C cores per die, D dies per package, P packages; some of\n"
-	"                           them on these CPUs of the host only; with idle=guest an\n"
-	"                           idle vCPU keeps its CPU, and takes no exit for it (default\n"
-	"                           host); with KVM of its own (nested=, default on) and\n"
-	"                           performance counters (pmu=, default on), or without\n"
-	"  --memory SIZE | size=SIZE[,shared=on|off][,mergeable=on|off][,prefault=on|off]\n"
-	"           [,hugepages=on|off][,hugepage_size=SIZE][,thp=on|off]\n"
-	"                           guest memory (default 512M), with transparent huge pages\n"
-	"                           (default on), or of the host's pool of huge pages; SIZE takes\n"
-	"                           K, M, G, T\n"
-	"  --memory-zone id=NAME,size=SIZE[,host_numa_node=N][,file=PATH][,shared=on|off]\n"
-	"           [,mergeable=on|off][,prefault=on|off][,hugepages=on|off]\n"
-	"           [,hugepage_size=SIZE][,thp=on|off]...\n"
-	"                           a part of guest memory, on a node of the host or of a file;\n"
-	"                           takes the place of --memory\n"
-	"  --numa guest_numa_id=N[,cpus=[VCPU,VCPU-VCPU,...]][,memory_zones=[ZONE,...]]\n"
-	"         [,distances=[N@DISTANCE,...]]...\n"
-	"                           a NUMA node of the guest, with its vCPUs and memory zones, and\n"
-	"                           how far it is to others, 11 to 255 (default: as on the\n"
-	"                           host)\n"
-	"  --disk path=FILE[,readonly=on|off][,direct=on|off][,image_type=raw]\n"
-	"         [,logical_block_size=N][,num_queues=N][,queue_size=N][,serial=TEXT]\n"
-	"         [,queue_affinity=[N@[CPU,...],...]][,id=NAME]...\n"
-	"                           a virtio disk: a raw image or a block device; with\n"
-	"                           direct=on past the host's page cache; N queues (default:\n"
-	"                           one for each vCPU) of 4 to 1024 entries (default 128)\n"
-	"  --net tap=NAME[,ip=ADDRESS][,mask=MASK][,mac=ADDRESS][,mtu=N][,fd=N|[N,...]]\n"
-	"        [,num_queues=N][,queue_size=N][,vhost=on|off][,id=NAME]...\n"
-	"                           a virtio network device on a TAP interface, which is made if\n"
-	"                           it is not there; without value (tap=,ip=,mask=,mac=) torc\n"
-	"                           chooses. N queues, two for each pair (default 2), of 2 to\n"
-	"                           1024 entries (default 256), served by the kernel's vhost-net\n"
-	"                           with vhost=on (default off)\n"
-	"  --rng src=PATH           an entropy device that gives the guest what PATH has, for\n"
-	"                           instance /dev/urandom\n"
-	"  --device path=DIR[,bind=on|off][,id=NAME][,trace=off|ring]\n"
-	"           [,x_exclude_mmap_bars=[BAR,...]]...\n"
-	"                           pass a PCI device through: its directory below\n"
-	"                           /sys/bus/pci/devices, bound to vfio-pci (see\n"
-	"                           torc-vfio(1)), or with bind=on to be bound for this run; BARs\n"
-	"                           listed are not mapped into the guest; with trace=ring its\n"
-	"                           interrupts go through torc, to be timed (default off)\n"
-	"  --serial off|null|tty|pty|file=PATH[,mode=MODE]|socket=PATH[,mode=MODE]\n"
-	"                           what the guest's ttyS0 is connected to (default tty): no\n"
-	"                           port, nothing, standard input and output, a new pseudo\n"
-	"                           terminal, a file, a listening unix socket (MODE: who else may\n"
-	"                           use those, in octal digits; default 0600)\n"
-	"  --console off|null|tty|pty|file=PATH[,mode=MODE]|socket=PATH[,mode=MODE]\n"
-	"                           what the virtio console, the guest's hvc0, is connected to\n"
-	"                           (default off); with tty, --serial defaults to null\n"
-	"  --platform numa=auto|off|strict[,ring_affinity=node|sibling|[RING@[CPU,...],...]]\n"
-	"             [,ring_poll_us=N][,vfio_p2p_dma=on|off]\n"
-	"                           whether memory, vCPUs and rings follow passed-through devices\n"
-	"                           to their node (default auto); where rings run (default: on the\n"
-	"                           node of their vCPU); how many microseconds a ring looks for\n"
-	"                           work before it sleeps, 0 for never (default: by what that\n"
-	"                           saves here); whether passed-through devices reach each\n"
-	"                           other's BARs by DMA (default on)\n"
-	"  --metrics path=PATH[,interval=SECONDS][,mode=MODE]\n"
-	"                           where Prometheus's text is to be had: a listening unix socket,\n"
-	"                           or, with a name that ends in .prom, a file that is replaced\n"
-	"                           every so many seconds (default 15)\n"
-	"  --config FILE            a VM as JSON, in place of all options that say what it is:\n"
-	"                           Cloud Hypervisor's VmConfig and torc's own keys\n"
-	"  --print-config           print what the options mean as such JSON, and exit\n"
-	"  --dry-run                print where memory, vCPUs and rings would be, and exit\n"
-	"  --log-file PATH          append the log to a file instead of standard error\n"
-	"  --log-format text|json   how log lines look (default text)\n"
-	"  -v                       log more: -v information, -vv debugging\n"
-	"  -h, --help               print this and exit\n"
-	"  -V, --version            print the version and exit\n"
-	"\n"
-	"On a terminal, Ctrl-A x ends the guest. See torc(1).\n";
+#include "core/config/option.h"
+#include "core/schema/help.h"
+
+#define WIDTH 79
+#define TEXT  27 /* where explanations begin */
+
+/* Words from column @from on, behind @at columns that are written. */
+static void put_text(FILE *out, const char *text, size_t at, size_t from)
+{
+	if (at + 1 > from) {
+		fputc('\n', out);
+		at = 0;
+	}
+	while (*text) {
+		size_t word = strcspn(text, " ");
+
+		if (at > from && at + 1 + word > WIDTH) {
+			fputc('\n', out);
+			at = 0;
+		}
+		at += (size_t)fprintf(out, "%*s%.*s", at < from ? (int)(from - at) : 1, "",
+				      (int)word, text);
+		text += word + strspn(text + word, " ");
+	}
+	fputc('\n', out);
+}
+
+/* "--disk path=FILE[,readonly=on|off]" and so on, broken where a line may be. Return: columns written; WIDTH after a break. */
+static size_t put_head(FILE *out, const struct config_option *option)
+{
+	const struct schema_key *row = option->row ? config_find_row(option->name) : NULL;
+	size_t at = (size_t)fprintf(out, "  --%s ", option->name), from = at, size;
+	bool is_broken = false;
+	char *syntax, *rest, *piece;
+	FILE *text = open_memstream(&syntax, &size);
+
+	if (!text)
+		return at;
+	if (row)
+		schema_put_syntax(row->of, text);
+	else
+		fputs(option->value, text);
+	fputs(option->many ? "..." : "", text);
+	fclose(text);
+	rest = syntax;
+	while ((piece = strsep(&rest, "\n")) != NULL) {
+		if (at > from && at + strlen(piece) > WIDTH) {
+			at = (size_t)fprintf(out, "\n%*s", (int)from, "") - 1;
+			is_broken = true;
+		}
+		at += (size_t)fprintf(out, "%s", piece);
+	}
+	free(syntax);
+	return is_broken ? WIDTH : at;
+}
 
 void config_usage(FILE *out)
 {
-	fputs(usage, out);
+	fputs("Usage: torc --kernel PATH [OPTION]...\n"
+	      "       torc --config FILE [OPTION]...\n"
+	      "Run a Linux guest under KVM, with PCI devices of the host passed through to it.\n\n",
+	      out);
+	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++)
+		put_text(out, config_options[i].summary, put_head(out, &config_options[i]), TEXT);
+	for (unsigned i = 0; i < CONFIG_NR_FLAGS; i++) {
+		const struct config_flag *flag = &config_flags[i];
+		size_t at = (size_t)fprintf(out, "  ");
+
+		if (flag->code < 128)
+			at += (size_t)fprintf(out, "-%c%s", flag->code, flag->name ? ", " : "");
+		if (flag->name)
+			at += (size_t)fprintf(out, "--%s", flag->name);
+		put_text(out, flag->summary, at, TEXT);
+	}
+	fputs("\nOn a terminal, Ctrl-A x ends the guest. See torc(1).\n", out);
 }

@@ -89,6 +89,7 @@ struct schema_word {
 	const char *text;
 	const char *json;	     /* as JSON has it; NULL: as text */
 	const char *reason, *remedy; /* why not, and what else; NULL: it is taken */
+	bool is_silent;		     /* taken, and not shown: what is so anyway */
 };
 
 struct schema_key {
@@ -97,6 +98,8 @@ struct schema_key {
 	/* Of the member; SCHEMA_MEMBER(). */
 	size_t offset, size;
 	uint64_t min, max;
+	/* How its value is shown where that is not as of its kind: "FILE". */
+	const char *value;
 	/* The default as it is typed; NULL: the member is left as it is. */
 	const char *preset;
 	/* Up to one whose text is NULL. */

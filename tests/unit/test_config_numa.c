@@ -231,7 +231,7 @@ static const struct bad_line bad_backings[] = {
 static const struct bad_line bad_zones[] = {
 	{ "--memory-zone size=1G", "option --memory-zone: key id", "missing", "id=mem0" },
 	{ "--memory-zone id=a", "key size", "missing", "size=512M" },
-	{ "--memory-zone a", "key a", "unknown", "it takes size=" },
+	{ "--memory-zone a", "key a", "unknown", "it takes id=" },
 	{ "--memory-zone id=a,size=1G id=b,size=1G id=a,size=2G", "key id",
 	  "a is taken by the zone of 1024 MiB", "of its own" },
 	{ "--memory-zone id=a,size=65M", "key size", "\"65M\" is not a multiple of 2 MiB", "66M" },
