@@ -136,6 +136,7 @@ enum config_action {
 	CONFIG_RUN,
 	CONFIG_HELP,	/* print the usage, exit 0 */
 	CONFIG_VERSION, /* print the version, exit 0 */
+	CONFIG_SCHEMA,	/* print what torc can be told, exit 0 */
 };
 
 /** A line as JSON has it. */
@@ -147,7 +148,8 @@ struct config_line {
 
 struct config {
 	enum config_action action;
-	char *file;    /* of --config; NULL: none */
+	void (*print_schema)(FILE *out); /* of CONFIG_SCHEMA */
+	char *file;			 /* of --config; NULL: none */
 	bool is_json;  /* it came from there, where clients say more than they mean */
 	char *unknown; /* keys there that torc does not know, with commas between; NULL: none */
 	char *kernel;

@@ -146,7 +146,7 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 	{ "mergeable", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.mergeable), .preset = "off" }, \
 	{ "prefault", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.prefault), .preset = "off" }, \
 	{ "hugepages", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.hugepages), .preset = "off" }, \
-	{ "hugepage_size", SCHEMA_SIZE, SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO }, \
+	{ "hugepage_size", SCHEMA_SIZE, .value = "2M|1G", SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO }, \
 	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on" }
 
 #define NEEDED "a zone has an id and a size: add "

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/config/foreign.h"
+#include "core/config/print_bash.h"
 #include "core/pci/pci.h"
 
 int config_copy_string(char **to, const char *value, struct error *err)
@@ -117,7 +118,7 @@ static const struct schema_word trace_words[] = { { .text = "off" },
 const struct schema config_device_schema = {
 	.check = check_device,
 	.key = {
-		{ "path", SCHEMA_STRING, .value = "DIR", SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
+		{ "path", SCHEMA_STRING, .value = "DEVICE", SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0" },
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_device, id) },
 		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct config_device, unmapped_bars),
@@ -208,6 +209,18 @@ static int set_log_format(struct config *config, const char *value, struct error
 	return 0;
 }
 
+static int set_schema(struct config *config, const char *value, struct error *err)
+{
+	if (strcmp(value, "bash") != 0) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "unknown");
+		return error_remedy(err, "use bash");
+	}
+	config->print_schema = config_print_bash;
+	config->action = CONFIG_SCHEMA;
+	return 0;
+}
+
 /* clang-format off */
 const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "kernel", "/boot/vmlinuz",
@@ -275,5 +288,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "log-format", "json",
 	  .value = "text|json",
 	  .summary = "how log lines look (default text)", .beside = true, .set = set_log_format },
+	{ "schema", "bash",
+	  .value = "bash",
+	  .summary = "print what torc can be told, and exit: as a completion that bash can source", .beside = true, .set = set_schema },
 };
 /* clang-format on */

@@ -29,7 +29,7 @@ struct config_option {
 	int (*set)(struct config *config, const char *value, struct error *err);
 };
 
-#define CONFIG_NR_OPTIONS 18
+#define CONFIG_NR_OPTIONS 19
 
 extern const struct config_option config_options[CONFIG_NR_OPTIONS];
 

@@ -59,6 +59,19 @@ static void put_keys(const struct schema *schema, bool head, FILE *out)
 	}
 }
 
+void schema_put_pairs(const struct schema *schema, FILE *out)
+{
+	const char *blank = "";
+
+	for (unsigned i = 0; i < schema_count(schema); i++) {
+		if (!schema_is_typed(&schema->key[i]))
+			continue;
+		fprintf(out, "%s%s=", blank, schema->key[i].name);
+		schema_put_value(&schema->key[i], out);
+		blank = " ";
+	}
+}
+
 void schema_put_syntax(const struct schema *schema, FILE *out)
 {
 	if (schema->bare) {

@@ -24,6 +24,13 @@ void schema_put_value(const struct schema_key *key, FILE *out);
 void schema_put_syntax(const struct schema *schema, FILE *out);
 
 /**
+ * schema_put_pairs - the keys that can be typed, with what may stand behind each: "path=FILE readonly=on|off"
+ * @schema: borrowed
+ * @out: where to
+ */
+void schema_put_pairs(const struct schema *schema, FILE *out);
+
+/**
  * schema_is_typed - whether a key can be typed, and is torc's
  * @key: the row
  *

@@ -223,6 +223,9 @@ int main(int argc, char **argv)
 	case CONFIG_VERSION:
 		printf("torc %s\n", TORC_VERSION);
 		break;
+	case CONFIG_SCHEMA:
+		config.print_schema(stdout);
+		break;
 	case CONFIG_RUN:
 		status = run(&config);
 		break;

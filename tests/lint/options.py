@@ -50,10 +50,10 @@ def from_man():
     return options, keys
 
 
-def complete(line):
+def complete(torc, line):
     """What the completion offers at the end of a line."""
     script = (
-        f"source '{VMM}/torc.bash'; COMP_WORDBREAKS=' =:'; COMP_LINE=$1; COMP_POINT=${{#1}}; "
+        f"source <('{torc}' --schema bash); COMP_WORDBREAKS=' =:'; COMP_LINE=$1; COMP_POINT=${{#1}}; "
         '_torc; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     command = ["bash", "-c", script, "bash", line]
@@ -61,9 +61,9 @@ def complete(line):
     return set(done.stdout.split())
 
 
-def from_completion():
-    keys = {option: {key.rstrip("=") for key in complete(f"torc {option} ")} for option in KEYED}
-    return complete("torc -"), keys
+def from_completion(torc):
+    keys = {option: {key.rstrip("=") for key in complete(torc, f"torc {option} ")} for option in KEYED}
+    return complete(torc, "torc -"), keys
 
 
 def main():
@@ -75,7 +75,7 @@ def main():
     if len(help_options) < 3:
         print("torc --help: hardly any options found; has its layout changed?")
         failed = True
-    for name, (options, keys) in (("torc.1", from_man()), ("torc.bash", from_completion())):
+    for name, (options, keys) in (("torc.1", from_man()), ("torc --schema bash", from_completion(sys.argv[1]))):
         pairs = [("options", help_options, options)]
         pairs += [(f"keys of {o}", help_keys.get(o, set()), keys.get(o, set())) for o in KEYED]
         for what, want, have in pairs:

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# core/vmm/torc.bash, vfio/tool/torc-vfio.bash, core/trace/torc-trace.bash and bench/torc-bench.bash offer what belongs at the cursor, relative to bash's own word breaks.
+# torc --schema bash, vfio/tool/torc-vfio.bash, core/trace/torc-trace.bash and bench/torc-bench.bash offer what belongs at the cursor, relative to bash's own word breaks.
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-# shellcheck source=core/vmm/torc.bash
-source "$here/../../core/vmm/torc.bash"
+# shellcheck disable=SC1090
+source "$1"
 # shellcheck source=vfio/tool/torc-vfio.bash
 source "$here/../../vfio/tool/torc-vfio.bash"
 # shellcheck source=core/trace/torc-trace.bash
@@ -19,7 +19,8 @@ mkdir -p "$scratch/sys/0000:01:00.0" "$scratch/sys/0000:02:00.0" "$scratch/files
 : >"$scratch/files/vmlinux"
 : >"$scratch/files/vmlinuz"
 TORC_PCI_DEVICES=$scratch/sys
-read -ra all <<<"${_torc_options//[$'\n\t']/ }"
+# shellcheck disable=SC2154
+all=("${_torc_options[@]}")
 failed=0
 
 # expect BEHAVIOUR LINE WORD...: with the cursor at the end of LINE these words are offered.
@@ -85,6 +86,7 @@ expect "files for --serial file=" "torc --serial file=$scratch/files/vmlinux" \
 expect "files for --serial socket=" "torc --serial socket=$scratch/files/vmlinux" \
 	"$scratch/files/vmlinux"
 expect "modes of --console" "torc --console " off null tty pty file= socket=
+expect "what torc can print of itself" "torc --schema " bash
 expect "log formats" "torc --log-format j" json
 expect "one value only" "torc --log-format json t" ''
 
@@ -92,6 +94,7 @@ expect "keys of --metrics" "torc --metrics " path= interval= mode=
 expect "a file for --metrics" "torc --metrics path=$scratch/files/vmlinuz" "$scratch/files/vmlinuz"
 expect "an interval after it" "torc --metrics path=/a.prom,i" /a.prom,interval=
 expect "keys of --disk" "torc --disk " path= readonly= direct= image_type= logical_block_size= num_queues= queue_size= serial= queue_affinity= id=
+expect "images torc has" "torc --disk path=/a,image_type=" raw
 expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
 expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
 expect "values of a network device's switch" "torc --net tap=t,vhost=" on off

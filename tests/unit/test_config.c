@@ -443,6 +443,7 @@ static const struct bad_line bad_words[] = {
 	{ "-memory 1G", "option -m", "unknown", "did you mean --memory?" },
 	{ "--help=me", "option --help", "takes no value", "" },
 	{ "--kernel k --log-format xml", "option --log-format: value xml", "unknown", "json" },
+	{ "--schema fish", "option --schema: value fish", "unknown", "use bash" },
 };
 
 static const struct bad_line bad_cpus[] = {
@@ -802,7 +803,7 @@ static void the_usage_names_only_options_that_exist(void **state)
 		assert_null(strstr(err.reason, "unknown"));
 		assert_null(strstr(err.reason, "not supported"));
 	}
-	assert_int_equal(n, 23);
+	assert_int_equal(n, 24);
 	free(text);
 }
 
