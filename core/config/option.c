@@ -8,6 +8,7 @@
 
 #include "core/config/foreign.h"
 #include "core/config/print_bash.h"
+#include "core/config/print_json.h"
 #include "core/pci/pci.h"
 
 int config_copy_string(char **to, const char *value, struct error *err)
@@ -211,14 +212,25 @@ static int set_log_format(struct config *config, const char *value, struct error
 
 static int set_schema(struct config *config, const char *value, struct error *err)
 {
-	if (strcmp(value, "bash") != 0) {
-		error_set(err, -EINVAL, "value %s", value);
-		error_reason(err, "unknown");
-		return error_remedy(err, "use bash");
+	static const struct {
+		const char *name;
+		void (*print)(FILE *out);
+	} forms[] = {
+		{ "bash", config_print_bash },
+		{ "json", config_print_json },
+		{ "openapi", config_print_openapi },
+	};
+
+	for (unsigned i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		if (strcmp(forms[i].name, value) != 0)
+			continue;
+		config->print_schema = forms[i].print;
+		config->action = CONFIG_SCHEMA;
+		return 0;
 	}
-	config->print_schema = config_print_bash;
-	config->action = CONFIG_SCHEMA;
-	return 0;
+	error_set(err, -EINVAL, "value %s", value);
+	error_reason(err, "unknown");
+	return error_remedy(err, "use bash, json or openapi");
 }
 
 /* clang-format off */
@@ -289,7 +301,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	  .value = "text|json",
 	  .summary = "how log lines look (default text)", .beside = true, .set = set_log_format },
 	{ "schema", "bash",
-	  .value = "bash",
-	  .summary = "print what torc can be told, and exit: as a completion that bash can source", .beside = true, .set = set_schema },
+	  .value = "bash|json|openapi",
+	  .summary = "print what torc can be told, and exit: as a completion that bash can source, or what --config "
+		     "takes as a JSON Schema or in OpenAPI 3", .beside = true, .set = set_schema },
 };
 /* clang-format on */

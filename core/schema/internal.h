@@ -3,6 +3,8 @@
 #ifndef CORE_SCHEMA_INTERNAL_H
 #define CORE_SCHEMA_INTERNAL_H
 
+#include <jansson.h>
+
 #include "core/schema/schema.h"
 
 /**
@@ -107,5 +109,14 @@ uint64_t schema_load(const struct schema_key *key, const void *from);
  * @value: fits into it
  */
 void schema_store(const struct schema_key *key, void *to, uint64_t value);
+
+/**
+ * schema_write_value - the value of a key that is neither a string nor has members
+ * @key: the row
+ * @from: the struct
+ *
+ * Return: to be given back; NULL for what is not there.
+ */
+json_t *schema_write_value(const struct schema_key *key, const void *from);
 
 #endif

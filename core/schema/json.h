@@ -40,4 +40,13 @@ int schema_read_json(const struct schema *schema, const json_t *object, void *ou
  */
 json_t *schema_write_json(const struct schema *schema, const void *from);
 
+/**
+ * schema_describe - what schema_read_json() takes, as JSON Schema has it, and OpenAPI 3
+ * @schema: borrowed
+ * @preset: by schema_preset(); where defaults are taken from
+ *
+ * What torc does not have is not in it. Return: to be given back; NULL, or incomplete, when out of memory.
+ */
+json_t *schema_describe(const struct schema *schema, const void *preset);
+
 #endif

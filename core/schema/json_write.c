@@ -140,8 +140,7 @@ static bool write_string(const char *text, json_t **out)
 	return !text || *out;
 }
 
-/* NULL for what is not there. */
-static json_t *write_value(const struct schema_key *key, const void *from)
+json_t *schema_write_value(const struct schema_key *key, const void *from)
 {
 	const void *member = (const char *)from + key->offset;
 
@@ -192,7 +191,7 @@ static bool write_key(const struct schema_key *key, const void *from, json_t **o
 	case SCHEMA_LIST:
 		return write_list(key, from, out);
 	default:
-		*out = write_value(key, from);
+		*out = schema_write_value(key, from);
 		return true;
 	}
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A VM from JSON and back. That a key's value is judged as when it is typed: both have the same reader. */
 #include <errno.h>
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,6 +72,91 @@ static char *printed(const struct config *config)
 	return text;
 }
 
+static json_t *description(const char *form, const char *key)
+{
+	char line[32], *text;
+	struct error err = { 0 };
+	struct config config;
+	json_t *all, *found;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	snprintf(line, sizeof(line), "--schema %s", form);
+	assert_int_equal(line_parse(&config, line, &err), 0);
+	assert_int_equal(config.action, CONFIG_SCHEMA);
+	config.print_schema(out);
+	fclose(out);
+	config_destroy(&config);
+	all = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	free(text);
+	assert_non_null(all);
+	found = key ? json_deep_copy(json_object_get(all, key)) : json_incref(all);
+	json_decref(all);
+	return found;
+}
+
+static const char *type_of(const json_t *value)
+{
+	static const char *const name[] = {
+		[JSON_OBJECT] = "object",   [JSON_ARRAY] = "array",  [JSON_STRING] = "string",
+		[JSON_INTEGER] = "integer", [JSON_TRUE] = "boolean", [JSON_FALSE] = "boolean",
+	};
+
+	return name[json_typeof(value)];
+}
+
+/* Of two forms that a value may have the second. */
+static void check_described(const json_t *type, const json_t *value)
+{
+	const json_t *words, *one;
+	const char *key;
+	size_t i;
+
+	if (json_object_get(type, "anyOf"))
+		type = json_array_get(json_object_get(type, "anyOf"), json_is_array(value));
+	words = json_object_get(type, "enum");
+	assert_string_equal(json_string_value(json_object_get(type, "type")), type_of(value));
+	json_object_foreach((json_t *)(uintptr_t)value, key, one)
+	{
+		const json_t *of = json_object_get(json_object_get(type, "properties"), key);
+
+		if (!of)
+			fail_msg("%s is not described", key);
+		check_described(of, one);
+	}
+	json_array_foreach(value, i, one) check_described(json_object_get(type, "items"), one);
+	for (i = 0; words && !json_equal(json_array_get(words, i), value); i++)
+		assert_true(i < json_array_size(words));
+}
+
+static void described(const char *printed)
+{
+	json_t *type = description("json", NULL), *value = json_loads(printed, 0, NULL);
+
+	check_described(type, value);
+	json_decref(type);
+	json_decref(value);
+}
+
+static void descriptions_have_defaults_and_limits(void **state)
+{
+	json_t *vm = description("json", "properties"), *all = description("openapi", NULL);
+	json_t *schemas = json_object_get(json_object_get(all, "components"), "schemas"), *size;
+	const char *queue[] = { "disks", "items", "properties", "queue_size" };
+	const json_t *at = vm;
+
+	for (size_t i = 0; i < ARRAY_SIZE(queue); i++)
+		at = json_object_get(at, queue[i]);
+	size = json_pack("{s:s, s:s, s:i, s:i, s:i}", "type", "integer", "format", "int64",
+			 "minimum", 4, "maximum", 1024, "default", 128);
+	assert_true(json_equal(at, size));
+	at = json_object_get(json_object_get(schemas, "VmConfig"), "properties");
+	assert_true(json_equal(at, vm));
+	json_decref(size);
+	json_decref(vm);
+	json_decref(all);
+}
+
 static void what_is_printed_is_read_the_same(void **state)
 {
 	static const char *const lines[] = {
@@ -100,6 +186,7 @@ static void what_is_printed_is_read_the_same(void **state)
 		again = printed(&read);
 		assert_string_equal(again, text);
 		assert_null(read.unknown);
+		described(text);
 		free(text);
 		free(again);
 		config_destroy(&typed);
@@ -234,6 +321,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_printed_is_read_the_same),
+		cmocka_unit_test(descriptions_have_defaults_and_limits),
 		cmocka_unit_test(what_clients_always_say_is_taken),
 		cmocka_unit_test(defaults_are_cloud_hypervisors),
 		cmocka_unit_test(unknown_keys_are_told),
