@@ -7,8 +7,8 @@
  * and to the line's queues in one piece each, or in as many as there is room for: a slow reader keeps the guest's chains,
  * and input waits in the line while the guest has no buffers.
  */
-#ifndef IO_VIRTIO_CONSOLE_H
-#define IO_VIRTIO_CONSOLE_H
+#ifndef IO_CONSOLE_CONSOLE_H
+#define IO_CONSOLE_CONSOLE_H
 
 #include "core/base/error.h"
 #include "io/line/line.h"

@@ -6,8 +6,8 @@
  * its queue from virtqueue to CQE and back; nothing else touches it, so queues share nothing but the file. What the
  * file cannot do or refuses becomes an error of the request, never of torc.
  */
-#ifndef IO_VIRTIO_BLK_H
-#define IO_VIRTIO_BLK_H
+#ifndef IO_DISK_BLK_H
+#define IO_DISK_BLK_H
 
 #include <stdbool.h>
 #include <stdint.h>

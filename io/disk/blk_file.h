@@ -4,8 +4,8 @@
  *
  * The main thread opens and closes it; rings use its descriptor and constants.
  */
-#ifndef IO_VIRTIO_BLK_FILE_H
-#define IO_VIRTIO_BLK_FILE_H
+#ifndef IO_DISK_BLK_FILE_H
+#define IO_DISK_BLK_FILE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -4,8 +4,8 @@
  * Sources: qemu docs/interop/qcow2.txt; MS-VHDX 2.1; "Virtual Hard Disk Image Format" (Microsoft), 3; VMDK 5.0, 4; VDI as
  * VirtualBox writes it.
  */
-#ifndef IO_VIRTIO_BLK_FORMAT_H
-#define IO_VIRTIO_BLK_FORMAT_H
+#ifndef IO_DISK_BLK_FORMAT_H
+#define IO_DISK_BLK_FORMAT_H
 
 /**
  * blk_format - the format of an image

@@ -2,8 +2,8 @@
 /**
  * Who has a block device: it, a partition of it, or the disk that it is a partition of; and who makes one of a file.
  */
-#ifndef IO_VIRTIO_BLK_HOLDER_H
-#define IO_VIRTIO_BLK_HOLDER_H
+#ifndef IO_DISK_BLK_HOLDER_H
+#define IO_DISK_BLK_HOLDER_H
 
 #include <stddef.h>
 #include <sys/types.h>

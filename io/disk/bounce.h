@@ -5,8 +5,8 @@
  * Made when the queue is, never while it runs: what a guest asks for costs no memory. A request of any size goes through
  * it in pieces, and who waits stands in line; after a piece it is the next one's turn. The ring's thread.
  */
-#ifndef IO_VIRTIO_BOUNCE_H
-#define IO_VIRTIO_BOUNCE_H
+#ifndef IO_DISK_BOUNCE_H
+#define IO_DISK_BOUNCE_H
 
 #include <stdbool.h>
 #include <stddef.h>

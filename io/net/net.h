@@ -10,8 +10,8 @@
  * With vhost, the kernel's vhost-net does so in threads of its own (net_vhost.c): torc is on no data path, and keeps
  * the commands only.
  */
-#ifndef IO_VIRTIO_NET_H
-#define IO_VIRTIO_NET_H
+#ifndef IO_NET_NET_H
+#define IO_NET_NET_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 /**
  * What the files of the network device share; nobody else includes it.
  */
-#ifndef IO_VIRTIO_NET_INTERNAL_H
-#define IO_VIRTIO_NET_INTERNAL_H
+#ifndef IO_NET_NET_INTERNAL_H
+#define IO_NET_NET_INTERNAL_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * write its descriptors; tap_set_offload() and tap_attach() may be called by any thread.
  * Source: Documentation/networking/tuntap.rst, linux/if_tun.h.
  */
-#ifndef IO_VIRTIO_TAP_H
-#define IO_VIRTIO_TAP_H
+#ifndef IO_NET_TAP_H
+#define IO_NET_TAP_H
 
 #include <net/if.h>
 #include <netinet/in.h>

@@ -2,8 +2,8 @@
 /**
  * Virtio entropy device: Virtio 1.2, 5.4. Fills the driver's buffers from a file of the host, one at a time.
  */
-#ifndef IO_VIRTIO_RNG_H
-#define IO_VIRTIO_RNG_H
+#ifndef IO_RNG_RNG_H
+#define IO_RNG_RNG_H
 
 #include "core/base/error.h"
 #include "io/virtio/pci.h"

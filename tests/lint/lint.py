@@ -214,7 +214,11 @@ def check_hosts(tree):
 
 
 def check_headers(tree):
-    """Every header compiles alone, twice in one unit, with gcc and with clang."""
+    """Every header compiles alone, twice in one unit, with gcc and with clang; its guard is its path."""
+    for header in tree.ending('.h'):
+        guard = re.sub(r'\W', '_', header).upper()
+        if f'#ifndef {guard}' not in tree.lines(header):
+            yield f'{header}: no #ifndef {guard}'
     jobs = [(compiler, header) for header in tree.ending('.h') for compiler in ('gcc', 'clang')]
 
     def compile_alone(job):

@@ -114,8 +114,9 @@ class LintTest(unittest.TestCase):
                                    '.'.join(('static', 'crates', 'io')) + '\n'}, 2)
 
     def test_headers(self):
-        guard = '#ifndef A\n#define A\n#include <stdint.h>\nstruct s {\n\tuint8_t a;\n};\n#endif\n'
+        guard = '#ifndef NUMA_A_H\n#define NUMA_A_H\n#include <stdint.h>\nstruct s {\n\tuint8_t a;\n};\n#endif\n'
         self.good('headers', {'numa/a.h': guard})
+        self.bad('headers', {'numa/a.h': guard.replace('NUMA', 'CORE')})
         self.assertNotEqual(self.check('headers', {'numa/a.h': 'struct s {\n\tuint8_t a;\n};\n'}), [])
         self.assertNotEqual(self.check('headers', {'numa/a.h': 'struct s {\n\tint a;\n};\n'}), [])
 

@@ -8,8 +8,8 @@
  * Signals wait while a device is being changed. Main thread, with the rights of root.
  * Source: Linux Documentation/ABI/testing/sysfs-bus-pci.
  */
-#ifndef VFIO_BIND_H
-#define VFIO_BIND_H
+#ifndef VFIO_BIND_BIND_H
+#define VFIO_BIND_BIND_H
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
  *
  * Private to bind.c, restore.c and vfs.c.
  */
-#ifndef VFIO_BIND_INTERNAL_H
-#define VFIO_BIND_INTERNAL_H
+#ifndef VFIO_BIND_BIND_INTERNAL_H
+#define VFIO_BIND_BIND_INTERNAL_H
 
 #include <signal.h>
 #include <stdbool.h>

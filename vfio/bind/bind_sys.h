@@ -4,8 +4,8 @@
  *
  * Apart, so that a test can be the kernel for a tree of its own. Any thread.
  */
-#ifndef VFIO_BIND_SYS_H
-#define VFIO_BIND_SYS_H
+#ifndef VFIO_BIND_BIND_SYS_H
+#define VFIO_BIND_BIND_SYS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -4,8 +4,8 @@
  *
  * For messages, and to tell a living user of a VFIO group from one that is on its way out. Any thread.
  */
-#ifndef VFIO_HOLDER_H
-#define VFIO_HOLDER_H
+#ifndef VFIO_BIND_HOLDER_H
+#define VFIO_BIND_HOLDER_H
 
 /**
  * vfio_find_holder - another process that has a file open

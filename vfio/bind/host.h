@@ -5,8 +5,8 @@
  * Reads only; changes nothing. Everything is found from the device's own directory, so a test can pass a tree of
  * its own. Any thread.
  */
-#ifndef VFIO_HOST_H
-#define VFIO_HOST_H
+#ifndef VFIO_BIND_HOST_H
+#define VFIO_BIND_HOST_H
 
 #include <limits.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  * since a reboot undoes all that is recorded. Whoever has the journal open has it alone: the folder is locked. Nobody but
  * root may open anything of it, as a lock takes no more than that.
  */
-#ifndef VFIO_JOURNAL_H
-#define VFIO_JOURNAL_H
+#ifndef VFIO_BIND_JOURNAL_H
+#define VFIO_BIND_JOURNAL_H
 
 #include <stdbool.h>
 

@@ -6,8 +6,8 @@
  * by Virtualization Management. Main thread, with the rights of root.
  * Source: NVM Express Base Specification 2.0, 5.30 and 8.26.
  */
-#ifndef VFIO_NVME_VF_H
-#define VFIO_NVME_VF_H
+#ifndef VFIO_BIND_NVME_VF_H
+#define VFIO_BIND_NVME_VF_H
 
 #include "vfio/bind/host.h"
 

@@ -4,8 +4,8 @@
  *
  * File systems, swap and volumes on its drives, addresses of its network interfaces, virtual functions of it. Any thread.
  */
-#ifndef VFIO_USE_H
-#define VFIO_USE_H
+#ifndef VFIO_BIND_USE_H
+#define VFIO_BIND_USE_H
 
 #include <stdbool.h>
 

@@ -10,8 +10,8 @@
  * BARs can be mapped too, so that devices reach each other without memory in between (peer to peer); what comes while
  * the thread is at work waits for it, and nobody waits for that.
  */
-#ifndef VFIO_DMA_H
-#define VFIO_DMA_H
+#ifndef VFIO_DMA_DMA_H
+#define VFIO_DMA_DMA_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -7,8 +7,8 @@
  * those are made and undone by one thread at a time, which the caller sees to.
  * Source: Documentation/driver-api/vfio.rst, <linux/vfio.h>.
  */
-#ifndef VFIO_IOAS_H
-#define VFIO_IOAS_H
+#ifndef VFIO_DMA_IOAS_H
+#define VFIO_DMA_IOAS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -6,8 +6,8 @@
  * main thread; region accesses and interrupt set-up also by vCPU threads.
  * Source: <linux/vfio.h>.
  */
-#ifndef VFIO_DEVICE_H
-#define VFIO_DEVICE_H
+#ifndef VFIO_PCI_DEVICE_H
+#define VFIO_PCI_DEVICE_H
 
 #include <stdbool.h>
 #include <stdint.h>

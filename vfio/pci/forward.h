@@ -6,8 +6,8 @@
  * What it costs is what TRACE_VECTOR_FORWARD shows, and posted interrupts: only an eventfd that is VFIO's and KVM's can
  * have those. So it is there only where it was asked for.
  */
-#ifndef VFIO_FORWARD_H
-#define VFIO_FORWARD_H
+#ifndef VFIO_PCI_FORWARD_H
+#define VFIO_PCI_FORWARD_H
 
 #include "core/base/trace.h"
 #include "io/ring/ring.h"

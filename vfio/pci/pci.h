@@ -11,8 +11,8 @@
  * The main thread creates, resets and destroys it; guest accesses come from vCPU threads under the locks of core/pci;
  * notifications of the host (error, request) arrive on the main ring and are the owner's to act on.
  */
-#ifndef VFIO_PCI_H
-#define VFIO_PCI_H
+#ifndef VFIO_PCI_PCI_H
+#define VFIO_PCI_PCI_H
 
 #include <pthread.h>
 #include <stdbool.h>

@@ -5,8 +5,8 @@
  * The host's kernel has its own table, with what concerns resets, interrupts and DMA; this one is of a VMM's business:
  * the layout of BARs and the ROM. Constant; any thread.
  */
-#ifndef VFIO_QUIRKS_H
-#define VFIO_QUIRKS_H
+#ifndef VFIO_PCI_QUIRKS_H
+#define VFIO_PCI_QUIRKS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -8,8 +8,8 @@
  * Source: <linux/vfio.h>, VFIO_DEVICE_RESET, VFIO_DEVICE_PCI_HOT_RESET; Documentation/ABI/testing/sysfs-bus-pci,
  * reset_method.
  */
-#ifndef VFIO_RESET_H
-#define VFIO_RESET_H
+#ifndef VFIO_PCI_RESET_H
+#define VFIO_PCI_RESET_H
 
 #include <stdbool.h>
 

@@ -10,8 +10,8 @@
  * Set up and destroyed by the main thread, which attaches too; the guest's changes come from vCPU threads. The lock of
  * the guest's half guards everything.
  */
-#ifndef VFIO_VECTORS_H
-#define VFIO_VECTORS_H
+#ifndef VFIO_PCI_VECTORS_H
+#define VFIO_PCI_VECTORS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -7,8 +7,8 @@
  * caller names; nothing is opened that somebody might miss meanwhile, nothing is changed. What cannot be read is not
  * known, and is said to be so. Main thread.
  */
-#ifndef VFIO_CHECK_H
-#define VFIO_CHECK_H
+#ifndef VFIO_TOOL_CHECK_H
+#define VFIO_TOOL_CHECK_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -6,8 +6,8 @@
  * where that fails, and leaves VFIO_CHECK_NONE where the question does not arise. Names of files begin with sys/, proc/ or
  * dev/, which stand for the folders that the caller named; remedies name the host's own. Main thread.
  */
-#ifndef VFIO_CHECK_INTERNAL_H
-#define VFIO_CHECK_INTERNAL_H
+#ifndef VFIO_TOOL_CHECK_INTERNAL_H
+#define VFIO_TOOL_CHECK_INTERNAL_H
 
 #include <sched.h>
 

@@ -5,8 +5,8 @@
  * From sysfs alone, without touching the device or its driver. Any thread.
  * Source: PCI Express Base Specification, chapters 7 and 9; Linux Documentation/ABI/testing/sysfs-bus-pci.
  */
-#ifndef VFIO_INSPECT_H
-#define VFIO_INSPECT_H
+#ifndef VFIO_TOOL_INSPECT_H
+#define VFIO_TOOL_INSPECT_H
 
 #include <stdbool.h>
 #include <stdint.h>

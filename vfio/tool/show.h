@@ -4,8 +4,8 @@
  *
  * Main thread.
  */
-#ifndef VFIO_SHOW_H
-#define VFIO_SHOW_H
+#ifndef VFIO_TOOL_SHOW_H
+#define VFIO_TOOL_SHOW_H
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -5,8 +5,8 @@
  * cJSON's functions take the NULL of one that ran out of memory, so that only the whole has to be looked at.
  * Main thread.
  */
-#ifndef VFIO_SHOW_JSON_H
-#define VFIO_SHOW_JSON_H
+#ifndef VFIO_TOOL_SHOW_JSON_H
+#define VFIO_TOOL_SHOW_JSON_H
 
 #include <cjson/cJSON.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
  * recording then. Vectors of passed-through devices arrive in whatever process an interrupt hits, so events are not
  * filtered by the kernel: those of other processes' threads are passed over here, unless they come from an interrupt.
  */
-#ifndef CORE_TRACE_KERNEL_H
-#define CORE_TRACE_KERNEL_H
+#ifndef CORE_TRACE_RECORD_KERNEL_H
+#define CORE_TRACE_RECORD_KERNEL_H
 
 #include <stdbool.h>
 #include <stddef.h>

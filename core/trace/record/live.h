@@ -2,8 +2,8 @@
 /**
  * Live: a screen of what a running torc counts, which costs it nothing. One thread.
  */
-#ifndef CORE_TRACE_LIVE_H
-#define CORE_TRACE_LIVE_H
+#ifndef CORE_TRACE_RECORD_LIVE_H
+#define CORE_TRACE_RECORD_LIVE_H
 
 #include <stdio.h>
 

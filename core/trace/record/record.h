@@ -3,8 +3,8 @@
  * Record: drain a running torc's events into a file while holding the lease. One thread; what it keeps in memory is
  * bounded by the numbers of threads and objects.
  */
-#ifndef CORE_TRACE_RECORD_H
-#define CORE_TRACE_RECORD_H
+#ifndef CORE_TRACE_RECORD_RECORD_H
+#define CORE_TRACE_RECORD_RECORD_H
 
 #include "core/trace/record/source.h"
 

@@ -6,8 +6,8 @@
  * written; numbers are little-endian, times the host's TSC. A file that ends without a TRACE_BLOCK_END was not finished;
  * all whole blocks of it count.
  */
-#ifndef CORE_TRACE_RECORD_FORMAT_H
-#define CORE_TRACE_RECORD_FORMAT_H
+#ifndef CORE_TRACE_RECORD_RECORD_FORMAT_H
+#define CORE_TRACE_RECORD_RECORD_FORMAT_H
 
 #include "core/base/trace_format.h"
 

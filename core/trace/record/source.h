@@ -6,8 +6,8 @@
  * checked once, when it is mapped or when it is copied. Most of the file is holes, of which a look through the mapping
  * would make pages; so histograms are copied by pread(2). One thread.
  */
-#ifndef CORE_TRACE_SOURCE_H
-#define CORE_TRACE_SOURCE_H
+#ifndef CORE_TRACE_RECORD_SOURCE_H
+#define CORE_TRACE_RECORD_SOURCE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,8 +7,8 @@
  * delivery has no injection, and often no EOI. An EOI by way of the guest's memory (PV EOI) is noticed at the guest's
  * next exit, which says nothing about its time; it is counted and leaves none.
  */
-#ifndef CORE_TRACE_DELIVERY_H
-#define CORE_TRACE_DELIVERY_H
+#ifndef CORE_TRACE_REPORT_DELIVERY_H
+#define CORE_TRACE_REPORT_DELIVERY_H
 
 #include "core/trace/report/recording.h"
 

@@ -3,8 +3,8 @@
  * HTML: the parts of the report's page. It needs no script and nothing from outside; colours follow what the browser's
  * user prefers, light or dark. One thread.
  */
-#ifndef CORE_TRACE_HTML_H
-#define CORE_TRACE_HTML_H
+#ifndef CORE_TRACE_REPORT_HTML_H
+#define CORE_TRACE_REPORT_HTML_H
 
 #include <stdio.h>
 

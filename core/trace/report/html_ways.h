@@ -3,8 +3,8 @@
  * HTML ways: requests and interrupts have in common that they pass points, and that a page shows the slowest ones, by their
  * stages. One thread.
  */
-#ifndef CORE_TRACE_HTML_WAYS_H
-#define CORE_TRACE_HTML_WAYS_H
+#ifndef CORE_TRACE_REPORT_HTML_WAYS_H
+#define CORE_TRACE_REPORT_HTML_WAYS_H
 
 #include <stddef.h>
 

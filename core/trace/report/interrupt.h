@@ -6,8 +6,8 @@
  * message. With it, the handler signals a ring, whose thread signals KVM; the ring's stamps are there without the kernel's,
  * too. Several interrupts that one wake-up of the ring takes count as one, which began with the first.
  */
-#ifndef CORE_TRACE_INTERRUPT_H
-#define CORE_TRACE_INTERRUPT_H
+#ifndef CORE_TRACE_REPORT_INTERRUPT_H
+#define CORE_TRACE_REPORT_INTERRUPT_H
 
 #include <stdbool.h>
 

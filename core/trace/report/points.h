@@ -5,8 +5,8 @@
  * A stage lasts from the last point that is known to the next one, and has the next one's name. So the stages always
  * add up to the whole.
  */
-#ifndef CORE_TRACE_POINTS_H
-#define CORE_TRACE_POINTS_H
+#ifndef CORE_TRACE_REPORT_POINTS_H
+#define CORE_TRACE_REPORT_POINTS_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -2,8 +2,8 @@
 /**
  * Recording: a file of torc-trace record, read and checked. What is wrong with it is found while it is opened.
  */
-#ifndef CORE_TRACE_RECORDING_H
-#define CORE_TRACE_RECORDING_H
+#ifndef CORE_TRACE_REPORT_RECORDING_H
+#define CORE_TRACE_REPORT_RECORDING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 /**
  * Recording block: what a block of the file adds to the recording; nothing in it is trusted.
  */
-#ifndef CORE_TRACE_RECORDING_BLOCK_H
-#define CORE_TRACE_RECORDING_BLOCK_H
+#ifndef CORE_TRACE_REPORT_RECORDING_BLOCK_H
+#define CORE_TRACE_REPORT_RECORDING_BLOCK_H
 
 #include "core/trace/report/recording.h"
 

@@ -2,8 +2,8 @@
 /**
  * Report: a recording for people (HTML) and for other programs. One thread.
  */
-#ifndef CORE_TRACE_REPORT_H
-#define CORE_TRACE_REPORT_H
+#ifndef CORE_TRACE_REPORT_REPORT_H
+#define CORE_TRACE_REPORT_REPORT_H
 
 #include <stdio.h>
 

@@ -4,8 +4,8 @@
  *
  * points.h says what its stages are, interrupt.h what is put together for vectors of passed-through devices.
  */
-#ifndef CORE_TRACE_SPAN_H
-#define CORE_TRACE_SPAN_H
+#ifndef CORE_TRACE_REPORT_SPAN_H
+#define CORE_TRACE_REPORT_SPAN_H
 
 #include "core/trace/report/interrupt.h"
 

@@ -2,8 +2,8 @@
 /**
  * Span kernel: what the kernel's tracepoints add to spans: the guest's doorbell, and what became of the interrupt.
  */
-#ifndef CORE_TRACE_SPAN_KERNEL_H
-#define CORE_TRACE_SPAN_KERNEL_H
+#ifndef CORE_TRACE_REPORT_SPAN_KERNEL_H
+#define CORE_TRACE_REPORT_SPAN_KERNEL_H
 
 #include "core/trace/report/span.h"
 
