@@ -9,7 +9,7 @@ PATH=$PATH:/usr/sbin:/sbin
 
 packages='
 	gcc g++ libc6-dev meson ninja-build pkg-config ccache
-	liburing-dev libnuma-dev libjemalloc-dev libcjson-dev libjansson-dev zlib1g-dev systemtap-sdt-dev
+	liburing-dev libnuma-dev libjemalloc-dev libjansson-dev zlib1g-dev systemtap-sdt-dev
 	libbenchmark-dev libcmocka-dev
 	clang clang-format libclang-rt-dev shellcheck
 	acpica-tools fio strace jq python3 chromium-headless-shell binutils bpftrace

@@ -44,7 +44,7 @@ ends() {
 sys=$tmp/sys proc=$tmp/proc dev=$tmp/dev
 ends 'nothing in the way' 0 '^0 in the way, ' --sys "$sys" --proc "$proc" --dev "$dev"
 ends "another host's nodes are not this one's" 0 '  kvm  *the nodes of that host are not here' --sys "$sys" --proc "$proc"
-ends 'JSON, nothing in the way' 0 '"in the way":	0' --json --sys "$sys" --proc "$proc" --dev "$dev"
+ends 'JSON, nothing in the way' 0 '"in the way": 0' --json --sys "$sys" --proc "$proc" --dev "$dev"
 if python3 -c 'import json, sys
 report = json.load(open(sys.argv[1]))
 assert sum(report["summary"].values()) == len(report["checks"]) > 10
@@ -57,7 +57,7 @@ fi
 ends 'no such device' 1 'device .*01:00.0: No such file' --sys "$sys" --proc "$proc" --dev "$dev" 01:00.0
 rm "$tmp/dev/kvm"
 ends 'something in the way' 1 '^1 in the way, ' --sys "$sys" --proc "$proc" --dev "$dev"
-ends 'JSON, something in the way' 1 '"in the way":	1' --json --sys "$sys" --proc "$proc" --dev "$dev"
+ends 'JSON, something in the way' 1 '"in the way": 1' --json --sys "$sys" --proc "$proc" --dev "$dev"
 ends 'no value' 2 'requires an argument' --sys
 ends 'an option of others' 2 'check has no such option' --force
 

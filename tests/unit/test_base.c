@@ -19,6 +19,7 @@
 #include "core/base/error.h"
 #include "core/base/fd.h"
 #include "core/base/histogram.h"
+#include "core/base/json_put.h"
 #include "core/base/log.h"
 
 static void ranges_do_not_overflow(void **state)
@@ -507,6 +508,35 @@ static void log_open_failure_keeps_the_old_sink(void **state)
 	assert_non_null(strstr(file.text, "still here"));
 }
 
+/* A path may be any bytes, and what is counted more than a double holds exactly. */
+static void json_is_read_again_whatever_is_put(void **state)
+{
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+	json_t *object = json_object();
+
+	json_put_text(object, "path", "/a\xff\xc3/\xc3\xa4\"\n");
+	json_put_some(object, "none", "");
+	json_put_count(object, "most", UINT64_MAX);
+	json_put_count(object, "exact", (1ULL << 53) + 1);
+	json_put_real(object, "real", 0.3);
+	json_put_text(json_put_item(json_put_array(object, "list")), "u", "\xc3\xa4");
+	assert_int_equal(json_put_out(object, out, NULL), 0);
+	assert_int_equal(json_put_out(NULL, out, NULL), -ENOMEM);
+	fclose(out);
+	json_decref(object);
+	assert_non_null(strstr(text, ": 0.3,"));
+	object = json_loads(text, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(object, "path")), "/a\?\?/\?\?\"\n");
+	assert_true(json_is_null(json_object_get(object, "none")));
+	assert_int_equal(json_integer_value(json_object_get(object, "most")), INT64_MAX);
+	assert_int_equal(json_integer_value(json_object_get(object, "exact")), (1LL << 53) + 1);
+	assert_int_equal(json_array_size(json_object_get(object, "list")), 1);
+	json_decref(object);
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -535,6 +565,7 @@ int main(void)
 		cmocka_unit_test(guest_cannot_fill_the_log),
 		cmocka_unit_test(log_prints_a_whole_error_as_one_line),
 		cmocka_unit_test(log_open_failure_keeps_the_old_sink),
+		cmocka_unit_test(json_is_read_again_whatever_is_put),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said of whole hosts, and how it changes with one fact at a time. */
-#include <cjson/cJSON.h>
 #include <errno.h>
+#include <jansson.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -666,37 +666,35 @@ static void expect_json(const struct vfio_check_report *report)
 	char *text = NULL;
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
-	cJSON *json, *checks, *item, *summary;
+	json_t *json, *checks, *item, *summary;
 	size_t i = 0;
 
 	assert_int_equal(vfio_check_print_json(report, out, NULL), 0);
 	fclose(out);
-	json = cJSON_Parse(text);
+	json = json_loads(text, 0, NULL);
 	assert_non_null(json);
-	checks = cJSON_GetObjectItem(json, "checks");
-	assert_int_equal(cJSON_GetArraySize(checks), report->nr);
-	cJSON_ArrayForEach(item, checks)
+	checks = json_object_get(json, "checks");
+	assert_int_equal(json_array_size(checks), report->nr);
+	json_array_foreach(checks, i, item)
 	{
-		const struct vfio_check_finding *f = &report->finding[i++];
-		const char *bdf = cJSON_GetStringValue(cJSON_GetObjectItem(item, "bdf"));
-		cJSON *lasting = cJSON_GetObjectItem(item, "lasting");
-		cJSON *now = cJSON_GetObjectItem(item, "now");
+		const struct vfio_check_finding *f = &report->finding[i];
+		const char *bdf = json_string_value(json_object_get(item, "bdf"));
+		json_t *lasting = json_object_get(item, "lasting");
+		json_t *now = json_object_get(item, "now");
 
-		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(item, "check")),
-				    f->name);
-		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(item, "verdict")),
+		assert_string_equal(json_string_value(json_object_get(item, "check")), f->name);
+		assert_string_equal(json_string_value(json_object_get(item, "verdict")),
 				    vfio_check_word(f->verdict));
-		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(item, "reason")),
-				    f->reason);
+		assert_string_equal(json_string_value(json_object_get(item, "reason")), f->reason);
 		assert_string_equal(bdf ? bdf : "", f->bdf);
-		assert_true(cJSON_IsArray(now) && (cJSON_GetArraySize(now) > 0) == !!f->now[0]);
-		assert_true(f->where[0] ? cJSON_IsObject(lasting) : cJSON_IsNull(lasting));
+		assert_true(json_is_array(now) && (json_array_size(now) > 0) == !!f->now[0]);
+		assert_true(f->where[0] ? json_is_object(lasting) : json_is_null(lasting));
 	}
-	summary = cJSON_GetObjectItem(json, "summary");
+	summary = json_object_get(json, "summary");
 	for (unsigned v = 0; v < VFIO_CHECK_VERDICTS; v++)
-		assert_int_equal(cJSON_GetObjectItem(summary, vfio_check_word(v))->valuedouble,
+		assert_int_equal(json_integer_value(json_object_get(summary, vfio_check_word(v))),
 				 report->count[v]);
-	cJSON_Delete(json);
+	json_decref(json);
 	free(text);
 }
 

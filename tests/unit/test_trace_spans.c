@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What torc-trace makes of the kernel's tracepoints: interrupts of passed-through vectors and of queues, doorbells. */
-#include <cjson/cJSON.h>
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -392,14 +392,14 @@ static char *print(const struct made *m, enum trace_report_format format)
 	return text;
 }
 
-static double number(const cJSON *in, const char *first, const char *second, const char *third)
+static double number(const json_t *in, const char *first, const char *second, const char *third)
 {
-	const cJSON *at = cJSON_GetObjectItem(in, first);
+	const json_t *at = json_object_get(in, first);
 
-	at = second ? cJSON_GetObjectItem(at, second) : at;
-	at = third ? cJSON_GetObjectItem(at, third) : at;
+	at = second ? json_object_get(at, second) : at;
+	at = third ? json_object_get(at, third) : at;
 	assert_non_null(at);
-	return at->valuedouble;
+	return json_number_value(at);
 }
 
 /* One by way of a ring, which took 90 of 300 cycles, a nanosecond each. */
@@ -424,37 +424,36 @@ static void reports_have_each_stage(void **state)
 {
 	struct made *m = *state;
 	char *text[TRACE_REPORT_PERFETTO + 1];
-	cJSON *root, *vector, *event;
+	json_t *root, *vector, *event;
 	unsigned slices = 0;
+	size_t i;
 
 	one_of_each(m);
-	for (unsigned i = 0; i <= TRACE_REPORT_PERFETTO; i++)
+	for (i = 0; i <= TRACE_REPORT_PERFETTO; i++)
 		text[i] = print(m, (enum trace_report_format)i);
-	root = cJSON_Parse(text[TRACE_REPORT_JSON]);
-	vector = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "vectors"), 0);
+	root = json_loads(text[TRACE_REPORT_JSON], 0, NULL);
+	vector = json_array_get(json_object_get(root, "vectors"), 0);
 	assert_float_equal(number(vector, "total", "max", NULL), 0.3, 1e-9);
 	assert_float_equal(number(vector, "ring_cost", "mean", NULL), 0.09, 1e-9);
 	assert_float_equal(number(vector, "stages", "ring", "p50"), 0.1, 1e-9);
 	assert_float_equal(number(vector, "stages", "eoi", "mean"), 0.095, 1e-9);
-	vector = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "vectors"), 1);
+	vector = json_array_get(json_object_get(root, "vectors"), 1);
 	assert_float_equal(number(vector, "stages", "msi", "max"), 0.1, 1e-9);
-	assert_null(cJSON_GetObjectItem(vector, "ring_cost"));
-	cJSON_Delete(root);
+	assert_null(json_object_get(vector, "ring_cost"));
+	json_decref(root);
 	assert_non_null(strstr(text[TRACE_REPORT_CSV],
 			       ",,,,1000,300.0,,,,,,,,,,\"_vfio0 MSI-X vector 2\","
 			       "100.0,50.0,10.0,10.0,30.0,5.0,95.0\n"));
 	assert_non_null(
 		strstr(text[TRACE_REPORT_HGRM], "# 0000:41:00.0 MSI-X vector 5 total (us)"));
 	assert_non_null(strstr(text[TRACE_REPORT_HTML], "cost of trace=ring"));
-	root = cJSON_Parse(text[TRACE_REPORT_PERFETTO]);
-	cJSON_ArrayForEach(event, cJSON_GetObjectItem(root, "traceEvents"))
-	{
-		slices += cJSON_GetObjectItem(event, "ph")->valuestring[0] == 'b';
-	}
+	root = json_loads(text[TRACE_REPORT_PERFETTO], 0, NULL);
+	json_array_foreach(json_object_get(root, "traceEvents"), i, event)
+		slices += json_string_value(json_object_get(event, "ph"))[0] == 'b';
 	/* Two, with seven stages and four. */
 	assert_int_equal(slices, 13);
-	cJSON_Delete(root);
-	for (unsigned i = 0; i <= TRACE_REPORT_PERFETTO; i++)
+	json_decref(root);
+	for (i = 0; i <= TRACE_REPORT_PERFETTO; i++)
 		free(text[i]);
 	free(m->recorded[VECTOR].final);
 }

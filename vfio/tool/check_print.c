@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/base/bits.h"
+#include "core/base/json_put.h"
 #include "vfio/tool/check_internal.h"
 #include "vfio/tool/show_json.h"
 
@@ -114,61 +115,53 @@ void vfio_check_print(const struct vfio_check_report *report, unsigned width, FI
 	fputc('\n', out);
 }
 
-static void add_string(cJSON *object, const char *key, const char *value)
-{
-	if (value[0])
-		cJSON_AddStringToObject(object, key, value);
-	else
-		cJSON_AddNullToObject(object, key);
-}
-
 /* A string for each line. */
-static void add_lines(cJSON *object, const char *key, const char *text)
+static void add_lines(json_t *object, const char *key, const char *text)
 {
-	cJSON *array = cJSON_AddArrayToObject(object, key);
+	json_t *array = json_put_array(object, key);
 
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 		char line[sizeof(((struct vfio_check_finding *)0)->line)];
 
 		snprintf(line, sizeof(line), "%.*s", (int)length, text);
-		cJSON_AddItemToArray(array, cJSON_CreateString(line));
+		json_array_append_new(array, json_put_string(line));
 		text += length + (text[length] == '\n');
 	}
 }
 
-static cJSON *finding_json(const struct vfio_check_finding *f)
+static json_t *finding_json(const struct vfio_check_finding *f)
 {
-	cJSON *object = cJSON_CreateObject(), *lasting;
+	json_t *object = json_object(), *lasting;
 
-	cJSON_AddStringToObject(object, "check", f->name);
-	add_string(object, "bdf", f->bdf);
-	cJSON_AddStringToObject(object, "verdict", vfio_check_word(f->verdict));
-	cJSON_AddStringToObject(object, "reason", f->reason);
-	add_string(object, "matters", f->cost);
+	json_put_text(object, "check", f->name);
+	json_put_some(object, "bdf", f->bdf);
+	json_put_text(object, "verdict", vfio_check_word(f->verdict));
+	json_put_text(object, "reason", f->reason);
+	json_put_some(object, "matters", f->cost);
 	add_lines(object, "now", f->now);
 	if (!f->where[0]) {
-		cJSON_AddNullToObject(object, "lasting");
+		json_put_null(object, "lasting");
 		return object;
 	}
-	lasting = cJSON_AddObjectToObject(object, "lasting");
-	cJSON_AddStringToObject(lasting, "where", f->where);
+	lasting = json_put_object(object, "lasting");
+	json_put_text(lasting, "where", f->where);
 	add_lines(lasting, "lines", f->line);
 	return object;
 }
 
 int vfio_check_print_json(const struct vfio_check_report *report, FILE *out, struct error *err)
 {
-	cJSON *object = cJSON_CreateObject();
-	cJSON *array = cJSON_AddArrayToObject(object, "checks");
-	cJSON *summary = cJSON_AddObjectToObject(object, "summary");
+	json_t *object = json_object();
+	json_t *array = json_put_array(object, "checks");
+	json_t *summary = json_put_object(object, "summary");
 	int r;
 
 	for (size_t i = 0; i < report->nr; i++)
-		cJSON_AddItemToArray(array, finding_json(&report->finding[i]));
+		json_array_append_new(array, finding_json(&report->finding[i]));
 	for (unsigned i = 0; i < VFIO_CHECK_VERDICTS; i++)
-		cJSON_AddNumberToObject(summary, vfio_check_word(i), report->count[i]);
-	r = vfio_show_json_print(summary ? object : NULL, out, err);
-	cJSON_Delete(object);
+		json_put_integer(summary, vfio_check_word(i), report->count[i]);
+	r = json_put_out(summary ? object : NULL, out, err);
+	json_decref(object);
 	return r;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/json_put.h"
 #include "vfio/tool/inspect.h"
 #include "vfio/tool/show_json.h"
 
@@ -53,8 +54,8 @@ static int not_hidden(const struct dirent *entry)
 	return entry->d_name[0] != '.';
 }
 
-static cJSON *device_json(const struct vfio_host_paths *paths, const struct vfio_inspect *d,
-			  const struct vfio_verdict *v)
+static json_t *device_json(const struct vfio_host_paths *paths, const struct vfio_inspect *d,
+			   const struct vfio_verdict *v)
 {
 	struct vfio_use use;
 	bool is_used = vfio_use_find(paths, &d->host, &use);
@@ -62,7 +63,7 @@ static cJSON *device_json(const struct vfio_host_paths *paths, const struct vfio
 	return vfio_show_json_device(d, v, is_used ? &use : NULL);
 }
 
-static int show_one(const struct vfio_host_paths *paths, const char *bdf, cJSON *array, FILE *out,
+static int show_one(const struct vfio_host_paths *paths, const char *bdf, json_t *array, FILE *out,
 		    struct error *err)
 {
 	struct vfio_inspect d;
@@ -74,16 +75,16 @@ static int show_one(const struct vfio_host_paths *paths, const char *bdf, cJSON 
 		return r == -ENOENT ? 0 : r;
 	vfio_inspect_judge(paths, &d, &v);
 	if (array)
-		return cJSON_AddItemToArray(array, device_json(paths, &d, &v))
-			       ? 0
-			       : error_set(err, -ENOMEM, "JSON");
+		return json_array_append_new(array, device_json(paths, &d, &v))
+			       ? error_set(err, -ENOMEM, "JSON")
+			       : 0;
 	list_line(&d, &v, out);
 	return 0;
 }
 
 int vfio_show_list(const struct vfio_host_paths *paths, bool json, FILE *out, struct error *err)
 {
-	cJSON *array = json ? cJSON_CreateArray() : NULL;
+	json_t *array = json ? json_array() : NULL;
 	struct dirent **entries;
 	char path[PATH_MAX];
 	int n, r = 0;
@@ -105,8 +106,8 @@ int vfio_show_list(const struct vfio_host_paths *paths, bool json, FILE *out, st
 	}
 	free(entries);
 	if (json && !r)
-		r = vfio_show_json_print(array, out, err);
-	cJSON_Delete(array);
+		r = json_put_out(array, out, err);
+	json_decref(array);
 	return r;
 }
 
@@ -213,7 +214,7 @@ int vfio_show_device(const struct vfio_host_paths *paths, const char *bdf, bool 
 {
 	struct vfio_inspect d;
 	struct vfio_verdict v;
-	cJSON *object;
+	json_t *object;
 	int r = vfio_inspect(paths, bdf, &d, err);
 
 	if (r)
@@ -222,7 +223,7 @@ int vfio_show_device(const struct vfio_host_paths *paths, const char *bdf, bool 
 	if (!json)
 		return show_text(&d, &v, out, err);
 	object = device_json(paths, &d, &v);
-	r = vfio_show_json_print(object, out, err);
-	cJSON_Delete(object);
+	r = json_put_out(object, out, err);
+	json_decref(object);
 	return r;
 }

@@ -5,86 +5,79 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add_string(cJSON *object, const char *key, const char *value)
-{
-	if (value[0])
-		cJSON_AddStringToObject(object, key, value);
-	else
-		cJSON_AddNullToObject(object, key);
-}
+#include "core/base/json_put.h"
 
-static void add_number(cJSON *object, const char *key, int value)
+static void add_number(json_t *object, const char *key, int value)
 {
 	if (value >= 0)
-		cJSON_AddNumberToObject(object, key, value);
+		json_put_integer(object, key, value);
 	else
-		cJSON_AddNullToObject(object, key);
+		json_put_null(object, key);
 }
 
 /* In hexadecimal, as everywhere else: a JSON number would be decimal, and may lose the low bits of an address. */
-static void add_hex(cJSON *object, const char *key, uint64_t value)
+static void add_hex(json_t *object, const char *key, uint64_t value)
 {
 	char text[24];
 
 	snprintf(text, sizeof(text), "0x%llx", (unsigned long long)value);
-	cJSON_AddStringToObject(object, key, text);
+	json_put_text(object, key, text);
 }
 
-static void add_interrupts(cJSON *object, const struct vfio_inspect *d)
+static void add_interrupts(json_t *object, const struct vfio_inspect *d)
 {
 	char pin[2] = { d->pin, '\0' };
-	cJSON *part;
+	json_t *part;
 
 	if (d->msix_vectors) {
-		part = cJSON_AddObjectToObject(object, "msix");
-		cJSON_AddNumberToObject(part, "vectors", d->msix_vectors);
-		cJSON_AddNumberToObject(part, "table_bar", d->msix_table_bar);
+		part = json_put_object(object, "msix");
+		json_put_integer(part, "vectors", d->msix_vectors);
+		json_put_integer(part, "table_bar", d->msix_table_bar);
 		add_hex(part, "table_offset", d->msix_table_offset);
-		cJSON_AddNumberToObject(part, "pba_bar", d->msix_pba_bar);
+		json_put_integer(part, "pba_bar", d->msix_pba_bar);
 		add_hex(part, "pba_offset", d->msix_pba_offset);
 	} else {
-		cJSON_AddNullToObject(object, "msix");
+		json_put_null(object, "msix");
 	}
 	if (d->msi_vectors) {
-		part = cJSON_AddObjectToObject(object, "msi");
-		cJSON_AddNumberToObject(part, "vectors", d->msi_vectors);
-		cJSON_AddBoolToObject(part, "maskable", d->msi_is_maskable);
-		cJSON_AddBoolToObject(part, "64bit", d->msi_is_64bit);
+		part = json_put_object(object, "msi");
+		json_put_integer(part, "vectors", d->msi_vectors);
+		json_put_bool(part, "maskable", d->msi_is_maskable);
+		json_put_bool(part, "64bit", d->msi_is_64bit);
 	} else {
-		cJSON_AddNullToObject(object, "msi");
+		json_put_null(object, "msi");
 	}
-	add_string(object, "intx_pin", pin);
-	cJSON_AddBoolToObject(object, "flr", d->has_flr);
-	cJSON_AddBoolToObject(object, "express", d->is_express);
+	json_put_some(object, "intx_pin", pin);
+	json_put_bool(object, "flr", d->has_flr);
+	json_put_bool(object, "express", d->is_express);
 }
 
-static void add_bars(cJSON *object, const struct vfio_inspect *d)
+static void add_bars(json_t *object, const struct vfio_inspect *d)
 {
-	cJSON *array = cJSON_AddArrayToObject(object, "bars");
+	json_t *array = json_put_array(object, "bars");
 
 	for (unsigned i = 0; i < VFIO_INSPECT_BARS; i++) {
 		const struct vfio_inspect_bar *bar = &d->bar[i];
-		cJSON *item;
+		json_t *item;
 
 		if (!bar->size)
 			continue;
-		item = cJSON_CreateObject();
+		item = json_put_item(array);
 		if (i == VFIO_INSPECT_BARS - 1)
-			cJSON_AddStringToObject(item, "bar", "rom");
+			json_put_text(item, "bar", "rom");
 		else
-			cJSON_AddNumberToObject(item, "bar", i);
+			json_put_integer(item, "bar", i);
 		add_hex(item, "start", bar->start);
 		add_hex(item, "size", bar->size);
-		cJSON_AddStringToObject(item, "type", bar->is_io ? "io" : "memory");
-		cJSON_AddBoolToObject(item, "64bit", bar->is_64bit);
-		cJSON_AddBoolToObject(item, "prefetchable", bar->is_prefetchable);
-		cJSON_AddItemToArray(array, item);
+		json_put_text(item, "type", bar->is_io ? "io" : "memory");
+		json_put_bool(item, "64bit", bar->is_64bit);
+		json_put_bool(item, "prefetchable", bar->is_prefetchable);
 	}
 }
 
-static void add_group(cJSON *object, const struct vfio_inspect *d)
+static void add_group(json_t *object, const struct vfio_inspect *d)
 {
-	cJSON *array = cJSON_AddArrayToObject(object, "group_devices");
+	json_t *array = json_put_array(object, "group_devices");
 	struct vfio_host_device *members = NULL;
 	unsigned nr = 0;
 
@@ -92,74 +85,63 @@ static void add_group(cJSON *object, const struct vfio_inspect *d)
 	if (d->host.group >= 0)
 		vfio_host_members(&d->host, &members, &nr, NULL);
 	for (unsigned i = 0; i < nr; i++)
-		cJSON_AddItemToArray(array, cJSON_CreateString(members[i].bdf));
+		json_array_append_new(array, json_put_string(members[i].bdf));
 	free(members);
 }
 
-static void add_sriov(cJSON *object, const struct vfio_inspect *d)
+static void add_sriov(json_t *object, const struct vfio_inspect *d)
 {
-	cJSON *part;
+	json_t *part;
 
-	add_string(object, "physfn", d->physfn);
+	json_put_some(object, "physfn", d->physfn);
 	if (!d->totalvfs) {
-		cJSON_AddNullToObject(object, "sriov");
+		json_put_null(object, "sriov");
 		return;
 	}
-	part = cJSON_AddObjectToObject(object, "sriov");
-	cJSON_AddNumberToObject(part, "total", d->totalvfs);
-	cJSON_AddNumberToObject(part, "vfs", d->numvfs);
+	part = json_put_object(object, "sriov");
+	json_put_integer(part, "total", d->totalvfs);
+	json_put_integer(part, "vfs", d->numvfs);
 }
 
-static void add_use(cJSON *object, const struct vfio_use *use)
+static void add_use(json_t *object, const struct vfio_use *use)
 {
-	cJSON *part;
+	json_t *part;
 
 	if (!use) {
-		cJSON_AddNullToObject(object, "use");
+		json_put_null(object, "use");
 		return;
 	}
-	part = cJSON_AddObjectToObject(object, "use");
-	cJSON_AddStringToObject(part, "what", use->what);
-	cJSON_AddStringToObject(part, "remedy", use->remedy);
+	part = json_put_object(object, "use");
+	json_put_text(part, "what", use->what);
+	json_put_text(part, "remedy", use->remedy);
 }
 
-cJSON *vfio_show_json_device(const struct vfio_inspect *d, const struct vfio_verdict *verdict,
-			     const struct vfio_use *use)
+json_t *vfio_show_json_device(const struct vfio_inspect *d, const struct vfio_verdict *verdict,
+			      const struct vfio_use *use)
 {
-	cJSON *object = cJSON_CreateObject();
+	json_t *object = json_object();
 	char id[16];
 
-	cJSON_AddStringToObject(object, "bdf", d->host.bdf);
+	json_put_text(object, "bdf", d->host.bdf);
 	snprintf(id, sizeof(id), "%04x", d->vendor);
-	cJSON_AddStringToObject(object, "vendor", id);
+	json_put_text(object, "vendor", id);
 	snprintf(id, sizeof(id), "%04x", d->device);
-	cJSON_AddStringToObject(object, "device", id);
+	json_put_text(object, "device", id);
 	snprintf(id, sizeof(id), "%06x", d->class);
-	cJSON_AddStringToObject(object, "class", id);
+	json_put_text(object, "class", id);
 	add_group(object, d);
 	add_number(object, "numa_node", d->host.node);
-	add_string(object, "driver", d->host.driver);
-	add_string(object, "reset", d->reset);
+	json_put_some(object, "driver", d->host.driver);
+	json_put_some(object, "reset", d->reset);
 	add_sriov(object, d);
 	add_bars(object, d);
 	/* Keys that are not there are not known, for want of rights. */
 	if (d->has_config)
 		add_interrupts(object, d);
 	add_use(object, use);
-	cJSON_AddBoolToObject(object, "assignable", verdict->is_assignable);
-	cJSON_AddBoolToObject(object, "ready", verdict->is_ready);
-	add_string(object, "reason", verdict->reason);
-	add_string(object, "remedy", verdict->remedy);
+	json_put_bool(object, "assignable", verdict->is_assignable);
+	json_put_bool(object, "ready", verdict->is_ready);
+	json_put_some(object, "reason", verdict->reason);
+	json_put_some(object, "remedy", verdict->remedy);
 	return object;
-}
-
-int vfio_show_json_print(const cJSON *value, FILE *out, struct error *err)
-{
-	char *text = value ? cJSON_Print(value) : NULL;
-
-	if (!text)
-		return error_set(err, -ENOMEM, "JSON");
-	fprintf(out, "%s\n", text);
-	cJSON_free(text);
-	return 0;
 }
