@@ -66,15 +66,31 @@ const struct schema config_cpus_schema = {
 	.check = check,
 	.key = {
 		{ "boot", SCHEMA_UINT, .json = "boot_vcpus", SCHEMA_MEMBER(struct config_cpus, boot), .min = 1, .max = CONFIG_MAX_CPUS,
-		  .preset = "1" },
-		{ "max", SCHEMA_UINT, .json = "max_vcpus", SCHEMA_MEMBER(struct config_cpus, max), .min = 1, .max = CONFIG_MAX_CPUS },
+		  .preset = "1",
+		  .help = "How many vCPUs there are, 1 to 255; the default is 1. The number alone does as well." },
+		{ "max", SCHEMA_UINT, .json = "max_vcpus", SCHEMA_MEMBER(struct config_cpus, max), .min = 1, .max = CONFIG_MAX_CPUS,
+		  .help = "Must equal `boot`, since vCPUs cannot be added later yet." },
 		{ "topology", SCHEMA_TOPOLOGY, SCHEMA_MEMBER(struct config_cpus, topology), .min = 1,
-		  .max = CONFIG_MAX_CPUS },
+		  .max = CONFIG_MAX_CPUS,
+		  .help = "Arranges them as *t* threads per core, *c* cores per die, *d* dies per package and *p* packages, whose "
+		    "product must be `boot`. Without it they are the cores of one package, a single thread each, or of one "
+		    "package for each node of `--numa`." },
 		{ "affinity", SCHEMA_AFFINITY, .value = "[VCPU@[CPU,...],...]", .noun = "vcpu", SCHEMA_MEMBER(struct config_cpus, affinity),
-		  .max = CONFIG_MAX_CPUS - 1 },
-		{ "idle", SCHEMA_WORD, SCHEMA_MEMBER(struct config_cpus, idle_in_guest), .words = idle_words, .preset = "host" },
-		{ "nested", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_cpus, nested), .preset = "on" },
-		{ "pmu", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_cpus, pmu), .preset = "on" },
+		  .max = CONFIG_MAX_CPUS - 1,
+		  .help = "Lets vCPUs run on these CPUs of the host only, or refuses to start: `[0@[2,3],1@[4-7]]` is vCPU 0 on CPUs 2 "
+		    "and 3, vCPU 1 on CPUs 4 to 7. vCPUs that are not listed are placed as `numa` of `--platform` says, the "
+		    "threads of one core on the threads of one core of the host where its node has as many." },
+		{ "idle", SCHEMA_WORD, SCHEMA_MEMBER(struct config_cpus, idle_in_guest), .words = idle_words, .preset = "host",
+		  .help = "With `guest`, a vCPU that has nothing to do halts the CPU of the host that it is on, without an exit, and "
+		    "wakes the sooner; that CPU then counts as busy, and nobody else should be on it. Where KVM does not allow "
+		    "that, it is refused. With `host`, the default, the host has the CPU meanwhile. This key is not Cloud "
+		    "Hypervisor's." },
+		{ "nested", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_cpus, nested), .preset = "on",
+		  .help = "With `off`, the guest sees no SVM or VMX and cannot run guests of its own: code of the host's kernel that a "
+		    "guest need not be able to reach. The default is `on`." },
+		{ "pmu", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_cpus, pmu), .preset = "on",
+		  .help = "With `off`, the guest has no performance counters, for the same reason. The default is `on`. This key is not "
+		    "Cloud Hypervisor's." },
 		SCHEMA_FOREIGN("core_scheduling", "core scheduling of vCPUs", "off", .usual = "Vm"),
 		SCHEMA_FOREIGN("features", "a choice of the guest's CPU features", NULL, .usual = "{\"amx\":false}"),
 		SCHEMA_FOREIGN("kvm_hyperv", "Hyper-V's interfaces for the guest", "off"),

@@ -142,12 +142,24 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 
 /* clang-format off */
 #define KEYS_OF_BACKING(type, backing) \
-	{ "shared", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.shared), .preset = "off" }, \
-	{ "mergeable", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.mergeable), .preset = "off" }, \
-	{ "prefault", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.prefault), .preset = "off" }, \
-	{ "hugepages", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.hugepages), .preset = "off" }, \
-	{ "hugepage_size", SCHEMA_SIZE, .value = "2M|1G", SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO }, \
-	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on" }
+	{ "shared", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.shared), .preset = "off", \
+	  .help = "Make it a memfd, which other processes can map. Most hosts have no transparent huge pages for that. The " \
+	    "default is off: private anonymous memory." }, \
+	{ "mergeable", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.mergeable), .preset = "off", \
+	  .help = "Let KSM, if the host runs it, merge pages with equal ones of other guests. Only private ordinary pages can " \
+	    "be merged, and what a `--device` has pinned is not. The default is off." }, \
+	{ "prefault", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.prefault), .preset = "off", \
+	  .help = "Make all pages present before the guest starts. The default is off, and a page is made when the guest first " \
+	    "touches it; but with a `--device` all pages are present and pinned in any case." }, \
+	{ "hugepages", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.hugepages), .preset = "off", \
+	  .help = "Take it from the host's pool of huge pages. Where there are too few, torc does not start, and prints the " \
+	    "line that reserves them (see EXAMPLES). Those that have to be on one node are all taken before the guest " \
+	    "starts. The default is off." }, \
+	{ "hugepage_size", SCHEMA_SIZE, .value = "2M|1G", SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO, \
+	  .help = "Of which size those are. `size` must be a multiple of it. The default is the size that the host has by " \
+	    "default." }, \
+	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on", \
+	  .help = "Whether the host may back ordinary pages with transparent huge pages, which is the default." }
 
 #define NEEDED "a zone has an id and a size: add "
 
@@ -155,13 +167,20 @@ const struct schema config_zone_schema = {
 	.check = check_zone,
 	.key = {
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_zone, id), .flags = SCHEMA_REQUIRED,
-		  .remedy = NEEDED "id=mem0" },
+		  .remedy = NEEDED "id=mem0",
+		  .help = "Names the zone for `--numa` and for messages." },
 		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, size), .flags = SCHEMA_REQUIRED,
-		  .remedy = NEEDED "size=512M" },
+		  .remedy = NEEDED "size=512M",
+		  .help = "A multiple of 2 MiB; all zones together have at least 64 MiB." },
 		KEYS_OF_BACKING(struct config_zone, backing),
 		{ "host_numa_node", SCHEMA_UINT, SCHEMA_MEMBER(struct config_zone, host_node),
-		  .max = MAX_HOST_NODE, .flags = SCHEMA_OR_NONE },
-		{ "file", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config_zone, file) },
+		  .max = MAX_HOST_NODE, .flags = SCHEMA_OR_NONE,
+		  .help = "Take the memory from this node of the host and from no other. If the node has too little, torc does not "
+		    "start. The default is as `numa` of `--platform` says." },
+		{ "file", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config_zone, file),
+		  .help = "Map this file, or a new one without a name in this directory, say of a hugetlbfs or a tmpfs. What the guest "
+		    "writes goes to the file with `shared=on` only. Not with `hugepages=on`: the file system says what the pages "
+		    "are." },
 		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
 	},
@@ -171,7 +190,8 @@ const struct schema config_memory_schema = {
 	.bare = true,
 	.check = check_memory,
 	.key = {
-		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, memory.size), .preset = "512M" },
+		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, memory.size), .preset = "512M",
+		  .help = "A multiple of 2 MiB and at least 64 MiB; the default is 512M. The size alone does as well." },
 		KEYS_OF_BACKING(struct config, memory.backing),
 		{ "zones", SCHEMA_LIST, SCHEMA_MEMBER(struct config, zone), .max = CONFIG_MAX_ZONES,
 		  .count = offsetof(struct config, nr_zones), .of = &config_zone_schema },

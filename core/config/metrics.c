@@ -45,10 +45,14 @@ const struct schema config_metrics_schema = {
 	.check = check,
 	.key = {
 		{ "path", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config_metrics, path), .flags = SCHEMA_REQUIRED,
-		  .remedy = "name the socket, path=/run/torc-metrics, or a file, path=torc" FILE_SUFFIX },
+		  .remedy = "name the socket, path=/run/torc-metrics, or a file, path=torc" FILE_SUFFIX,
+		  .help = "A unix socket, or, where it ends in `.prom`, a file." },
 		{ "interval", SCHEMA_UINT, .value = "SECONDS", SCHEMA_MEMBER(struct config_metrics, interval_s), .min = 1,
-		  .max = MAX_INTERVAL, .flags = SCHEMA_OR_ZERO },
-		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct config_metrics, mode) },
+		  .max = MAX_INTERVAL, .flags = SCHEMA_OR_ZERO,
+		  .help = "After how many seconds the file is written again, 1 to 3600; the default is 15." },
+		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct config_metrics, mode),
+		  .help = "Who else may use the socket or the file, in octal digits as for chmod(1), whatever the umask. The default is "
+		    "0600 for the socket and 0644 for the file." },
 	},
 };
 /* clang-format on */

@@ -89,20 +89,37 @@ const struct schema config_net_schema = {
 	.defaults = true,
 	.check = check,
 	.key = {
-		{ "tap", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, tap), .max = IFNAMSIZ - 1 },
-		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, ip) },
-		{ "mask", SCHEMA_IPV4, .value = "MASK", SCHEMA_MEMBER(struct config_net, mask), .preset = DEFAULT_MASK },
-		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct config_net, mac) },
+		{ "tap", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, tap), .max = IFNAMSIZ - 1,
+		  .help = "The name of the interface. Without a value torc chooses one: `vmtap0` and so on." },
+		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, ip),
+		  .help = "IPv4 address of the host's end. Without, the host's end of an interface that torc makes gets the first of "
+		    "192.168.249.1/24, 192.168.250.1/24 and so on to 192.168.255.1/24 in whose network the host has no interface." },
+		{ "mask", SCHEMA_IPV4, .value = "MASK", SCHEMA_MEMBER(struct config_net, mask), .preset = DEFAULT_MASK,
+		  .help = "Its network mask; the default is 255.255.255.0." },
+		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct config_net, mac),
+		  .help = "The guest's MAC address; the default is a random one." },
 		{ "mtu", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, mtu), .flags = SCHEMA_OR_ZERO, .min = VIRTIO_NET_MIN_MTU, .max = VIRTIO_NET_MAX_MTU,
 		  .remedy = "give a number from " SCHEMA_TEXT(VIRTIO_NET_MIN_MTU) " to " SCHEMA_TEXT(VIRTIO_NET_MAX_MTU)
-			    "; the usual one is 1500" },
-		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds), .flags = SCHEMA_TYPED },
+			    "; the usual one is 1500",
+		  .help = "Set the interface's MTU, 68 to 65521; what it is already needs no privilege. The guest is told the MTU that "
+		    "there is, its own being 1500 at first. Beside `fd` the interface is left as it is, and the guest is told "
+		    "this one: torc does not see the MTU of an interface in another network namespace." },
+		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds), .flags = SCHEMA_TYPED,
+		  .help = "Use these descriptors, which torc inherits, of a TAP interface with IFF_VNET_HDR and IFF_NO_PI, one for each "
+		    "pair of queues." },
 		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, nr_queues), .min = 1,
-		  .max = 2 * TAP_MAX_PAIRS, .preset = "2" },
+		  .max = 2 * TAP_MAX_PAIRS, .preset = "2",
+		  .help = "Queues, an even number up to 64: half of them receive, half transmit. The default is 2. Pair *i* is served "
+		    "by the ring of vCPU *i*." },
 		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, queue_size), .min = VIRTIO_NET_MIN_SIZE,
-		  .max = VIRTIO_NET_MAX_SIZE, .preset = SCHEMA_TEXT(VIRTIO_NET_DEFAULT_SIZE), .flags = SCHEMA_POW2 },
-		{ "vhost", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_net, vhost), .preset = "off" },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, id) },
+		  .max = VIRTIO_NET_MAX_SIZE, .preset = SCHEMA_TEXT(VIRTIO_NET_DEFAULT_SIZE), .flags = SCHEMA_POW2,
+		  .help = "Entries of each, a power of two from 2 to 1024; the default is 256." },
+		{ "vhost", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_net, vhost), .preset = "off",
+		  .help = "Have the kernel's vhost-net move the packets, each pair of queues in a thread of its own, which uses CPU "
+		    "time beside the guest's. It signals interrupts straight to KVM; rings do so for a guest without MSI-X. Needs "
+		    "`/dev/vhost-net` (module `vhost_net`). The default is off: rings move the packets." },
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, id),
+		  .help = "What messages call it; unique; the default is `_net0`, `_net1` and so on." },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
 		CONFIG_KEYS_OF_RATES,

@@ -125,12 +125,19 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_numa_schema = {
 	.check = check,
 	.key = {
-		{ "guest_numa_id", SCHEMA_UINT, SCHEMA_MEMBER(struct config_node, id), .max = CONFIG_MAX_NODES - 1 },
-		{ "cpus", SCHEMA_CPUS, .value = "[VCPU,VCPU-VCPU,...]", SCHEMA_MEMBER(struct config_node, vcpus) },
+		{ "guest_numa_id", SCHEMA_UINT, SCHEMA_MEMBER(struct config_node, id), .max = CONFIG_MAX_NODES - 1,
+		  .help = "Which node it is: 0, 1, 2 and so on, in any order, but without holes." },
+		{ "cpus", SCHEMA_CPUS, .value = "[VCPU,VCPU-VCPU,...]", SCHEMA_MEMBER(struct config_node, vcpus),
+		  .help = "The vCPUs of the node: `[0-3,5]`, or `0-3`." },
 		{ "distances", SCHEMA_DISTANCES, SCHEMA_MEMBER(struct config_node, distance),
-		  .min = CONFIG_LOCAL_DISTANCE, .max = CONFIG_MAX_DISTANCE },
+		  .min = CONFIG_LOCAL_DISTANCE, .max = CONFIG_MAX_DISTANCE,
+		  .help = "How far it is to other nodes, from 11 to 254, or 255 for out of reach, where 10 is the distance of a node to "
+		    "itself: `[1@20,2@30]` is 20 to node 1, 30 to node 2. What is given one way only holds both ways. What is "
+		    "not given is as far as it is between the nodes of the host that their memory is on, or 20 when it is on "
+		    "none." },
 		{ "memory_zones", SCHEMA_NAMES, .value = "[ZONE,...]", SCHEMA_MEMBER(struct config_node, zone_ids),
-		  .remedy = "leave it out for a node without memory" },
+		  .remedy = "leave it out for a node without memory",
+		  .help = "Its memory, by the ids of zones: `[mem0,mem1]`, or `mem0`." },
 		SCHEMA_FOREIGN("device_id", "devices as generic initiators", NULL),
 		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),
 	},

@@ -19,10 +19,13 @@ struct config_option {
 	const char *example; /* a value that would do */
 	const char *value;   /* how one is shown where it has no row: "PATH" */
 	const char *summary; /* for --help */
-	bool many;	     /* may occur several times, with several values each */
-	bool empty;	     /* "" is a value */
-	bool late;	     /* set when the others are, as it depends on them */
-	bool beside;	     /* may be given beside --config, which has all the others */
+	/* For torc(1), as a key's help: what stands before its keys, and, from a second paragraph on, behind them. */
+	const char *manual;
+	const char *examples; /* for torc(1), a line each; NULL: with @example */
+	bool many;	      /* may occur several times, with several values each */
+	bool empty;	      /* "" is a value */
+	bool late;	      /* set when the others are, as it depends on them */
+	bool beside;	      /* may be given beside --config, which has all the others */
 	const char *
 		row; /* of config_vm_schema, or of its memory's, that reads a value; NULL: @set does */
 	/* One value into @config, which keeps what is allocated. 0; -EINVAL; -ENOMEM. NULL: by the row alone. */
@@ -39,6 +42,7 @@ struct config_flag {
 		*name; /* without the dashes; NULL: it has a letter only, as in Cloud Hypervisor */
 	int code;      /* its letter, or what getopt_long() is to return for it */
 	const char *summary;
+	const char *manual; /* for torc(1) */
 };
 
 #define CONFIG_NR_FLAGS 5

@@ -26,14 +26,41 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_platform_schema = {
 	.check = check,
 	.key = {
-		{ "numa", SCHEMA_WORD, SCHEMA_MEMBER(struct config, numa), .words = numa_words, .preset = "auto" },
+		{ "numa", SCHEMA_WORD, SCHEMA_MEMBER(struct config, numa), .words = numa_words, .preset = "auto",
+		  .help = "Where memory, vCPUs and rings are whose place neither `affinity` nor `host_numa_node` gives; those two are "
+		    "done or refused, whatever is said here. This key is not Cloud Hypervisor's.\n- auto: Everything follows the "
+		    "passed-through devices, to the node of most of them, or of the first one among equals. Memory is there. vCPU "
+		    "threads are pinned to cores of that node, each to one of its own, as long as there are enough; other guests "
+		    "of torc are left theirs. Ring threads run on any CPU of the node. If the node has too little memory, the "
+		    "rest comes from others. Without devices the kernel chooses, as with `off`. This is the default.\n- strict: "
+		    "As `auto`, but torc does not start if anything would be elsewhere than it should: when the node has too "
+		    "little memory, or devices are on several nodes and the memory on one, or nobody knows the node of a device. "
+		    "Memory is populated and looked at before the guest starts.\n- off: The kernel chooses." },
 		{ "ring_affinity", SCHEMA_AFFINITY, .value = "[RING@[CPU,...],...]", .noun = "vcpu", SCHEMA_MEMBER(struct config, rings),
 		  .max = CONFIG_MAX_CPUS - 1, .words = rings_words, .preset = "node",
-		  .remedy = "use node, sibling, or a list such as [0@[1,3-5],1@[2]]" },
+		  .remedy = "use node, sibling, or a list such as [0@[1,3-5],1@[2]]",
+		  .help = "Where rings run, each of which serves the virtio queues of a vCPU: on any CPU of the vCPU's node, which is "
+		    "the default; on the other threads of the vCPU's core; or on these CPUs of the host: `[0@[2,3],1@[4-7]]` is "
+		    "ring 0 on CPUs 2 and 3, ring 1 on CPUs 4 to 7. Rings that were to be on other threads which are not there "
+		    "are on any CPU of the node, and the log says which; with `numa=strict` they are refused. This key is not "
+		    "Cloud Hypervisor's." },
 		{ "ring_poll_us", SCHEMA_UINT, SCHEMA_MEMBER(struct config, ring_poll_us), .max = MAX_RING_POLL_US,
 		  .flags = SCHEMA_OR_NONE,
-		  .remedy = "give microseconds from 0, never to poll, to " SCHEMA_TEXT(MAX_RING_POLL_US) },
-		{ "vfio_p2p_dma", SCHEMA_BOOL, SCHEMA_MEMBER(struct config, p2p), .preset = "on" },
+		  .remedy = "give microseconds from 0, never to poll, to " SCHEMA_TEXT(MAX_RING_POLL_US),
+		  .help = "How many microseconds a ring that had work lately looks for more before it sleeps, 0 to 10000; 0 never "
+		    "polls. By default as long as 1,024 of the system calls that sleeping and waking consist of, whose cost each "
+		    "ring measures at its start: 100 to 200 us on a current server, about as long as KVM itself polls for a "
+		    "halted vCPU. Polling spares the guest an exit for each request, and the request the wake-up; it takes CPU "
+		    "time of the host, which torc stops to use when nothing comes, or when another thread wants it. This key is "
+		    "not Cloud Hypervisor's.\nWhile a disk answers faster than the guest asks, a request also waits for as many "
+		    "others as the guest has at a time, so that two system calls and one interrupt serve all of them. How many "
+		    "those are, and at what pace they come, is learned: one batch in four, and later one in a thousand, waits for "
+		    "more than are known of, for up to eight times the time above while they keep coming. A guest that asks for "
+		    "one at a time waits for nothing but, one time in a thousand, for that time once." },
+		{ "vfio_p2p_dma", SCHEMA_BOOL, SCHEMA_MEMBER(struct config, p2p), .preset = "on",
+		  .help = "Whether passed-through devices reach each other's memory BARs by DMA, where there is more than one; by "
+		    "default they do. BARs are placed below the end of the IOMMU's addresses, unless guest memory takes more than "
+		    "half of those, or they do not fit there." },
 		SCHEMA_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL, .json = "iommu_address_width_bits", .usual = "64"),
 		SCHEMA_FOREIGN("iommu_segments", CONFIG_NEEDS_VIOMMU, NULL),
 		SCHEMA_FOREIGN("iommufd", "VFIO by iommufd", "off"),

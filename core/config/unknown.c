@@ -10,12 +10,20 @@
 #include "core/config/option.h"
 
 const struct config_flag config_flags[CONFIG_NR_FLAGS] = {
-	{ "print-config", CONFIG_PRINT_CONFIG,
-	  "print what the options mean as such JSON, and exit" },
-	{ "dry-run", CONFIG_DRY_RUN, "print where memory, vCPUs and rings would be, and exit" },
-	{ NULL, 'v', "log more: -v information, -vv debugging" },
-	{ "help", 'h', "print this and exit" },
-	{ "version", 'V', "print the version and exit" },
+	{ "print-config", CONFIG_PRINT_CONFIG, "print what the options mean as such JSON, and exit",
+	  "Print what the options mean as such JSON, all defaults included, and exit with status 0. "
+	  "`--config` makes the same VM of it. This option is not Cloud Hypervisor's." },
+	{ "dry-run", CONFIG_DRY_RUN, "print where memory, vCPUs and rings would be, and exit",
+	  "Print on which node memory is, on which CPUs vCPUs and rings run, which nodes the "
+	  "devices are on, and why, and exit with status 0. What cannot be had is refused as it "
+	  "would be without this option, as far as that is known before anything is opened: "
+	  "whether files may be written to, and devices and `/dev/kvm` are free, is not. Nothing "
+	  "is started, and no device is touched. This option is not Cloud Hypervisor's." },
+	{ NULL, 'v', "log more: -v information, -vv debugging",
+	  "Log more: once for information, twice for debugging as well. Warnings and errors are "
+	  "always logged." },
+	{ "help", 'h', "print this and exit", "Print the options and exit." },
+	{ "version", 'V', "print the version and exit", "Print the version and exit." },
 };
 
 /* Cloud Hypervisor's, which torc does not have yet, and what it would need for each. */

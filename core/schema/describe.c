@@ -137,6 +137,9 @@ json_t *schema_describe(const struct schema *schema, const void *preset)
 		if (key->needs || key->flags & SCHEMA_TYPED || key->kind == SCHEMA_FDS)
 			continue;
 		one = describe(key, preset);
+		/* Which is Markdown, as OpenAPI has it. */
+		if (key->help)
+			json_object_set_new(one, "description", json_string(key->help));
 		if (key->preset)
 			json_object_set_new(one, "default", schema_write_value(key, preset));
 		json_object_set_new(json_object_get(type, "properties"), name, one);

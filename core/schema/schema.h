@@ -100,6 +100,10 @@ struct schema_key {
 	uint64_t min, max;
 	/* How its value is shown where that is not as of its kind: "FILE". */
 	const char *value;
+	/*
+	 * What it is for, for people. `code`, *argument*, page(1); a paragraph to a line, or "- code: text" for one of a list.
+	 */
+	const char *help;
 	/* The default as it is typed; NULL: the member is left as it is. */
 	const char *preset;
 	/* Up to one whose text is NULL. */

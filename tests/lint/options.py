@@ -10,8 +10,7 @@ import re
 import subprocess
 import sys
 
-VMM = pathlib.Path(__file__).resolve().parents[2] / "core" / "vmm"
-ROOT = VMM.parents[1]
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOLS = {"torc-vfio": ROOT / "vfio" / "tool" / "torc-vfio.1", "torc-trace": ROOT / "core" / "trace" / "torc-trace.1"}
 BENCH = ROOT / "bench" / "torc-bench"
 # Keys of key=value options; compared as well, so that none is forgotten when one is added.
@@ -32,10 +31,10 @@ def from_help(torc):
     return options, keys
 
 
-def from_man():
+def from_man(torc):
     """Options and keys from the .It Fl lines, and from the .It Cm lines below one."""
     options, keys = set(), {}
-    text = (VMM / "torc.1").read_text().replace("\\\n", "")
+    text = subprocess.run([torc, "--schema", "man"], check=True, capture_output=True, text=True).stdout.replace("\\-", "-")
     names = [""]
     for line in text.splitlines():
         if line.startswith(".It Cm ") and names[0] in KEYED:
@@ -75,7 +74,7 @@ def main():
     if len(help_options) < 3:
         print("torc --help: hardly any options found; has its layout changed?")
         failed = True
-    for name, (options, keys) in (("torc.1", from_man()), ("torc --schema bash", from_completion(sys.argv[1]))):
+    for name, (options, keys) in (("torc --schema man", from_man(sys.argv[1])), ("torc --schema bash", from_completion(sys.argv[1]))):
         pairs = [("options", help_options, options)]
         pairs += [(f"keys of {o}", help_keys.get(o, set()), keys.get(o, set())) for o in KEYED]
         for what, want, have in pairs:

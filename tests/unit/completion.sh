@@ -86,7 +86,7 @@ expect "files for --serial file=" "torc --serial file=$scratch/files/vmlinux" \
 expect "files for --serial socket=" "torc --serial socket=$scratch/files/vmlinux" \
 	"$scratch/files/vmlinux"
 expect "modes of --console" "torc --console " off null tty pty file= socket=
-expect "what torc can print of itself" "torc --schema " bash json openapi
+expect "what torc can print of itself" "torc --schema " bash json openapi man
 expect "log formats" "torc --log-format j" json
 expect "one value only" "torc --log-format json t" ''
 

@@ -443,7 +443,8 @@ static const struct bad_line bad_words[] = {
 	{ "-memory 1G", "option -m", "unknown", "did you mean --memory?" },
 	{ "--help=me", "option --help", "takes no value", "" },
 	{ "--kernel k --log-format xml", "option --log-format: value xml", "unknown", "json" },
-	{ "--schema fish", "option --schema: value fish", "unknown", "use bash, json or openapi" },
+	{ "--schema fish", "option --schema: value fish", "unknown",
+	  "use bash, json, openapi or man" },
 };
 
 static const struct bad_line bad_cpus[] = {

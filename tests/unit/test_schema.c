@@ -6,12 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
 
 #include <cmocka.h>
 
+#include "core/schema/mdoc.h"
 #include "core/schema/schema.h"
 
 struct thing {
@@ -210,6 +212,38 @@ static void single_pairs(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+/* As help is written, and as a manual page has it: macros begin lines, and so do sentences. */
+static void help_is_mdoc(void **state)
+{
+	static const char help[] = "With `--on`, (`a b`) it 1.5 *n*s, see chmod(1). `.prom`\n"
+				   "- off: None.\n- file=PATH: A \"file\".\nThe end";
+	static const char mdoc[] = "With\n"
+				   ".Li \\-\\-on ,\n"
+				   ".Pf \\&( Li \"a b\" )\n"
+				   "it 1.5\n"
+				   ".Ar n Ns No s ,\n"
+				   "see\n"
+				   ".Xr chmod 1 .\n"
+				   ".Li \\&.prom\n"
+				   ".Bl -tag -width Ds -compact\n"
+				   ".It Cm off\nNone.\n"
+				   ".It Cm file Ns = Ns Ar path\nA \"file\".\n"
+				   ".El\n"
+				   ".Pp\nThe end\n";
+	char *text;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	schema_mdoc_text(help, out);
+	schema_mdoc_value("2M|[,mode=MODE]", out);
+	fclose(out);
+	assert_true(size > sizeof(mdoc));
+	assert_memory_equal(text, mdoc, sizeof(mdoc) - 1);
+	assert_string_equal(text + sizeof(mdoc) - 1,
+			    "Cm 2M Ns No \\&|[, Ns Cm mode Ns No \\&= Ns Ar mode Ns No \\&]");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -218,6 +252,7 @@ int main(void)
 		TEST(what_will_not_do_says_why),
 		TEST(keys_together_are_checked_last),
 		TEST(single_pairs),
+		TEST(help_is_mdoc),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
