@@ -9,7 +9,6 @@ driver. CPUS is how many the machine has that emulates the lab.
 The guest does what it is told over its serial line; see guest.sh. The bare host does the same in a chroot of the
 guest's initramfs: one fio, one ping and one iperf3 for all, on the same disks.
 """
-import json
 import os
 import shlex
 import statistics
@@ -18,6 +17,8 @@ import sys
 import time
 
 from guests import BEFORE_WINDOW_S, CMDLINE, RAM_MIB, WORK, Bench, Guest, cpus_near, rates, save
+from torc_bench.metrics import PERCENTILES
+from torc_bench.nvme import fio_metrics
 from tracing import read, say, total_exits, window, write
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -171,7 +172,8 @@ class LabBench(Bench):
         tracer.histograms(False, USER_EXITS)
         traced, plain = rates(guest, name)
         _, match = guest.wait_for(f'TORC-FIO {name} (.*)', 60)
-        result = {'iops': plain, **latencies(match[1], rw[len('rand'):])}
+        found = fio_metrics(match[1], 'write' in rw)
+        result = {'iops': plain, **{f'{key}_us': found[key] for key in PERCENTILES}}
         if counted:
             result.update({key: seen[key] / (traced * seen['seconds']) for key in ('exits', 'halts', 'user_exits', 'calls')})
         return result
@@ -184,11 +186,6 @@ class LabBench(Bench):
             _, match = guest.wait_for(rf'TORC-MBITS {name} (\S+)', 60)
             found[name] = float(match[1])
         return found
-
-
-def latencies(text, direction):
-    percentile = json.loads(text)['jobs'][0][direction]['lat_ns']['percentile']
-    return {f'p{number:g}_us': percentile[f'{number:f}'] / 1000 for number in (50, 99, 99.9)}
 
 
 def mirrored(plan, rounds):

@@ -73,7 +73,8 @@ def option_rows(options, off, on):
              for disk, job, name in OPTION_JOBS for key, suffix, unit in OPTION_ROWS]
     picks.append(('ping, median', 'us', lambda run: ping(50)(run['net'])))
     return [{'name': name, 'unit': unit,
-             'sides': {state: [pick(run) for run in options if run['option'] == option]
+             'sides': {state: [value for run in options if run['option'] == option
+                               for value in [pick(run)] if value is not None]
                        for state, option in (('off', off), ('on', on))}}
             for name, unit, pick in picks]
 

@@ -6,7 +6,7 @@ import shlex
 import subprocess
 import time
 
-from guests import BEFORE_WINDOW_S
+from guests import BEFORE_WINDOW_S, sampled_rates
 from torc_bench import counters, metrics, refusals, workloads
 from torc_bench.session import expect
 from torc_bench.vmms import HOST, title
@@ -94,7 +94,7 @@ class Measurement:
                       busy=lambda: counters.busy_seconds(self.host, near))
         match = expect(guest, f'TORC-FIO {job.name} (.*)', SLOW_S + 2 * self.seconds)
         done = completed(guest, job.name, seen['seconds'])
-        found = {**fio_metrics(match[1], job), 'exits': None, 'posted': None, 'cpu': per_io(seen['busy'] * 1e6, done),
+        found = {**fio_metrics(match[1], job.writes), 'exits': None, 'posted': None, 'cpu': per_io(seen['busy'] * 1e6, done),
                  'interrupts': per_io(seen['interrupts'], done)}
         if system != HOST:
             found.update({key: per_io(seen[key], done) for key in ('exits', 'posted')})
@@ -134,18 +134,16 @@ class Measurement:
 
 def completed(guest, name, seconds):
     """I/Os in the host's window of so many seconds, by the rate in the guest's; 0 on a machine that stood still."""
-    _, match = guest.wait_for(f'TORC-IOS {name} (.*)', SLOW_S)
-    ios, begin, more_ios, end = (float(word) for word in match[1].split())
-    return (more_ios - ios) / (end - begin) * seconds
+    return sampled_rates(guest, name, SLOW_S)[0] * seconds
 
 
 def per_io(count, ios):
     return count / ios if ios else None
 
 
-def fio_metrics(text, job):
-    """What fio's JSON says of a job: numbers by the keys of metrics.py."""
-    data = json.loads(text[text.index('{'):])['jobs'][0]['write' if job.writes else 'read']
+def fio_metrics(text, writes):
+    """What fio's JSON says of a job that reads or writes: numbers by the keys of metrics.py."""
+    data = json.loads(text[text.index('{'):])['jobs'][0]['write' if writes else 'read']
     latency = data['lat_ns']
     n = latency.get('N', data['total_ios'])
     values = {key: latency['percentile'][f'{percent:f}'] / 1000 for key, percent in metrics.PERCENTILES.items()}

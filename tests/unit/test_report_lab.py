@@ -71,6 +71,15 @@ class Report(unittest.TestCase):
         part = self.text[self.text.index(f'\n{section}'):]
         return next(line for line in part.splitlines() if line.startswith(name))
 
+    def test_a_percentile_of_too_few_samples_is_left_out(self):
+        few = copy.deepcopy(RESULTS)
+        for run_ in few['runs'] + few['options']:
+            for found in run_['disks'].values():
+                found['p99_us'] = None
+        text, _ = report(few)
+        self.assertRegex(text, r'reads, QD1, p99, us *\n')
+        self.assertRegex(text, r'NVMe reads, QD1, p99, us *\n')
+
     def test_median_extremes_and_ratios(self):
         line = re.split('  +', self.line('NVMe drive', 'reads, QD1, IOPS'))
         self.assertEqual(line, ['reads, QD1, IOPS', '3,000 [2,000 - 10,000]', '1,500 [1,000 - 2,000]',
