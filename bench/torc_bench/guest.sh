@@ -5,9 +5,9 @@
 # Lines that start with TORC- are for the host. Each byte there costs a guest exits, so nothing is printed inside a
 # window in which exits are counted.
 
-# The disk that is measured, and the file of the block layer's counters of it. Of a multipath drive those of its path.
-disk=/dev/nvme0n1 stat=''
 tmp=${TMPDIR:-/tmp}
+# Others are for the test.
+sys=${TORC_SYS:-/sys} dev=${TORC_DEV:-/dev}
 
 # wait_for SECONDS COMMAND...
 wait_for() {
@@ -19,12 +19,32 @@ wait_for() {
 	done
 }
 
+# use_disk NAME STAT: the disk that is measured, and the file of the block layer's counters of it.
+# shellcheck disable=SC2034 # what the host types has $disk
+use_disk() {
+	disk=/dev/$1 stat=$2
+	echo TORC-DISK
+}
+
+# The drive's namespace of this number. Of a multipath drive its path has the counters.
+has_namespace() {
+	for at in "$sys"/block/nvme*n*/nsid; do
+		number=''
+		[ ! -r "$at" ] || read -r number <"$at"
+		[ "$number" = "$1" ] || continue
+		at=${at%/nsid} name=${at##*/}
+		[ -e "$dev/$name" ] && return
+	done
+	return 1
+}
+
+# find_disk NSID
 find_disk() {
-	wait_for 30 test -b $disk || return
-	[ -n "$stat" ] || for stat in /sys/block/nvme0c*n1/stat /sys/block/nvme0n1/stat; do
+	wait_for 30 has_namespace "$1" || return
+	for stat in "$sys/block/${name%n*}"c*"n${name##*n}/stat" "$sys/block/$name/stat"; do
 		[ ! -e "$stat" ] || break
 	done
-	echo TORC-DISK
+	use_disk "$name" "$stat"
 }
 
 # What the disk has completed.

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 
 NVME, NETWORK = 'nvme', 'net'
 # The first digits of a PCI class; a network interface is Ethernet or InfiniBand.
@@ -69,6 +70,14 @@ class Host:
             return sorted(os.listdir(self.path(*parts)))
         except OSError:
             return []
+
+
+@dataclass
+class Namespace:
+    """Of an NVMe drive: its number there, what the host calls it, its size."""
+    nsid: int
+    disk: str
+    bytes: int
 
 
 class Device:
@@ -131,6 +140,15 @@ class Device:
                     found.add(block)
         return sorted(found)
 
+    def namespace(self, nsid=None):
+        """The one with this number, or the one to measure: the first."""
+        found = [Namespace(int(self.host.read('sys/class/block', disk, 'nsid') or 1), disk,
+                           int(self.host.read('sys/class/block', disk, 'size') or 0) * 512) for disk in self.disks()]
+        found = [each for each in found if nsid in (None, each.nsid)]
+        if not found:
+            raise RuntimeError(f'{self.bdf}: namespace {nsid} is gone from the host')
+        return min(found, key=lambda each: each.nsid)
+
     @staticmethod
     def of_subsystem(real, controller):
         """A subsystem's folder has a link to each of its controllers."""
@@ -174,9 +192,9 @@ class Device:
         for name in self.controllers():
             for key in 'model', 'serial', 'firmware_rev':
                 facts[key] = self.host.read(self.dir, 'nvme', name, key)
-        for disk in self.disks()[:1]:
-            facts['disk'] = disk
-            facts['bytes'] = int(self.host.read('sys/class/block', disk, 'size') or 0) * 512
+        if self.disks():
+            namespace = self.namespace()
+            facts.update(disk=namespace.disk, nsid=namespace.nsid, bytes=namespace.bytes)
         for name in self.interfaces()[:1]:
             facts['interface'] = name
             facts['speed'] = self.host.read('sys/class/net', name, 'speed')

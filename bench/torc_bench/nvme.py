@@ -44,6 +44,7 @@ class Measurement:
     def __init__(self, session, seconds, engine, progress):
         self.session, self.seconds, self.engine, self.progress = session, seconds, engine, progress
         self.host, self.device = session.host, session.device
+        self.namespace = session.device.namespace()
 
     def run(self, system, jobs_, detailed):
         """One run: {"system", "command", "jobs": {name: {...}}}. @detailed: also exits by reason, and stages."""
@@ -54,7 +55,7 @@ class Measurement:
         begin = time.monotonic()
         with session.start(system, words) as guest:
             session.come_up(guest, system)
-            guest.tell(f'{self.disk(system)}find_disk || exit 1\n'.encode())
+            guest.tell(f'{self.find_disk(system)} || exit 1\n'.encode())
             expect(guest, 'TORC-DISK', SLOW_S)
             result['start_s'] = time.monotonic() - begin
             session.place_vectors(system)
@@ -71,14 +72,14 @@ class Measurement:
             session.finish(guest)
         return result
 
-    def disk(self, system):
+    def find_disk(self, system):
         if system != HOST:
-            return ''
-        name = self.device.disks()[0]
-        return f'disk=/dev/{name} stat={shlex.quote(self.device.statistics(name))}; '
+            return f'find_disk {self.namespace.nsid}'
+        name = self.device.namespace(self.namespace.nsid).disk
+        return f'use_disk {name} {shlex.quote(self.device.statistics(name))}'
 
     def tell(self, guest, job, name, runtime, seconds, ramp=workloads.RAMP_S):
-        fio = ' '.join(job.fio('$disk', runtime, self.engine, ramp))
+        fio = ' '.join(job.fio('$disk', self.namespace.bytes, runtime, self.engine, ramp))
         guest.tell(f'measure {name} {seconds:g} {fio} || exit 1\n'.encode())
         expect(guest, f'TORC-WINDOW {name}$', SLOW_S)
         time.sleep(BEFORE_WINDOW_S)
@@ -182,7 +183,9 @@ def modules(_request):
 def describe(request, jobs_):
     """For the plan: what happens to the drive."""
     writes = 'WRITES to the drive: what is on it is lost' if request.destructive else 'reads only; nothing is written'
-    return [('jobs', ', '.join(job.name for job in jobs_)), ('drive', writes)]
+    namespace = request.device.namespace()
+    return [('jobs', ', '.join(job.name for job in jobs_)),
+            ('drive', f'namespace {namespace.nsid} ({namespace.disk}); {writes}')]
 
 
 def measure(session, seconds, rounds, progress, save):

@@ -11,6 +11,7 @@ import re
 import subprocess
 from dataclasses import dataclass
 
+from torc_bench import contents
 from torc_bench.error import Refusal
 from torc_bench.host import CLASSES
 from torc_bench.vmms import VMMS
@@ -184,35 +185,16 @@ def not_assignable(request):
 
 
 def holds_data(request):
-    """Signatures and partitions: what --destructive would destroy."""
+    """What --destructive would destroy."""
     if not request.destructive:
         return None
-    leave = 'measure without --destructive, which only reads, or, if nothing on it matters:'
+    leave = 'measure without --destructive, which only reads'
     for disk in request.device.disks():
-        if request.device.partitions(disk):
-            return disk, f'has partitions ({", ".join(request.device.partitions(disk))})', \
-                f'{leave} wipefs -a /dev/{disk}'
-        run = subprocess.run([request.host.program('blkid'), '-p', '-o', 'export', f'/dev/{disk}'],
-                             capture_output=True, text=True, check=False)
-        found = dict(line.split('=', 1) for line in run.stdout.splitlines() if '=' in line)
-        if run.returncode == 2 and not found:
-            continue
-        kind = found.get('TYPE') or found.get('PTTYPE')
-        if not kind:
-            return disk, f'blkid cannot say what is on it (status {run.returncode})', leave.split(', or')[0]
-        return disk, f'has {signature(found)}', f'{leave} wipefs -a /dev/{disk}'
+        found = contents.find(request.host, request.device, disk)
+        if found:
+            reason, wipe = found
+            return disk, reason, f'{leave}, or, if nothing on it matters:\n{wipe}' if wipe else leave
     return None
-
-
-def signature(found):
-    kind = found.get('TYPE', '')
-    if 'raid' in kind:
-        return f'the superblock of a RAID member ({kind})'
-    if kind in ('LVM2_member', 'LVM1_member'):
-        return 'the label of an LVM member'
-    if kind:
-        return f'a file system or other data ({kind})'
-    return f'a partition table ({found["PTTYPE"]})'
 
 
 def no_interface(request):

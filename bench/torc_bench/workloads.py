@@ -2,6 +2,8 @@
 """What is measured: one row for each job of fio and each test of a network."""
 from dataclasses import dataclass
 
+from torc_bench import contents
+
 RAMP_S = 1
 # How long exits are counted by reason, and interrupts are followed by torc-trace, each beside fio of their own.
 COUNTED_S = 1.5
@@ -24,12 +26,15 @@ class Job:
     def writes(self):
         return 'write' in self.rw
 
-    def fio(self, disk, seconds, engine='io_uring', ramp=RAMP_S):
-        return ['fio', f'--name={self.name}', f'--filename={disk}', f'--rw={self.rw}', f'--bs={self.size}',
+    def fio(self, disk, size, seconds, engine='io_uring', ramp=RAMP_S):
+        """@size: of the disk, whose ends are not written to; see contents.py."""
+        safely = [] if self.writes else ['--readonly']
+        where = [f'--offset={contents.END}', f'--size={size - 2 * contents.END}'] if self.writes else []
+        return ['fio', *safely, f'--name={self.name}', f'--filename={disk}', f'--rw={self.rw}', f'--bs={self.size}',
                 f'--iodepth={self.depth}', f'--numjobs={self.jobs}', '--group_reporting', '--direct=1',
                 f'--ioengine={engine}', '--time_based', f'--runtime={seconds:g}', f'--ramp_time={ramp:g}',
                 '--norandommap', '--randrepeat=0', '--lat_percentiles=1', '--clat_percentiles=0',
-                '--percentile_list=50:99:99.9:99.99', '--eta=never', '--output-format=json']
+                '--percentile_list=50:99:99.9:99.99', '--eta=never', '--output-format=json', *where]
 
 
 def both(name, title, suffix, size, depth, jobs=1, pattern='rand', **more):

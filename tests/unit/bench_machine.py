@@ -40,6 +40,7 @@ class Machine:
         self.file(f'{drive}/nvme0n1/dev', '259:0')
         self.file(f'{drive}/nvme0n1/size', str(1 << 21))
         self.folder(f'{drive}/nvme0n1/holders')
+        self.disk(bytes(4 << 20))
         self.link('sys/class/block/nvme0n1', f'{drive}/nvme0n1')
         for bdf, name in (NIC, 'wire0'), (PEER, 'wire1'):
             self.file(f'{self.device(bdf)}/net/{name}/flags', '0x1003')
@@ -64,6 +65,10 @@ class Machine:
         self.folder(os.path.dirname(path))
         with open(f'{self.root}/{path}', 'w', encoding='ascii') as file:
             file.write(text)
+
+    def disk(self, data):
+        with open(f'{self.root}/dev/nvme0n1', 'wb') as file:
+            file.write(data)
 
     def link(self, path, to):
         self.folder(os.path.dirname(path))

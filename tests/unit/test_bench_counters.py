@@ -12,7 +12,7 @@ sys.path.insert(0, BENCH)
 # pylint: disable=wrong-import-position
 from bench_machine import BDF, Machine  # noqa: E402
 from torc_bench import command, counters, nvme, session, workloads  # noqa: E402
-from torc_bench.host import numbers  # noqa: E402
+from torc_bench.host import Namespace, numbers  # noqa: E402
 
 INTERRUPTS = '''            CPU0       CPU1
   11:          1          0   IO-APIC  11-fasteoi   acpi
@@ -68,7 +68,25 @@ class Counters(unittest.TestCase):
         self.assertTrue(self.host.device(BDF).statistics('nvme0n1').endswith('nvme0c0n1/stat'))
 
 
+    def test_of_several_namespaces_the_first_is_measured_by_its_number(self):
+        drive = f'{self.machine.device(BDF)}/nvme/nvme0'
+        self.machine.file(f'{drive}/nvme0n1/nsid', '7')
+        for name, nsid in ('nvme0n2', 3), ('nvme0n10', 12):
+            self.machine.file(f'{drive}/{name}/nsid', str(nsid))
+            self.machine.file(f'{drive}/{name}/size', '8')
+            self.machine.link(f'sys/class/block/{name}', f'{drive}/{name}')
+        device = self.host.device(BDF)
+        self.assertEqual(device.namespace(), Namespace(3, 'nvme0n2', 4096))
+        self.assertEqual(device.namespace(7).disk, 'nvme0n1')
+        with self.assertRaisesRegex(RuntimeError, 'namespace 4 is gone'):
+            device.namespace(4)
+
+
 class Plan(unittest.TestCase):
+    def test_what_only_reads_tells_fio_so(self):
+        for job in workloads.nvme(True):
+            self.assertEqual('--readonly' in job.fio('disk', 1 << 30, 1), not job.writes)
+
     def test_the_order_is_there_and_back(self):
         self.assertEqual(nvme.order(('qemu',), 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
 
@@ -97,7 +115,7 @@ class Plan(unittest.TestCase):
             order = nvme.order((), 1)
             lines = dict(command.plan(request, measured, nvme.jobs(request), order, 3, '/out'))
         self.assertIn(f'{BDF}, Fast Drive, driver nvme, IOMMU group 7', lines['device'])
-        self.assertIn('WRITES', lines['drive'])
+        self.assertRegex(lines['drive'], r'namespace 1 \(nvme0n1\); WRITES')
         self.assertIn('torc-vfio recover', lines['device goes'])
         self.assertRegex(lines['takes'], r'about \d+ (s|min)')
 

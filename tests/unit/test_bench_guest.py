@@ -90,7 +90,8 @@ class Job(unittest.TestCase):
         os.rename(f'{self.folder}/stat.new', f'{self.folder}/stat')
 
     def guest(self):
-        guest = Guest(['sh', '-c', f'sh {JOB}; echo TORC-GUEST-EXIT $?'], f'{self.folder}/log', dict(os.environ, TMPDIR=self.folder))
+        environ = dict(os.environ, TMPDIR=self.folder, TORC_SYS=self.folder, TORC_DEV=self.folder)
+        guest = Guest(['sh', '-c', f'sh {JOB}; echo TORC-GUEST-EXIT $?'], f'{self.folder}/log', environ)
         guest.wait_for('TORC-IDLE', 20)
         guest.tell(f'stat={self.folder}/stat\n'.encode())
         return guest
@@ -105,6 +106,21 @@ class Job(unittest.TestCase):
             self.assertEqual(match[1].strip(), '{ 1 }')
             with self.assertRaisesRegex(RuntimeError, 'no I/O within a window'):
                 rates(guest, 'job')
+            guest.tell(b'exit 0\n')
+            guest.finish()
+
+    def test_a_namespace_is_found_by_its_number(self):
+        for name, nsid in ('nvme0n1', 7), ('nvme0c0n2', 3), ('nvme0n2', 3):
+            os.makedirs(f'{self.folder}/block/{name}')
+            for file, text in ('nsid', nsid), ('stat', ''):
+                with open(f'{self.folder}/block/{name}/{file}', 'w', encoding='ascii') as out:
+                    print(text, file=out)
+        for name in 'nvme0n1', 'nvme0n2':
+            os.mkdir(f'{self.folder}/{name}')
+        with self.guest() as guest:
+            for nsid, disk, path in (3, 'nvme0n2', 'nvme0c0n2'), (7, 'nvme0n1', 'nvme0n1'):
+                guest.tell(f'find_disk {nsid} && echo "FOUND $disk $stat"\n'.encode())
+                guest.wait_for(f'FOUND /dev/{disk} {self.folder}/block/{path}/stat', 20)
             guest.tell(b'exit 0\n')
             guest.finish()
 

@@ -11,7 +11,7 @@ BENCH = sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 
 from bench_machine import BDF, NIC, PEER, RELEASE, Machine  # noqa: E402 pylint: disable=wrong-import-position
-from torc_bench import refusals  # noqa: E402 pylint: disable=wrong-import-position
+from torc_bench import refusals, workloads  # noqa: E402 pylint: disable=wrong-import-position
 from torc_bench.error import Refusal  # noqa: E402 pylint: disable=wrong-import-position
 
 
@@ -146,7 +146,7 @@ class Refusals(unittest.TestCase):
     def test_partitioned_is_read_but_not_written_to(self):
         self.machine.partition()
         refusals.look(self.machine.request())
-        self.refused('nvme0n1', r'has partitions \(nvme0n1p1\)', 'without --destructive.* wipefs', destructive=True)
+        self.refused('nvme0n1', r'has partitions \(nvme0n1p1\)', r'without --destructive(.|\n)*wipefs', destructive=True)
 
     def test_what_blkid_finds_is_not_written_to(self):
         for found, reason in (('TYPE=ext4', 'a file system'), ('TYPE=linux_raid_member', 'a RAID member'),
@@ -156,9 +156,33 @@ class Refusals(unittest.TestCase):
             refusals.look(self.machine.request())
 
     def test_what_blkid_cannot_tell_is_not_written_to(self):
-        for script in 'exit 8', 'exit 0', 'exit 4':
+        # It says 2 of a disk that it cannot open or read, too.
+        for script in 'exit 8', 'exit 0', 'exit 4', 'echo "error: nvme0n1: Input/output error" >&2; exit 2':
             self.machine.program('blkid', script)
             self.refused('nvme0n1', 'cannot say', 'without --destructive', destructive=True)
+
+    def test_data_without_a_signature_is_not_written_to(self):
+        for at in 0, 600, (4 << 20) - 1:
+            data = bytearray(4 << 20)
+            data[at] = 1
+            self.machine.disk(data)
+            self.refused('nvme0n1', 'data that blkid does not know', f'(?s)without --destructive.* of=.*/dev/nvme0n1 .*seek={3 << 20}$',
+                         destructive=True)
+            refusals.look(self.machine.request())
+
+    def test_what_jobs_have_written_and_discarded_blocks_are_no_data(self):
+        for data in b'\xff' * (4 << 20), bytes(1 << 20) + b'job' * 699050 + bytes((1 << 20) + 2):
+            self.machine.disk(data)
+            refusals.look(self.machine.request(destructive=True))
+        job = next(job for job in workloads.nvme(True) if job.writes)
+        self.assertEqual([word for word in job.fio('d', 4 << 20, 1) if 'offset' in word or '--size' in word],
+                         [f'--offset={1 << 20}', f'--size={2 << 20}'])
+
+    def test_what_cannot_be_read_is_not_written_to(self):
+        self.machine.disk(bytes(4096))
+        self.refused('nvme0n1', 'cannot be read', '^measure without --destructive, which only reads$', destructive=True)
+        self.machine.remove('dev/nvme0n1')
+        self.refused('nvme0n1', 'cannot be read: No such file', 'without --destructive', destructive=True)
 
     def test_right_before_it_is_looked_again_for_what_may_have_changed(self):
         request = self.machine.request(destructive=True)
