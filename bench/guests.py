@@ -69,14 +69,20 @@ class Guest:
                 seen = len(self.lines)
                 if self.closed or now() > end:
                     why = 'the VMM ended' if self.closed else f'nothing for {timeout} s'
-                    last = '\n'.join(line[:300] for _, line in self.lines[-8:])
-                    raise RuntimeError(f'waiting for "{pattern}" from {os.path.basename(self.log)}: {why}\n{last}')
+                    raise self.failed(f'waiting for "{pattern}" from {os.path.basename(self.log)}: {why}')
                 self.changed.wait(0.5)
+
+    def failed(self, why):
+        """What to raise: why, and what was said last."""
+        return RuntimeError('\n'.join([why, *(line[:300] for _, line in self.lines[-8:])]))
 
     def tell(self, data):
         """Type it on the serial line."""
-        self.process.stdin.write(data)
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(data)
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self.failed(f'{os.path.basename(self.log)}: the VMM ended') from None
 
     def matching(self, pattern):
         return [match for match in (re.match(pattern, line) for _, line in self.lines) if match]
@@ -84,7 +90,10 @@ class Guest:
     def finish(self):
         """Wait for the guest to power off. Raises if that fails."""
         _, match = self.wait_for(r'TORC-GUEST-EXIT (\d+)', 60)
-        status = self.process.wait(15)
+        try:
+            status = self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            raise self.failed(f'{os.path.basename(self.log)}: the guest is off, and the VMM does not end') from None
         if match[1] != '0' or status != 0:
             raise RuntimeError(f'{os.path.basename(self.log)}: the guest\'s status is {match[1]}, the VMM\'s {status}')
 

@@ -10,9 +10,9 @@ import sys
 import time
 
 from torc_bench import compare, counters, net, nvme, page, refusals, results as found, workloads
-from torc_bench.error import Refusal
+from torc_bench.error import Interrupted, Refusal
 from torc_bench.host import Host
-from torc_bench.session import Progress, Session, duration
+from torc_bench.session import SIGNALS, Progress, Session, duration
 from torc_bench.vmms import VMMS, title
 
 MEASURES = {'nvme': nvme, 'net': net}
@@ -189,21 +189,33 @@ def measure(arguments):
 
     progress = Progress(session_estimates(request, jobs, order, arguments.runtime))
     progress.say('making the initramfs of the guests')
-    with session:
-        results['runs'] = module.measure(session, arguments.runtime, arguments.rounds, progress, save)
-    page.write(results, folder)
-    with open(f'{folder}/report.txt', encoding='utf-8') as file:
-        print(file.read())
-    print(f'torc-bench: saved in {folder}: report.txt, report.html, result.json, result.csv', file=sys.stderr)
+    failure = None
+    try:
+        with session:
+            module.measure(session, arguments.runtime, arguments.rounds, progress, save)
+    except (Refusal, RuntimeError, OSError, Interrupted) as error:
+        failure = error
+        results['incomplete'] = str(error).splitlines()[0]
+    if results['runs']:
+        page.write(results, folder)
+        with open(f'{folder}/report.txt', encoding='utf-8') as file:
+            print(file.read())
+        print(f'torc-bench: saved in {folder}: report.txt, report.html, result.json, result.csv', file=sys.stderr)
+    if failure:
+        print(f'torc-bench: logs are in {folder}', file=sys.stderr)
+        raise failure
     return 0
+
+
+def interrupt(number, _):
+    raise Interrupted(number)
 
 
 def main():
     arguments = parser().parse_args()
-    # As Ctrl-C: what was changed is put back on the way out.
-    for number in signal.SIGTERM, signal.SIGHUP:
+    for number in SIGNALS:
         if signal.getsignal(number) != signal.SIG_IGN:
-            signal.signal(number, lambda number, _: sys.exit(128 + number))
+            signal.signal(number, interrupt)
     try:
         if arguments.what == 'compare':
             return compare.main(arguments.before, arguments.after)
@@ -214,6 +226,6 @@ def main():
     except (RuntimeError, OSError) as error:
         print(f'torc-bench: {error}', file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print('torc-bench: interrupted; the device is back', file=sys.stderr)
-        return 130
+    except Interrupted as end:
+        print(f'torc-bench: {end}', file=sys.stderr)
+        return end.status

@@ -15,6 +15,7 @@ import subprocess
 import time
 
 from torc_bench import counters, metrics, refusals, workloads
+from torc_bench.error import understood
 from torc_bench.session import command, die_with_us, expect
 from torc_bench.vmms import HOST, VIRTIO, title
 from tracing import now, total_exits
@@ -186,7 +187,7 @@ class Measurement:
                  *test.command(address, self.seconds)]
         for _ in range(BUSY_S):
             before, begin = self.count(), now()
-            done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300 + 4 * self.seconds)
+            done = self.client(words)
             took, after = now() - begin, self.count()
             # iperf3's server may not be there yet, or not have put the test before behind it.
             error = iperf3_error(done.stdout) if test.parser in ('stream', 'packets') else ''
@@ -198,10 +199,18 @@ class Measurement:
         # ping's status is that of the last packet.
         if done.returncode and test.parser != 'ping':
             raise RuntimeError(f'{shlex.join(words)}: {(done.stderr or done.stdout).strip()[-500:]}')
-        found = {**PARSERS[test.parser](done.stdout), **{key: (after[key] - before[key]) / took for key in before}}
+        found = {**understood(shlex.join(words), PARSERS[test.parser], done.stdout),
+                 **{key: (after[key] - before[key]) / took for key in before}}
         if system == HOST:
             found.update(exits=None, posted=None)
         return found
+
+    def client(self, words):
+        limit = 300 + 4 * self.seconds
+        try:
+            return subprocess.run(words, capture_output=True, text=True, check=False, timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise RuntimeError(f'{shlex.join(words)}: still at it after {limit:.0f} s') from None
 
     def count(self):
         session = self.session
@@ -215,7 +224,7 @@ def iperf3_error(text):
         data = json.loads(text)
     except ValueError:
         return text.strip()[-300:] or 'it says nothing'
-    return data.get('error') or ('' if 'sum_received' in data['end'] else 'it measured nothing')
+    return data.get('error') or ('' if 'sum_received' in data.get('end', {}) else 'it measured nothing')
 
 
 def stream(text):
@@ -262,4 +271,3 @@ def measure(session, seconds, rounds, progress, save):
             progress.say(title(system))
             runs.append(measurement.run(system))
             save(runs)
-    return runs

@@ -8,6 +8,7 @@ import time
 
 from guests import BEFORE_WINDOW_S, sampled_rates
 from torc_bench import counters, metrics, refusals, workloads
+from torc_bench.error import understood
 from torc_bench.session import expect
 from torc_bench.vmms import HOST, title
 from tracing import total_exits, window
@@ -95,7 +96,8 @@ class Measurement:
                       busy=lambda: counters.busy_seconds(self.host, near))
         match = expect(guest, f'TORC-FIO {job.name} (.*)', SLOW_S + 2 * self.seconds)
         done = completed(guest, job.name, seen['seconds'])
-        found = {**fio_metrics(match[1], job.writes), 'exits': None, 'posted': None, 'cpu': per_io(seen['busy'] * 1e6, done),
+        told = understood('fio', lambda text: fio_metrics(text, job.writes), match[1])
+        found = {**told, 'exits': None, 'posted': None, 'cpu': per_io(seen['busy'] * 1e6, done),
                  'interrupts': per_io(seen['interrupts'], done)}
         if system != HOST:
             found.update({key: per_io(seen[key], done) for key in ('exits', 'posted')})
@@ -130,7 +132,7 @@ class Measurement:
             os.unlink(path)
         if record.returncode or report.returncode:
             return {'error': (record.stderr + report.stderr).strip()}
-        return stages(json.loads(report.stdout))
+        return understood('torc-trace report', lambda text: stages(json.loads(text)), report.stdout)
 
 
 def completed(guest, name, seconds):
@@ -189,7 +191,7 @@ def describe(request, jobs_):
 
 
 def measure(session, seconds, rounds, progress, save):
-    """All runs, in order; save(runs) after each. Return: them."""
+    """All runs, in order; save(runs) after each."""
     request = session.request
     engine = 'io_uring' if 'io_uring' in subprocess.run([session.host.program('fio'), '--enghelp'], capture_output=True,
                                                         text=True, check=False).stdout else 'libaio'
@@ -200,4 +202,3 @@ def measure(session, seconds, rounds, progress, save):
         runs.append(measurement.run(system, jobs(request), system not in seen))
         seen.add(system)
         save(runs)
-    return runs

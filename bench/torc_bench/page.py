@@ -55,6 +55,8 @@ def others(results):
 def tables(results, job):
     """As many tables as it takes for all systems on a terminal."""
     systems = others(results)
+    if not systems:
+        return [job_table(results, job, [])]
     for abreast in range(ABREAST, 0, -1):
         bodies = [job_table(results, job, systems[at:at + abreast]) for at in range(0, len(systems), abreast)]
         if abreast == 1 or all(len(line) <= COLUMNS for body in bodies for line in table(body).splitlines()):
@@ -98,8 +100,11 @@ def heading(results):
 
 
 def notes(results):
-    count = sum(run['system'] == HOST for run in results['runs'])
-    text = [f'Medians of {count} runs of each system, in turn; "x host" is the median of the ratios of each run to the '
+    counts = [sum(run['system'] == system for run in results['runs']) for system in found.systems(results)]
+    often = f'{counts[0]}' if len(set(counts)) == 1 else f'{min(counts)} to {max(counts)}'
+    text = [f'Incomplete: {results["incomplete"]}'] if results.get('incomplete') else []
+    text = [*text,
+            f'Medians of {often} runs of each system, in turn; "x host" is the median of the ratios of each run to the '
             f'host\'s run of the same half round, and half of their range.',
             f'A percentile with fewer than {metrics.LEAST_BEYOND} samples beyond it in one of the runs is "-".']
     posted = results['machine']['posted_interrupts']

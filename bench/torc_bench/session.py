@@ -19,7 +19,7 @@ import time
 
 from guests import VCPU, Guest
 from torc_bench import counters, initramfs, refusals
-from torc_bench.error import Refusal
+from torc_bench.error import Interrupted, Refusal
 from torc_bench.vmms import HOST, VMMS, Machine
 from tracing import TRACING, Tracer, now, read
 
@@ -75,6 +75,16 @@ def duration(seconds):
     return f'{seconds:.0f} s' if seconds < 90 else f'{seconds / 60:.0f} min'
 
 
+def children():
+    """Of this process."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir('/proc')):
+        with contextlib.suppress(OSError):
+            if int(read(f'/proc/{pid}/stat').rpartition(')')[2].split()[1]) == os.getpid():
+                found.append(int(pid))
+    return found
+
+
 def command(*words):
     """Run it. Raises with what it says."""
     done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -103,7 +113,8 @@ class Session:
         near = self.device.cpus()
         count = max(1, min(MOST_CPUS, len(near) - 1))
         self.near, self.cpus, self.others = near, near[:count], near[count:] or near
-        self.bound, self.runs = False, 0
+        # Whether vfio-pci has it now, and whether it ever had.
+        self.bound, self.moved, self.runs = False, False, 0
         self.tracer = self.lock = self.minder = None
 
     def __enter__(self):
@@ -115,8 +126,14 @@ class Session:
             raise
         return self
 
-    def __exit__(self, *_):
-        self.clean_up()
+    def __exit__(self, kind, error, _):
+        try:
+            self.clean_up()
+        except (RuntimeError, OSError) as failure:
+            before = f'{error}\nand then ' if kind else ''
+            raise RuntimeError(f'{before}putting things back: {failure}\n  remedy: torc-vfio recover') from error
+        if kind and issubclass(kind, Interrupted):
+            error.is_back = self.moved
 
     def take_work(self):
         os.makedirs(WORK, exist_ok=True)
@@ -130,7 +147,8 @@ class Session:
         """Mounts are of this process and its children alone, and go with them."""
         if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNS):
             raise RuntimeError(f'a mount namespace: {os.strerror(ctypes.get_errno())}')
-        command('mount', '--make-rprivate', '/')
+        # Not private: what is unmounted elsewhere is to be gone here, too.
+        command('mount', '--make-rslave', '/')
         command('mount', '-t', 'tmpfs', '-o', 'mode=700', 'torc-bench', WORK)
         for kind, path in ('debugfs', '/sys/kernel/debug'), ('tracefs', TRACING):
             if not os.path.exists(f'{path}/{"kvm" if kind == "debugfs" else "instances"}'):
@@ -146,8 +164,7 @@ class Session:
 
     def clean_up(self):
         """Also of half of it. A second Ctrl-C does not end it half way, nor the programs that it calls."""
-        for number in SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+        self.end_children()
         try:
             if self.bound:
                 self.give_to_host()
@@ -164,6 +181,19 @@ class Session:
             except OSError:
                 pass
 
+    def end_children(self):
+        """
+        On the way out: what this process has started, also what an exception has come between. A VMM has the device until
+        it is gone.
+        """
+        for number in SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+        for pid in children():
+            if not self.minder or pid != self.minder.pid:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                    os.waitpid(pid, 0)
+
     def give(self, system):
         """Have the device where this system needs it. What must not be taken or written to is looked at again before."""
         if system == HOST and self.bound:
@@ -172,7 +202,7 @@ class Session:
             refusals.look(self.request, again=True)
         if system != HOST and not self.bound:
             with undisturbed():
-                self.bound = True
+                self.bound = self.moved = True
                 command(self.host.program('torc-vfio'), 'bind', self.device.bdf)
 
     def give_to_host(self):
@@ -236,6 +266,5 @@ def expect(guest, pattern, timeout):
     """The match of the first line with the pattern. Raises at once when the guest's shell says that something failed."""
     _, match = guest.wait_for(f'{pattern}|TORC-(FAILED|GUEST-EXIT) .*', timeout)
     if match[0].startswith(('TORC-FAILED', 'TORC-GUEST-EXIT')):
-        last = '\n'.join(line[:300] for _, line in guest.lines[-8:])
-        raise RuntimeError(f'{os.path.basename(guest.log)}: {match[0]}\n{last}')
+        raise guest.failed(f'{os.path.basename(guest.log)}: {match[0]}')
     return match
