@@ -2,6 +2,7 @@
 """torc-bench's command line: what was asked for, what will be done about it, and doing it."""
 import argparse
 import json
+import math
 import os
 import shlex
 import signal
@@ -72,7 +73,7 @@ class Parser(argparse.ArgumentParser):
 def positive(kind):
     def parse(text):
         value = kind(text)
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise ValueError
         return value
     parse.__name__ = 'positive number'
@@ -166,7 +167,7 @@ def measure(arguments):
     request = request_of(arguments, host)
     refusals.look(request)
     module = MEASURES[request.what]
-    jobs, order = module.jobs(request), module.order(request.peers, arguments.rounds)
+    jobs, order = module.jobs(request), module.order(request, arguments.rounds)
     folder = os.path.abspath(arguments.out or time.strftime(f'torc-bench-{request.what}-%Y%m%d-%H%M%S'))
     session = Session(request, folder, module.PROGRAMS, module.modules(request))
     for name, line in plan(request, session, jobs, order, arguments.runtime, folder):

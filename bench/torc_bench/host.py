@@ -54,6 +54,10 @@ class Host:
     def device(self, bdf):
         return Device(self, bdf)
 
+    def is_up(self, interface):
+        """Whether it is to be up: it may have no carrier all the same."""
+        return bool(int(self.read('sys/class/net', interface, 'flags') or '0', 16) & 1)
+
     def torc_vfio(self, *arguments):
         """What it says as JSON, and its complaints: (None, ...) where it says nothing."""
         words = [self.program('torc-vfio'), *arguments, '--json']
@@ -85,7 +89,7 @@ class Device:
 
     def __init__(self, host, bdf):
         self.host = host
-        self.bdf = bdf if bdf.count(':') == 2 else f'0000:{bdf}'
+        self.bdf = (bdf if bdf.count(':') == 2 else f'0000:{bdf}').lower()
         self.dir = f'sys/bus/pci/devices/{self.bdf}'
 
     def read(self, name):
@@ -160,6 +164,10 @@ class Device:
 
     def interfaces(self):
         return self.host.list(self.dir, 'net')
+
+    def parts(self):
+        """What its driver has made of it."""
+        return self.disks() + self.interfaces()
 
     def statistics(self, disk):
         """The path of what the block layer counts: of a multipath disk (nvme0n1) the path's own (nvme0c0n1) has it."""

@@ -45,7 +45,7 @@ NET = [
     Metric('loss', 'lost packets', '%', '.2f', LOWER, False),
     *LATENCY,
     Metric('n', 'n, round trips timed', '', ',.0f', NEITHER, False),
-    Metric('cpu', 'host CPUs busy', 'CPUs', ',.2f', LOWER),
+    Metric('cpu', 'host CPUs, less clients', 'CPUs', ',.2f', LOWER),
     Metric('exits', 'exits per second', '/s', ',.0f', LOWER, False),
     Metric('interrupts', 'host interrupts per s', '/s', ',.0f', NEITHER, False),
     Metric('posted', 'posted, per second', '/s', ',.0f', NEITHER, False),

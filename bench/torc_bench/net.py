@@ -6,10 +6,12 @@ The other end is in a network namespace, and so is the device on the bare host: 
 short way between two addresses of its own. A namespace is held by a process that dies with this one; a NIC goes back to
 the host then by itself. All clients are at the other end, so that only what serves them changes.
 """
+import contextlib
 import json
 import math
 import os
 import re
+import resource
 import shlex
 import subprocess
 import time
@@ -30,6 +32,8 @@ TAP_PEER, TAP_GUEST = '198.18.8.1', '198.18.8.2'
 TAP, MACVLAN = 'torcbench0', 'torcbench1'
 MAC = '52:54:00:7b:00:02'
 ANSWER_S, BUSY_S = 120, 20
+# So often, each after 0.1 s.
+RENAMED = 20
 
 
 def jobs(_request):
@@ -40,8 +44,13 @@ def modules(request):
     return (request.device.read('modalias'), 'virtio_net', 'virtio_pci')
 
 
-def order(peers, rounds):
-    once = [HOST, 'torc', *peers, *VIRTIO]
+def virtio(request):
+    """The virtio interfaces that this kernel has what they need for."""
+    return [system for system, row in VIRTIO.items() if all(refusals.has_module(request, name) for name in row.modules)]
+
+
+def order(request, rounds):
+    once = [HOST, 'torc', *request.peers, *virtio(request)]
     return (once + once[::-1]) * rounds
 
 
@@ -52,7 +61,9 @@ def estimate(jobs_, system, seconds, _first):
 def describe(request, jobs_):
     other = 'goes to a network namespace, and back' if refusals.is_address(request.peer) else \
         'stays as it is; a macvlan on it is the other end'
-    return [('tests', ', '.join(job.name for job in jobs_)), ('peer', f'{request.peer} {other}')]
+    missing = [title(system) for system in VIRTIO if system not in virtio(request)]
+    return [('tests', ', '.join(job.name for job in jobs_)), ('peer', f'{request.peer} {other}'),
+            *([('left out', f'{", ".join(missing)}: this kernel has no module for it')] if missing else [])]
 
 
 class Namespace:
@@ -89,52 +100,90 @@ class Namespace:
         self.holder.wait()
 
 
+class Link:
+    """What is put back of an interface that was away: by its device, as its name may be another one then."""
+
+    def __init__(self, device):
+        self.device = device
+        self.mtu = device.host.read('sys/class/net', device.interfaces()[0], 'mtu')
+        self.is_up = device.host.is_up(device.interfaces()[0])
+
+    def put_back(self):
+        appear(self.device)
+        up = ['up'] if self.is_up else []
+        named(self.device, lambda name: command('ip', 'link', 'set', 'dev', name, 'mtu', self.mtu, *up))
+
+
 class Wire:
     """The other end, for as long as it takes."""
 
     def __init__(self, session):
         self.session, self.request = session, session.request
         self.peer = self.device = None
+        self.links = [Link(session.device)]
 
     def __enter__(self):
-        name = refusals.peer_interface(self.request)
+        peer = self.request.peer
         self.peer = Namespace()
         try:
-            if not refusals.is_address(self.request.peer):
-                command('ip', 'link', 'add', 'link', name, 'name', MACVLAN, 'type', 'macvlan', 'mode', 'bridge')
+            if refusals.is_address(peer):
+                device = self.request.host.device(peer)
+                self.links.append(Link(device))
+                name = named(device, self.peer.take)
+            else:
+                # Made where it is to be: no trace of it stays with the host, however this ends.
+                command('ip', 'link', 'add', 'link', peer, 'name', MACVLAN, 'netns', str(self.peer.holder.pid),
+                        'type', 'macvlan', 'mode', 'bridge')
                 name = MACVLAN
-            self.peer.take(name)
             self.peer.address(name, PEER)
         except BaseException:
-            self.peer.close()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        self.release()
-        self.peer.close()
-        if refusals.is_address(self.request.peer):
-            back(self.request.host.device(self.request.peer))
+        """With the namespaces and all that is in them; interfaces come back then by themselves."""
+        self.session.end_children()
+        # Each also when another one fails, the last named first.
+        with contextlib.ExitStack() as stack:
+            for link in self.links:
+                stack.callback(link.put_back)
+            if self.session.bound:
+                stack.callback(self.session.give_to_host)
 
     def release(self):
         if self.device:
             self.device.close()
             self.device = None
-            back(self.session.device)
+            appear(self.session.device)
 
     def bare(self):
         """(command, address, interface): the device in a namespace of its own."""
-        name = self.session.device.interfaces()[0]
         self.device = Namespace()
-        self.device.take(name)
+        name = named(self.session.device, self.device.take)
         return self.session.chroot(self.device.enter), DEVICE, name
 
 
-def back(device):
+def appear(device):
     """What a namespace had is the host's again, a moment after it is gone."""
     end = now() + 30
-    while not device.interfaces() and device.driver not in (None, 'vfio-pci') and now() < end:
+    while not device.interfaces() and now() < end:
         time.sleep(0.05)
+
+
+def named(device, do):
+    """Do it with the name of the device's interface, which udev may be about to change. Return: the name."""
+    left = RENAMED
+    while True:
+        name = (device.interfaces() or ['no interface'])[0]
+        try:
+            do(name)
+            return name
+        except RuntimeError:
+            left -= 1
+            if not left:
+                raise
+            time.sleep(0.1)
 
 
 class Measurement:
@@ -145,7 +194,7 @@ class Measurement:
         """(command, address, interface)"""
         session = self.session
         if system in VIRTIO:
-            inside = self.wire.peer.enter + session.vmm('torc', net=TAP, mac=MAC, vhost=VIRTIO[system][1], device=False)
+            inside = self.wire.peer.enter + session.vmm('torc', net=TAP, mac=MAC, vhost=VIRTIO[system].vhost, device=False)
             return inside, TAP_GUEST, ''
         self.wire.release()
         session.give(system)
@@ -183,12 +232,12 @@ class Measurement:
 
     def test(self, system, test, address):
         session = self.session
-        words = [*self.wire.peer.enter, 'taskset', '-c', ','.join(map(str, session.others)),
+        words = [*die_with_us(*self.wire.peer.enter), 'taskset', '-c', ','.join(map(str, session.others)),
                  *test.command(address, self.seconds)]
         for _ in range(BUSY_S):
-            before, begin = self.count(), now()
+            before, begin, own = self.count(), now(), children_s()
             done = self.client(words)
-            took, after = now() - begin, self.count()
+            took, after, own = now() - begin, self.count(), children_s() - own
             # iperf3's server may not be there yet, or not have put the test before behind it.
             error = iperf3_error(done.stdout) if test.parser in ('stream', 'packets') else ''
             if not error:
@@ -201,6 +250,8 @@ class Measurement:
             raise RuntimeError(f'{shlex.join(words)}: {(done.stderr or done.stdout).strip()[-500:]}')
         found = {**understood(shlex.join(words), PARSERS[test.parser], done.stdout),
                  **{key: (after[key] - before[key]) / took for key in before}}
+        # What serves the client is told, and not what it takes itself.
+        found['cpu'] = max(0, found['cpu'] - own / took)
         if system == HOST:
             found.update(exits=None, posted=None)
         return found
@@ -216,6 +267,12 @@ class Measurement:
         session = self.session
         return {'exits': total_exits(), 'interrupts': counters.device_interrupts(session.device),
                 'posted': counters.posted_notices(session.host), 'cpu': counters.busy_seconds(session.host, session.near)}
+
+
+def children_s():
+    """CPU time that processes took which this one has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def iperf3_error(text):
@@ -262,11 +319,13 @@ PARSERS = {'stream': stream, 'packets': packets, 'sockperf': sockperf, 'ping': p
 
 
 def measure(session, seconds, rounds, progress, save):
+    """All runs, in order; save(runs) after each."""
     subprocess.run(['modprobe', '-a', 'tun', 'vhost_net', 'macvlan'], capture_output=True, check=False)
     runs = []
     with Wire(session) as wire:
         measurement = Measurement(session, wire, seconds, progress)
-        for system in order(session.request.peers, rounds):
+        session.renew()
+        for system in order(session.request, rounds):
             progress.next_run()
             progress.say(title(system))
             runs.append(measurement.run(system))

@@ -35,9 +35,9 @@ def estimate(jobs_, system, seconds, first):
     return total
 
 
-def order(peers, rounds):
+def order(request, rounds):
     """Host, torc, peers and back, so that what drifts with time is on all alike."""
-    once = [HOST, 'torc', *peers]
+    once = [HOST, 'torc', *request.peers]
     return (once + once[::-1]) * rounds
 
 
@@ -196,7 +196,8 @@ def measure(session, seconds, rounds, progress, save):
     engine = 'io_uring' if 'io_uring' in subprocess.run([session.host.program('fio'), '--enghelp'], capture_output=True,
                                                         text=True, check=False).stdout else 'libaio'
     measurement, runs, seen = Measurement(session, seconds, engine, progress), [], set()
-    for system in order(request.peers, rounds):
+    session.renew()
+    for system in order(request, rounds):
         progress.next_run()
         progress.say(title(system))
         runs.append(measurement.run(system, jobs(request), system not in seen))

@@ -17,6 +17,8 @@ from torc_bench.host import CLASSES
 from torc_bench.vmms import VMMS
 
 MEMORY_MIB = 1024
+# ARPHRD_ETHER of <linux/if_arp.h>.
+ETHERNET = '1'
 # Of the host: what the guest's initramfs is made of, and what runs things where they have to run.
 PROGRAMS = {
     'util-linux': ('mount', 'setpriv', 'taskset', 'blkid', 'nsenter', 'unshare'),
@@ -101,13 +103,16 @@ def no_modules(request):
         'install the modules of the running kernel, or reboot into the one that is installed'
 
 
-def no_network_module(request):
-    """For virtio interfaces on TAP, and for an interface of the host as the peer."""
-    for name in ('tun', 'vhost_net') + (() if is_address(request.peer) else ('macvlan',)):
-        done = subprocess.run([request.host.program('modprobe'), '-n', '-q', name], capture_output=True, check=False)
-        if done.returncode:
-            return name, 'the running kernel has no such module', 'install all of its modules'
-    return None
+def has_module(request, name):
+    done = subprocess.run([request.host.program('modprobe'), '-n', '-q', name], capture_output=True, check=False)
+    return not done.returncode
+
+
+def no_macvlan(request):
+    """For an interface of the host as the peer."""
+    if not request.peer or is_address(request.peer) or has_module(request, 'macvlan'):
+        return None
+    return 'macvlan', 'the running kernel has no such module', 'install all of its modules, or name the NIC by its address'
 
 
 def no_kvm(request):
@@ -223,16 +228,30 @@ def peer_in_use(request):
     return host_uses(f'--peer {request.peer}', request.host.device(request.peer)) if is_address(request.peer) else None
 
 
+def peer_has_no_macvlan(request):
+    """What is part of another interface hands all packets on to that, and a loopback has no wire."""
+    name = peer_interface(request)
+    if is_address(request.peer):
+        return None
+    master = os.path.basename(os.path.realpath(request.host.path('sys/class/net', name, 'master')))
+    if master != 'master':
+        return f'--peer {name}', f'part of {master}', f'name a NIC, or {master} itself'
+    if request.host.read('sys/class/net', name, 'type') != ETHERNET:
+        return f'--peer {name}', 'no Ethernet', 'name an interface that is wired to the device'
+    return None
+
+
 def peer_is_down(request):
     name = peer_interface(request)
     # IFF_UP: that it has no carrier is no fault, as its other end may be what is measured.
-    if is_address(request.peer) or int(request.host.read('sys/class/net', name, 'flags') or '0', 16) & 1:
+    if is_address(request.peer) or request.host.is_up(name):
         return None
     return f'--peer {request.peer}', 'it is down', f'ip link set {name} up'
 
 
 def is_address(name):
-    return bool(re.fullmatch(r'([0-9a-fA-F]{4}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7]', name))
+    """Of a PCI device; segments of Intel's VMD have five digits."""
+    return bool(re.fullmatch(r'([0-9a-f]{4,8}:)?[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]', name, re.IGNORECASE))
 
 
 def peer_interface(request):
@@ -276,7 +295,7 @@ ROWS = [
     Row('no program', no_program),
     Row('no kernel image', no_kernel),
     Row('no modules', no_modules),
-    Row('no network module', no_network_module, NET),
+    Row('no macvlan', no_macvlan, NET),
     Row('no KVM', no_kvm),
     Row('little memory', little_memory),
     Row('results in the way', out_in_the_way),
@@ -293,6 +312,7 @@ ROWS = [
     Row('no peer', no_peer, NET),
     Row('peer is itself', peer_is_itself, NET),
     Row('peer in use', peer_in_use, NET),
+    Row('peer has no macvlan', peer_has_no_macvlan, NET),
     Row('peer is down', peer_is_down, NET),
     Row('not assignable', not_assignable),
     Row('holds data', holds_data, NVME, True),

@@ -116,6 +116,7 @@ class Session:
         # Whether vfio-pci has it now, and whether it ever had.
         self.bound, self.moved, self.runs = False, False, 0
         self.tracer = self.lock = self.minder = None
+        self.parts = len(self.device.parts())
 
     def __enter__(self):
         self.take_work()
@@ -205,15 +206,28 @@ class Session:
                 self.bound = self.moved = True
                 command(self.host.program('torc-vfio'), 'bind', self.device.bdf)
 
+    def renew(self):
+        """Before the first run: what its user has set of the device goes now, and not between the first run and the others."""
+        self.give('torc')
+        self.give_to_host()
+
     def give_to_host(self):
         with undisturbed():
             command(self.host.program('torc-vfio'), 'unbind', self.device.bdf)
             self.bound = False
         end = now() + 60
-        while not (self.device.disks() or self.device.interfaces()):
+        while len(self.device.parts()) < self.parts:
             if now() > end:
-                raise RuntimeError(f'{self.device.bdf}: back with driver {self.device.driver}, and still no disk or interface')
+                raise RuntimeError(f'{self.device.bdf}: back with driver {self.device.driver}, and still not all of its disks '
+                                   'or interfaces')
             time.sleep(0.1)
+        self.settle()
+
+    def settle(self):
+        """Until udev is done with what is new, names of interfaces among it."""
+        program = self.host.program('udevadm')
+        if program:
+            subprocess.run([program, 'settle', '--timeout=30'], capture_output=True, check=False)
 
     def chroot(self, prefix=()):
         """The bare host in a guest's place: the same programs, on the CPUs where vCPUs would be."""

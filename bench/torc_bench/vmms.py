@@ -81,11 +81,20 @@ VMMS = {
 }
 # The bare host in a VMM's place.
 HOST = 'host'
-# A network interface without passthrough, to compare with: what it is called, whether vhost moves its packets. By torc.
-VIRTIO = {'torc-ring': ('virtio ring', False), 'torc-vhost': ('virtio vhost', True)}
+
+
+@dataclass
+class Virtio:
+    """A network interface of torc without passthrough, to compare with. @vhost: who moves its packets."""
+    title: str
+    vhost: bool
+    modules: tuple
+
+
+VIRTIO = {'torc-ring': Virtio('virtio ring', False, ('tun',)), 'torc-vhost': Virtio('virtio vhost', True, ('tun', 'vhost_net'))}
 
 
 def title(system):
     if system == HOST:
         return 'host'
-    return VIRTIO[system][0] if system in VIRTIO else VMMS[system].title
+    return VIRTIO[system].title if system in VIRTIO else VMMS[system].title

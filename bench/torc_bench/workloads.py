@@ -66,17 +66,22 @@ class Test:
     command: object
 
 
+def whole(seconds):
+    """What these programs take; 0 is for ever."""
+    return str(max(1, round(seconds)))
+
+
 def iperf3(*more):
-    return lambda address, seconds: ['iperf3', '-c', address, '-t', f'{seconds:g}', '-J', *more]
+    return lambda address, seconds: ['iperf3', '-c', address, '-t', whole(seconds), '-J', *more]
 
 
 def sockperf(port, *more):
-    return lambda address, seconds: ['sockperf', 'ping-pong', '-i', address, '-p', str(port), '-t', f'{max(1, seconds):.0f}',
-                                     '--full-rtt', *more]
+    return lambda address, seconds: ['sockperf', 'ping-pong', '-i', address, '-p', str(port), '-t', whole(seconds), '--full-rtt',
+                                     *more]
 
 
 def ping(address, seconds):
-    return ['ping', '-n', '-A', '-w', f'{max(1, seconds):.0f}', address]
+    return ['ping', '-n', '-A', '-w', whole(seconds), address]
 
 
 SMALL = ('-u', '-b', '0', '-l', str(LEAST_PAYLOAD))

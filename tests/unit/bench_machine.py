@@ -43,7 +43,8 @@ class Machine:
         self.disk(bytes(4 << 20))
         self.link('sys/class/block/nvme0n1', f'{drive}/nvme0n1')
         for bdf, name in (NIC, 'wire0'), (PEER, 'wire1'):
-            self.file(f'{self.device(bdf)}/net/{name}/flags', '0x1003')
+            for file, text in ('flags', '0x1003'), ('mtu', '9000'), ('type', '1'):
+                self.file(f'{self.device(bdf)}/net/{name}/{file}', text)
             self.link(f'sys/class/net/{name}', f'{self.device(bdf)}/net/{name}')
 
     def __enter__(self):

@@ -11,7 +11,7 @@ sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
 from bench_machine import BDF, Machine  # noqa: E402
-from torc_bench import command, counters, nvme, session, workloads  # noqa: E402
+from torc_bench import command, counters, nvme, refusals, session, workloads  # noqa: E402
 from torc_bench.host import Namespace, numbers  # noqa: E402
 
 INTERRUPTS = '''            CPU0       CPU1
@@ -88,7 +88,7 @@ class Plan(unittest.TestCase):
             self.assertEqual('--readonly' in job.fio('disk', 1 << 30, 1), not job.writes)
 
     def test_the_order_is_there_and_back(self):
-        self.assertEqual(nvme.order(('qemu',), 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
+        self.assertEqual(nvme.order(refusals.Request(None, 'nvme', None, ('qemu',)), 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
 
     def test_writes_are_last_and_only_when_asked_for(self):
         self.assertFalse(any(job.writes for job in workloads.nvme(False)))
@@ -112,7 +112,7 @@ class Plan(unittest.TestCase):
         with Machine() as machine:
             request = machine.request(destructive=True)
             measured = session.Session(request, '/out', (), ())
-            order = nvme.order((), 1)
+            order = nvme.order(request, 1)
             lines = dict(command.plan(request, measured, nvme.jobs(request), order, 3, '/out'))
         self.assertIn(f'{BDF}, Fast Drive, driver nvme, IOMMU group 7', lines['device'])
         self.assertRegex(lines['drive'], r'namespace 1 \(nvme0n1\); WRITES')

@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What torc-bench net reads from iperf3, sockperf and ping, and that it can be put on a page. Usage: test_bench_net.py BENCH."""
 import json
+import os
+import subprocess
 import sys
 import unittest
+import unittest.mock
 
 BENCH = sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
+from bench_machine import NIC, PEER, Machine  # noqa: E402
 from torc_bench import net, page, verdict, workloads  # noqa: E402
 from torc_bench.vmms import HOST, VIRTIO  # noqa: E402
 
@@ -48,15 +52,100 @@ class Programs(unittest.TestCase):
 
     def test_each_is_told_where_and_how_long(self):
         for test in workloads.NETWORK:
-            words = test.command('198.18.7.2', 2.5)
-            self.assertIn('198.18.7.2', words)
-            self.assertTrue({'2.5', '2'} & set(words), words)
+            # Whole seconds; 0 is for ever.
+            for seconds, whole in (2.6, '3'), (0.3, '1'):
+                words = test.command('198.18.7.2', seconds)
+                self.assertIn('198.18.7.2', words)
+                self.assertEqual(words[words.index('-w' if test.parser == 'ping' else '-t') + 1], whole)
             self.assertIn(test.parser, net.PARSERS)
 
 
+class Wire(unittest.TestCase):
+    def setUp(self):
+        self.machine = Machine().__enter__()
+        self.addCleanup(self.machine.__exit__)
+        self.said = []
+        for name, value in ('command', lambda *words: self.said.append(' '.join(words))), ('Namespace', FakeNamespace):
+            patch = unittest.mock.patch.object(net, name, value)
+            patch.start()
+            self.addCleanup(patch.stop)
+        FakeNamespace.said = self.said
+
+    def wire(self, peer):
+        request = self.machine.request('net', peer=peer)
+        session = unittest.mock.Mock(request=request, device=request.device, bound=True, others=(2, 3))
+        session.give_to_host = lambda: self.said.append('device to the host')
+        return net.Wire(session)
+
+    def test_a_macvlan_is_made_in_its_namespace(self):
+        with self.wire('wire1'):
+            self.assertEqual(self.said, ['ip link add link wire1 name torcbench1 netns 77 type macvlan mode bridge',
+                                         'address torcbench1'])
+
+    def test_interfaces_are_back_as_they_were(self):
+        self.machine.file('sys/class/net/wire1/flags', '0x1002')
+        self.machine.file('sys/class/net/wire1/mtu', '1500')
+        with self.wire(PEER):
+            self.assertEqual(self.said, ['take wire1', 'address wire1'])
+            del self.said[:]
+        self.assertEqual(self.said, ['device to the host', 'ip link set dev wire1 mtu 1500', 'ip link set dev wire0 mtu 9000 up'])
+
+    def test_an_interface_that_udev_renames_meanwhile_is_taken_by_its_new_name(self):
+        net_folder = f'{self.machine.root}/{self.machine.device(NIC)}/net'
+
+        def take(name):
+            self.said.append(name)
+            if name == 'wire0':
+                os.rename(f'{net_folder}/wire0', f'{net_folder}/enp2s0')
+                raise RuntimeError('Cannot find device "wire0"')
+        self.assertEqual(net.named(self.machine.host.device(NIC), take), 'enp2s0')
+        self.assertEqual(self.said, ['wire0', 'enp2s0'])
+        with unittest.mock.patch.object(net, 'RENAMED', 2), self.assertRaises(RuntimeError):
+            net.named(self.machine.host.device(NIC), unittest.mock.Mock(side_effect=RuntimeError))
+
+    def test_clients_die_with_torc_bench_and_their_cpu_time_is_not_the_hosts(self):
+        wire = self.wire('wire1')
+        measurement = net.Measurement(wire.session, wire, 1, None)
+        own, counts = iter((5.0, 7.5)), iter(({'cpu': 10.0}, {'cpu': 13.0}))
+        measurement.client = unittest.mock.Mock(return_value=subprocess.CompletedProcess([], 0, SOCKPERF, ''))
+        with wire, unittest.mock.patch.object(net, 'children_s', lambda: next(own)), \
+                unittest.mock.patch.object(measurement, 'count', lambda: next(counts)), \
+                unittest.mock.patch.object(net, 'now', iter((100.0, 101.0)).__next__):
+            test = next(test for test in workloads.NETWORK if test.parser == 'sockperf')
+            found = measurement.test('host', test, '198.18.7.2')
+        self.assertEqual(measurement.client.call_args[0][0][:4], ['setpriv', '--pdeathsig', 'KILL', 'enter'])
+        self.assertEqual(found['cpu'], 0.5)
+
+
+class FakeNamespace:
+    """Of process 77."""
+
+    enter = ['enter']
+    said = None
+
+    def __init__(self):
+        self.holder = unittest.mock.Mock(pid=77)
+
+    def take(self, name):
+        self.said.append(f'take {name}')
+
+    def address(self, name, _address):
+        self.said.append(f'address {name}')
+
+
 class Page(unittest.TestCase):
+    def test_without_a_module_a_virtio_interface_is_left_out(self):
+        with Machine() as machine:
+            request = machine.request('net', peer='wire1')
+            self.assertEqual(net.virtio(request), ['torc-ring', 'torc-vhost'])
+            for module, left in ('vhost_net', ['torc-ring']), ('tun', []):
+                machine.program('modprobe', f'[ "$3" != {module} ]')
+                self.assertEqual(net.virtio(request), left)
+                self.assertIn('virtio vhost: this kernel has no module', dict(net.describe(request, []))['left out'])
+
     def test_virtio_interfaces_are_beside_the_passed_through(self):
-        order = net.order(('qemu',), 1)
+        with Machine() as machine:
+            order = net.order(machine.request('net', peer='wire1', peers=('qemu',)), 1)
         self.assertEqual(order, order[::-1])
         self.assertEqual(order[:5], [HOST, 'torc', 'qemu', *VIRTIO])
         common = {'exits': 5, 'interrupts': 2, 'posted': 0, 'cpu': 0.5}

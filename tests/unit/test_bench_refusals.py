@@ -71,10 +71,7 @@ class Refusals(unittest.TestCase):
         self.machine.remove(f'lib/modules/{RELEASE}')
         self.refused('modules.dep', 'no such file', 'install the modules')
 
-    def test_no_vhost_and_no_macvlan(self):
-        self.machine.program('modprobe', '[ "$3" != vhost_net ]')
-        self.refused('vhost_net', 'no such module', 'install', 'net', peer=PEER)
-        refusals.look(self.machine.request())
+    def test_no_macvlan(self):
         self.machine.program('modprobe', '[ "$3" != macvlan ]')
         self.refused('macvlan', 'no such module', 'install', 'net', peer='wire1')
         refusals.look(self.machine.request('net', peer=PEER))
@@ -222,6 +219,20 @@ class Refusals(unittest.TestCase):
         self.machine.file('sys/class/net/wire1/flags', '0x1002')
         self.refused('--peer wire1', 'it is down', 'ip link set wire1 up', 'net', peer='wire1')
 
+    def test_an_interface_that_can_carry_no_macvlan(self):
+        self.machine.file('sys/class/net/wire1/type', '772')
+        self.refused('--peer wire1', 'no Ethernet', 'wired', 'net', peer='wire1')
+        self.machine.folder('sys/devices/virtual/net/br0')
+        self.machine.link('sys/class/net/wire1/master', 'sys/devices/virtual/net/br0')
+        self.refused('--peer wire1', 'part of br0', 'br0 itself', 'net', peer='wire1')
+
+    def test_addresses_of_all_kinds(self):
+        for name in '01:00.0', '0000:0A:1f.7', '10000:01:00.0':
+            self.assertTrue(refusals.is_address(name), name)
+        self.assertFalse(refusals.is_address('000:01:00.0') or refusals.is_address('eth0'))
+        self.machine.pci('10000:0a:00.0', '010802', 'nvme', 5)
+        self.assertTrue(self.machine.request(bdf='10000:0A:00.0').device.exists)
+
     def test_interfaces_in_use(self):
         self.machine.file('proc/net/route', 'Iface\nwire1 00000000 01\n')
         self.refused(f'--peer {PEER}', 'default route', 'another way', 'net', peer=PEER)
@@ -240,7 +251,8 @@ class CommandLine(unittest.TestCase):
         return done.returncode, done.stdout, done.stderr
 
     def test_what_is_wrong_is_said_with_a_remedy_and_status_2(self):
-        for words in ((), ('zebra',), ('nvme',), ('nvme', BDF, '--runtime', '0'), ('nvme', BDF, '--rounds', 'x'),
+        for words in ((), ('zebra',), ('nvme',), ('nvme', BDF, '--runtime', '0'), ('nvme', BDF, '--runtime', 'inf'),
+                      ('nvme', BDF, '--runtime', 'nan'), ('nvme', BDF, '--rounds', 'x'),
                       ('nvme', BDF, '--peer', 'eth0'), ('net', BDF, '--destructive'), ('compare', 'a')):
             status, out, err = self.run_it(*words)
             self.assertEqual((status, out), (2, ''), words)

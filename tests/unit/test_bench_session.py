@@ -32,6 +32,9 @@ class Ends(unittest.TestCase):
     def test_all_children_are_gone_before_the_device_is_given_back(self):
         """Also one that an interrupt has come between before anybody was to end it. Only who removes traces is left."""
         child, self.session.minder = (subprocess.Popen(['sleep', '600']) for _ in range(2))
+        for each in child, self.session.minder:
+            self.addCleanup(each.wait)
+            self.addCleanup(each.kill)
         self.session.bound = True
 
         def give_to_host():
@@ -42,8 +45,6 @@ class Ends(unittest.TestCase):
         self.session.lock = os.open('/', os.O_RDONLY)
         with unittest.mock.patch.object(session, 'WORK', '/nowhere'), self.assertRaisesRegex(RuntimeError, '^no$'):
             self.session.clean_up()
-        child.wait()
-        self.session.minder.wait()
 
     def end(self, error, clean_up=lambda: None):
         self.session.clean_up = clean_up
