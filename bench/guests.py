@@ -176,7 +176,7 @@ class Bench:
                 if 'verify' in cmdline:
                     say('fio writes and verifies in the guest')
                     guest.wait_for('TORC-FIO verify', 90)
-                self.pin(guest)
+                self.pin(guest, cpus)
                 result['load'] = {depth: self.load(guest, depth) for depth in ('1', '32')}
             guest.finish()
             result['fio'] = {match[1]: json.loads(match[2])
@@ -235,18 +235,22 @@ class Bench:
                 stamps.append(stamp)
         return stamps
 
-    def pin(self, guest, vcpus=True):
+    def pin(self, guest, vcpus):
         """
-        The vCPU on one CPU of the drive's node, the drive's interrupts on another, whichever the VMM: on one and the
-        same a guest takes an interrupt for each request, on two they share, and the host places them by chance.
+        @vcpus: how many it has; 0: they stay where they are. The vCPU on one CPU of the drive's node, the drive's interrupts
+        on another, whichever the VMM: on one and the same a guest takes an interrupt for each request, on two they share,
+        and the host places them by chance.
         """
         cpus = cpus_near(self.bdf)
         if len(cpus) < 2:
             return
         vcpu, interrupts = sorted(cpus)[:2]
-        for task in glob.glob(f'/proc/{guest.process.pid}/task/*') if vcpus else []:
-            if VCPU.match(read(f'{task}/comm')):
-                os.sched_setaffinity(int(os.path.basename(task)), {vcpu})
+        threads = [int(os.path.basename(task)) for task in glob.glob(f'/proc/{guest.process.pid}/task/*')
+                   if VCPU.match(read(f'{task}/comm'))]
+        if vcpus not in (0, len(threads)):
+            raise RuntimeError(f'{os.path.basename(guest.log)}: {len(threads)} threads have the name of a vCPU, not {vcpus}')
+        for thread in threads if vcpus else []:
+            os.sched_setaffinity(thread, {vcpu})
         for irq in re.findall(r'^ *(\d+):.* vfio-', read('/proc/interrupts'), re.MULTILINE):
             with open(f'/proc/irq/{irq}/smp_affinity_list', 'w', encoding='ascii') as file:
                 file.write(str(interrupts))

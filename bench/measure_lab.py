@@ -134,7 +134,7 @@ class LabBench(Bench):
         self.trace_start()
         with self.guest(vmm, 'io', True, 1, f'{CMDLINE} commands=1') as guest:
             start = self.come_up(guest, True)
-            self.pin(guest, 'affinity' not in self.options.get('--cpus', ''))
+            self.pin(guest, 0 if 'affinity' in self.options.get('--cpus', '') else 1)
             first = f'{WINDOWS} peer={TAP_NET}.1; ip address add {TAP_NET}.2/24 dev eth0 && ip link set eth0 up'
             guest.tell(f'{first} && {self.options.get("tell", "true")} || exit 1\n'.encode())
             result = self.work(guest, 'guest', OPTION_JOBS if options is not None else JOBS)

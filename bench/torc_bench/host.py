@@ -24,6 +24,21 @@ def numbers(text):
     return {number for bound in bounds for number in range(bound[0], bound[-1] + 1)}
 
 
+def permitted(isolated):
+    """
+    The CPUs that this process may use. Isolated ones are in no login shell's affinity; a process that asks for them has
+    those that its cpuset has.
+    """
+    mine = os.sched_getaffinity(0)
+    if isolated <= mine:
+        return mine
+    try:
+        os.sched_setaffinity(0, mine | isolated)
+        return os.sched_getaffinity(0)
+    finally:
+        os.sched_setaffinity(0, mine)
+
+
 class Host:
     def __init__(self, root='/', release=None, search=None):
         self.root = root
@@ -57,6 +72,10 @@ class Host:
     def is_up(self, interface):
         """Whether it is to be up: it may have no carrier all the same."""
         return bool(int(self.read('sys/class/net', interface, 'flags') or '0', 16) & 1)
+
+    def isolated(self):
+        """CPUs on which nothing runs unasked, and where the kernel moves nothing from one to another."""
+        return numbers(self.read('sys/devices/system/cpu/isolated'))
 
     def torc_vfio(self, *arguments):
         """What it says as JSON, and its complaints: (None, ...) where it says nothing."""
@@ -180,12 +199,14 @@ class Device:
         return [self.read('modalias')]
 
     def cpus(self):
-        """The CPUs near the device that this process may use, those of different cores first."""
-        near = numbers(self.read('local_cpulist')) & os.sched_getaffinity(0) or os.sched_getaffinity(0)
+        """The CPUs near the device that this process may use: isolated ones first, then those of different cores."""
+        isolated = self.host.isolated()
+        mine = permitted(isolated)
+        near = numbers(self.read('local_cpulist')) & mine or mine
 
         def rank(cpu):
             siblings = sorted(numbers(self.host.read(f'sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list')))
-            return (siblings.index(cpu) if cpu in siblings else 0, cpu)
+            return (cpu not in isolated, siblings.index(cpu) if cpu in siblings else 0, cpu)
         return sorted(near, key=rank)
 
     def inspect(self):

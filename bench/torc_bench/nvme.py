@@ -79,8 +79,8 @@ class Measurement:
         name = self.device.namespace(self.namespace.nsid).disk
         return f'use_disk {name} {shlex.quote(self.device.statistics(name))}'
 
-    def tell(self, guest, job, name, runtime, seconds, ramp=workloads.RAMP_S):
-        fio = ' '.join(job.fio('$disk', self.namespace.bytes, runtime, self.engine, ramp))
+    def tell(self, guest, job, name, runtime, seconds, ramp=workloads.RAMP_S, cpus=()):
+        fio = ' '.join(job.fio('$disk', self.namespace.bytes, runtime, self.engine, ramp, cpus))
         guest.tell(f'measure {name} {seconds:g} {fio} || exit 1\n'.encode())
         expect(guest, f'TORC-WINDOW {name}$', SLOW_S)
         time.sleep(BEFORE_WINDOW_S)
@@ -90,7 +90,8 @@ class Measurement:
         near = self.session.near
         # It ends before fio does, also where a slow guest's sleeps are long.
         seconds = max(0.3, self.seconds - 0.5)
-        self.tell(guest, job, job.name, self.seconds, seconds)
+        cpus = self.session.cpus if system == HOST and self.session.are_isolated else ()
+        self.tell(guest, job, job.name, self.seconds, seconds, cpus=cpus)
         seen = window(seconds, exits=total_exits, interrupts=lambda: counters.device_interrupts(self.device),
                       posted=lambda: counters.posted_notices(self.host),
                       busy=lambda: counters.busy_seconds(self.host, near))

@@ -113,6 +113,10 @@ class Session:
         near = self.device.cpus()
         count = max(1, min(MOST_CPUS, len(near) - 1))
         self.near, self.cpus, self.others = near, near[:count], near[count:] or near
+        isolated = self.host.isolated()
+        self.are_isolated = bool(isolated & set(self.cpus))
+        # Where a VMM's other threads are: the kernel would have all of them on the first of isolated CPUs.
+        self.housekeeping = [cpu for cpu in near if cpu not in isolated] or near
         # Whether vfio-pci has it now, and whether it ever had.
         self.bound, self.moved, self.runs = False, False, 0
         self.tracer = self.lock = self.minder = None
@@ -247,7 +251,7 @@ class Session:
         """A guest, or the bare host in its place, that waits for what it is told. @words: from chroot() or vmm()."""
         self.runs += 1
         if system != HOST:
-            words = [*die_with_us(), 'taskset', '-c', ','.join(map(str, self.near)), *words]
+            words = [*die_with_us(), 'taskset', '-c', ','.join(map(str, self.housekeeping)), *words]
         log = f'{self.out}/{self.runs:02}-{system}.log'
         return Guest(words, log, os.environ)
 
@@ -269,11 +273,13 @@ class Session:
 
 def pin_vcpus(pid, cpus):
     """Each on a CPU of its own, whichever the VMM."""
-    for task in os.listdir(f'/proc/{pid}/task'):
-        name = read(f'/proc/{pid}/task/{task}/comm')
-        if VCPU.match(name):
-            number = int(re.search(r'\d+', name)[0])
-            os.sched_setaffinity(int(task), {cpus[number % len(cpus)]})
+    names = {task: read(f'/proc/{pid}/task/{task}/comm') for task in os.listdir(f'/proc/{pid}/task')}
+    vcpus = {task: int(re.search(r'\d+', name)[0]) for task, name in names.items() if VCPU.match(name)}
+    if sorted(vcpus.values()) != list(range(len(cpus))):
+        raise RuntimeError(f'process {pid}: its threads are not those of {len(cpus)} vCPUs, which were to be on a CPU each: '
+                           f'{", ".join(sorted(name.strip() for name in names.values()))}')
+    for task, number in vcpus.items():
+        os.sched_setaffinity(int(task), {cpus[number]})
 
 
 def expect(guest, pattern, timeout):

@@ -26,15 +26,19 @@ class Job:
     def writes(self):
         return 'write' in self.rw
 
-    def fio(self, disk, size, seconds, engine='io_uring', ramp=RAMP_S):
-        """@size: of the disk, whose ends are not written to; see contents.py."""
+    def fio(self, disk, size, seconds, engine='io_uring', ramp=RAMP_S, cpus=()):
+        """
+        @size: of the disk, whose ends are not written to; see contents.py. @cpus: isolated ones, of which each job gets its
+        own, as the kernel would not spread them.
+        """
         safely = [] if self.writes else ['--readonly']
         where = [f'--offset={contents.END}', f'--size={size - 2 * contents.END}'] if self.writes else []
+        spread = [f'--cpus_allowed={",".join(map(str, cpus))}', '--cpus_allowed_policy=split'] if cpus else []
         return ['fio', *safely, f'--name={self.name}', f'--filename={disk}', f'--rw={self.rw}', f'--bs={self.size}',
                 f'--iodepth={self.depth}', f'--numjobs={self.jobs}', '--group_reporting', '--direct=1',
                 f'--ioengine={engine}', '--time_based', f'--runtime={seconds:g}', f'--ramp_time={ramp:g}',
                 '--norandommap', '--randrepeat=0', '--lat_percentiles=1', '--clat_percentiles=0',
-                '--percentile_list=50:99:99.9:99.99', '--eta=never', '--output-format=json', *where]
+                '--percentile_list=50:99:99.9:99.99', '--eta=never', '--output-format=json', *where, *spread]
 
 
 def both(name, title, suffix, size, depth, jobs=1, pattern='rand', **more):

@@ -63,6 +63,44 @@ class Counters(unittest.TestCase):
             self.assertEqual(self.host.device(BDF).cpus(), [0, 1, 2, 3])
         self.assertEqual(numbers('0-2,5\n'), {0, 1, 2, 5})
 
+    def with_isolated(self, cpus, allowed):
+        """A session where a login shell has CPUs 0 and 1 and the cpuset has what is allowed."""
+        mine = {0, 1}
+        self.machine.file('sys/devices/system/cpu/isolated', cpus)
+
+        def move(_pid, wanted):
+            mine.clear()
+            mine.update(wanted & allowed)
+        with unittest.mock.patch('os.sched_getaffinity', lambda _pid: set(mine)), unittest.mock.patch('os.sched_setaffinity', move):
+            made = session.Session(self.machine.request(), '/out', (), ())
+            self.assertEqual(mine, {0, 1})
+        return made
+
+    def test_isolated_cpus_come_first_although_no_shell_has_them(self):
+        made = self.with_isolated('2-7', {0, 1, 2, 3, 4})
+        self.assertEqual((made.cpus, made.others, made.housekeeping), ([2, 3, 4, 0], [1], [0, 1]))
+        self.assertTrue(made.are_isolated)
+        made = self.with_isolated('', {0, 1})
+        self.assertEqual((made.cpus, made.others, made.housekeeping, made.are_isolated), ([0], [1], [0, 1], False))
+
+    def test_fio_has_its_jobs_on_isolated_cpus_apart_on_the_host(self):
+        made = self.with_isolated('2-7', {0, 1, 2, 3, 4})
+        measurement = nvme.Measurement(made, 1, 'io_uring', None)
+        for system, spread in ('host', True), ('torc', False):
+            guest = unittest.mock.Mock()
+            with unittest.mock.patch.object(nvme, 'expect', side_effect=RuntimeError), self.assertRaises(RuntimeError):
+                measurement.timed(guest, system, workloads.ROWS[0])
+            self.assertEqual(b'--cpus_allowed=2,3,4,0 --cpus_allowed_policy=split' in guest.tell.call_args[0][0], spread)
+
+    def test_vcpus_are_on_a_cpu_each_or_it_is_an_error(self):
+        names = {'10': 'qemu-system-x86', '12': 'CPU 1/KVM', '11': 'CPU 0/KVM'}
+        with unittest.mock.patch('os.listdir', return_value=names), unittest.mock.patch('os.sched_setaffinity') as move, \
+                unittest.mock.patch.object(session, 'read', lambda path: names[path.split('/')[-2]] + '\n'):
+            session.pin_vcpus(10, [5, 7])
+            self.assertEqual(sorted(call[0] for call in move.call_args_list), [(11, {5}), (12, {7})])
+            with self.assertRaisesRegex(RuntimeError, 'not those of 3 vCPUs.*CPU 0/KVM, CPU 1/KVM, qemu'):
+                session.pin_vcpus(10, [5, 7, 9])
+
     def test_statistics_of_a_multipath_disk_are_its_paths(self):
         self.machine.file('sys/class/block/nvme0c0n1/stat', '')
         self.assertTrue(self.host.device(BDF).statistics('nvme0n1').endswith('nvme0c0n1/stat'))

@@ -40,6 +40,8 @@ class Commands(unittest.TestCase):
                          [word.replace('boot=4', '4') for word in recorded('cloud-hypervisor', MACHINE)])
 
     def test_qemu(self):
+        # Else its vCPUs' threads have no names.
+        self.assertIn('-name torc-bench,debug-threads=on', shlex.join(recorded('qemu', MACHINE)))
         self.assertIn('-device vfio-pci,host=0000:01:00.0', shlex.join(recorded('qemu', MACHINE)))
         self.assertIn('-smp 4 -m 1024 -kernel /boot/vmlinuz', shlex.join(recorded('qemu', MACHINE)))
 
