@@ -193,6 +193,7 @@ def measure(arguments):
     failure = None
     try:
         with session:
+            results['settings']['guests booted with'] = session.cmdline
             module.measure(session, arguments.runtime, arguments.rounds, progress, save)
     except (Refusal, RuntimeError, OSError, Interrupted) as error:
         failure = error

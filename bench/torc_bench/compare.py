@@ -18,7 +18,8 @@ from torc_bench.vmms import HOST, title
 # What may explain a change, or be the point of it.
 FACTS = (('device', 'bdf'), ('device', 'model'), ('device', 'serial'), ('device', 'link'), ('machine', 'cpu'),
          ('machine', 'cpus'), ('machine', 'kernel'), ('machine', 'kernel_command_line'), ('machine', 'governor'),
-         ('machine', 'posted_interrupts'), ('settings', 'vCPUs'), ('settings', 'seconds'), ('settings', 'memory MiB'))
+         ('machine', 'posted_interrupts'), ('settings', 'vCPUs'), ('settings', 'seconds'), ('settings', 'memory MiB'),
+         ('settings', 'guests booted with'))
 
 
 def load(path):

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 NVME, NETWORK = 'nvme', 'net'
 # The first digits of a PCI class; a network interface is Ethernet or InfiniBand.
 CLASSES = {NVME: ('0108',), NETWORK: ('0200', '0207')}
+# What the kernel does about the CPU's vulnerabilities; Documentation/admin-guide/kernel-parameters.txt, mitigations=.
+KEPT = ('mitigations', 'pti', 'nopti', 'nospectre_v1', 'nospectre_v2', 'spectre_v2', 'spectre_v2_user', 'spectre_bhi',
+        'spec_store_bypass_disable', 'l1tf', 'mds', 'tsx', 'tsx_async_abort', 'mmio_stale_data', 'retbleed', 'srbds',
+        'spec_rstack_overflow', 'gather_data_sampling', 'reg_file_data_sampling', 'indirect_target_selection', 'tsa')
 KERNELS = ('boot/vmlinuz-{}', 'lib/modules/{}/vmlinuz', 'usr/lib/modules/{}/vmlinuz', 'boot/kernel-{}')
 
 
@@ -72,6 +76,15 @@ class Host:
     def is_up(self, interface):
         """Whether it is to be up: it may have no carrier all the same."""
         return bool(int(self.read('sys/class/net', interface, 'flags') or '0', 16) & 1)
+
+    def words_for_guests(self, modules):
+        """Of its kernel's command line what guests of the same kernel need to be like it: see KEPT, and options of modules."""
+        found = []
+        for word in re.findall(r'(?:"[^"]*"|\S)+', self.read('proc/cmdline')):
+            module, dot, _ = word.split('=', 1)[0].partition('.')
+            if module in KEPT or dot and module.replace('-', '_') in modules:
+                found.append(word)
+        return found
 
     def isolated(self):
         """CPUs on which nothing runs unasked, and where the kernel moves nothing from one to another."""

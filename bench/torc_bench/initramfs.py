@@ -4,6 +4,7 @@ An initramfs of the host's own programs and modules, for guests that run the hos
 
 It is a folder first, in which the bare host runs the same programs (chroot), and is packed from that.
 """
+import glob
 import gzip
 import lzma
 import os
@@ -22,7 +23,7 @@ mount -t proc proc /proc
 mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t tmpfs tmp /tmp
-while read -r module; do insmod "/lib/modules/$module"; done </lib/modules/order
+while read -r module options; do insmod "/lib/modules/$module" $options; done </lib/modules/order
 # Kernel messages would mix with what the host reads.
 echo 1 >/proc/sys/kernel/printk
 exec </dev/console >/dev/console 2>&1
@@ -43,14 +44,23 @@ def run(*command):
 
 
 def build(host, folder, programs, modules, job):
-    """Fill an empty folder. @programs: names beside PROGRAMS; @modules: names or aliases; @job: the guest's script."""
+    """
+    Fill an empty folder. @programs: names beside PROGRAMS; @modules: names or aliases; @job: the guest's script.
+    Return: the names of all modules, those included that are part of the kernel.
+    """
     for name in FOLDERS:
         os.makedirs(f'{folder}/{name}')
     for name in (*PROGRAMS, *programs):
         add_program(host, folder, name)
-    add_modules(host, folder, modules)
+    # Programs find those of their libraries by it that lie in no usual folder.
+    if os.path.exists(host.path('etc/ld.so.cache')):
+        shutil.copy(host.path('etc/ld.so.cache'), f'{folder}/etc')
+    used = add_modules(host, folder, modules)
+    for name in used:
+        add_firmware(host, folder, name)
     write(f'{folder}/init', INIT)
     shutil.copyfile(job, f'{folder}/job')
+    return used
 
 
 def write(path, text):
@@ -78,20 +88,60 @@ def libraries(host, path):
     missing = re.search(r'(\S+) => not found', done.stdout)
     if missing:
         raise Refusal(path, f'its library {missing[1]} is not found', 'install the package that it is of')
-    return re.findall(r'(?:=> |^\s+)(/\S+) \(0x', done.stdout, re.MULTILINE)
+    # "name => path" and "path"; Arch Linux has the loader as "path => path", and programs ask for the first.
+    found = []
+    for name, path in re.findall(r'^\s*(?:(\S+) => )?(/\S+) \(0x', done.stdout, re.MULTILINE):
+        found += [path] + ([name] if name.startswith('/') else [])
+    return found
 
 
 def add_modules(host, folder, names):
-    """With all that they depend on, not compressed; lib/modules/order has them as insmod needs them."""
-    order = []
+    """
+    With all that they depend on, not compressed; lib/modules/order has them as insmod needs them, with the options that
+    they have on the host. Return: their names.
+    """
+    order, used = {}, {}
     for name in names:
+        # Without the configuration, which may have commands in the place of a module. It is read for options alone.
         shown = run(host.program('modprobe'), '-S', host.release, '-C', '/dev/null', '--show-depends', name)
-        for path in re.findall(r'^insmod (\S+)', shown, re.MULTILINE):
+        options = module_options(host, name)
+        for word, path in re.findall(r'^(insmod|builtin) (\S+)', shown, re.MULTILINE):
             base = re.sub(r'\.(xz|gz|zst)$', '', os.path.basename(path))
-            if base not in order:
+            used[base.removesuffix('.ko').replace('-', '_')] = True
+            if word == 'insmod' and base not in order:
                 unpack(host, path, f'{folder}/lib/modules/{base}')
-                order.append(base)
-    write(f'{folder}/lib/modules/order', ''.join(f'{name}\n' for name in order))
+                order[base] = options.get(path, '')
+    write(f'{folder}/lib/modules/order', ''.join(f'{name} {options}'.strip() + '\n' for name, options in order.items()))
+    return list(used)
+
+
+def module_options(host, name):
+    """{path: options} of modprobe.d and the kernel's command line."""
+    shown = subprocess.run([host.program('modprobe'), '-S', host.release, '--show-depends', name], capture_output=True,
+                           text=True, check=False).stdout
+    return dict(re.findall(r'^insmod (\S+) +(\S.*?) *$', shown, re.MULTILINE))
+
+
+def add_firmware(host, folder, module):
+    """What it may ask for, as far as it is there; packed as it is, as the kernel that is the host's reads it so."""
+    shown = subprocess.run([host.program('modinfo'), '-k', host.release, '-F', 'firmware', module], capture_output=True,
+                           text=True, check=False).stdout
+    for pattern in shown.split():
+        for place in firmware_folders(host):
+            paths = [path for suffix in ('', '.xz', '.zst') for path in glob.glob(f'{place}/{pattern}{suffix}')]
+            for path in paths:
+                target = f'{folder}/lib/firmware/{os.path.relpath(path, place)}'
+                os.makedirs(os.path.dirname(target), exist_ok=True)
+                shutil.copyfile(path, target)
+            if paths:
+                break
+
+
+def firmware_folders(host):
+    """In the kernel's order; Documentation/driver-api/firmware/fw_search_path.rst."""
+    own = host.read('sys/module/firmware_class/parameters/path')
+    return ([host.path(own.lstrip('/'))] if own else []) + [host.path('lib/firmware', name).rstrip('/') for name in (
+        f'updates/{host.release}', 'updates', host.release, '')]
 
 
 def unpack(host, path, target):

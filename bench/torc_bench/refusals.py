@@ -22,7 +22,7 @@ ETHERNET = '1'
 # Of the host: what the guest's initramfs is made of, and what runs things where they have to run.
 PROGRAMS = {
     'util-linux': ('mount', 'setpriv', 'taskset', 'blkid', 'nsenter', 'unshare'),
-    'kmod': ('modprobe', 'insmod'),
+    'kmod': ('modprobe', 'modinfo', 'insmod'),
     'coreutils': ('sleep', 'cat', 'chroot'),
     'libc-bin (Debian) or glibc': ('ldd',),
 }

@@ -119,7 +119,7 @@ class Session:
         self.housekeeping = [cpu for cpu in near if cpu not in isolated] or near
         # Whether vfio-pci has it now, and whether it ever had.
         self.bound, self.moved, self.runs = False, False, 0
-        self.tracer = self.lock = self.minder = None
+        self.tracer = self.lock = self.minder = self.cmdline = None
         self.parts = len(self.device.parts())
 
     def __enter__(self):
@@ -159,7 +159,8 @@ class Session:
             if not os.path.exists(f'{path}/{"kvm" if kind == "debugfs" else "instances"}'):
                 command('mount', '-t', kind, kind, path)
         os.mkdir(self.tree)
-        initramfs.build(self.host, self.tree, self.programs, self.modules, f'{HERE}/guest.sh')
+        used = initramfs.build(self.host, self.tree, self.programs, self.modules, f'{HERE}/guest.sh')
+        self.cmdline = ' '.join([CMDLINE, *self.host.words_for_guests(used)])
         initramfs.pack(self.tree, self.archive)
         for folder in 'dev', 'proc', 'sys':
             command('mount', '--rbind', f'/{folder}', f'{self.tree}/{folder}')
@@ -243,7 +244,7 @@ class Session:
         """Its command line, near the device, for as many CPUs as the host has."""
         row = VMMS[system]
         program = next(filter(None, map(self.host.program, row.programs)))
-        machine = Machine(kernel=self.host.kernel(), cmdline=CMDLINE, cpus=len(self.cpus), memory_mib=refusals.MEMORY_MIB,
+        machine = Machine(kernel=self.host.kernel(), cmdline=self.cmdline, cpus=len(self.cpus), memory_mib=refusals.MEMORY_MIB,
                           initramfs=self.archive, device=self.device.bdf if device else '', net=net, mac=mac, vhost=vhost)
         return row.command([program], machine)
 

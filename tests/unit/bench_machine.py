@@ -13,7 +13,7 @@ from torc_bench.host import Host
 BDF, NIC, PEER = '0000:01:00.0', '0000:02:00.0', '0000:03:00.0'
 RELEASE = '6.12.0-test'
 PROGRAMS = ('torc', 'torc-trace', 'qemu-system-x86_64', 'fio', 'iperf3', 'ping', 'sockperf', 'mount', 'setpriv', 'taskset',
-            'unshare', 'nsenter', 'modprobe', 'insmod', 'ip', 'sleep', 'cat', 'chroot', 'ldd', 'sh', 'stty')
+            'unshare', 'nsenter', 'modprobe', 'modinfo', 'insmod', 'ip', 'sleep', 'cat', 'chroot', 'ldd', 'sh', 'stty')
 
 
 class Machine:

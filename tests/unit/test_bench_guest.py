@@ -43,8 +43,32 @@ class Initramfs(unittest.TestCase):
 
     def test_modules_are_unpacked_in_the_order_that_insmod_needs_once_each(self):
         self.build(('nvme', 'nvme'))
-        self.assertEqual(self.read('lib/modules/order'), b'a.ko\nb.ko\n')
+        self.assertEqual(self.read('lib/modules/order'), b'a.ko\nb.ko x=1\n')
         self.assertEqual(self.read('lib/modules/b.ko'), b'module b')
+
+    def test_modules_have_the_options_that_they_have_on_the_host(self):
+        root = self.machine.root
+        self.machine.program('modprobe', f'''case "$*" in *dev/null*) echo "builtin nvme_core"; echo "insmod {root}/a.ko x=1" ;;
+*) echo "insmod {root}/a.ko queues=4 \\"name=a b\\" "; echo "install another" ;; esac''')
+        self.build()
+        self.assertEqual(self.read('lib/modules/order'), b'a.ko queues=4 "name=a b"\n')
+
+    def test_a_kernels_words_that_guests_need_too(self):
+        self.machine.file('proc/cmdline', 'quiet mitigations=off nvme-core.io_timeout=9 root=/dev/x other.y=1 '
+                          'igb.name="a b" isolcpus=2-7 spectre_v2=off')
+        self.assertEqual(self.machine.host.words_for_guests({'nvme_core', 'igb'}),
+                         ['mitigations=off', 'nvme-core.io_timeout=9', 'igb.name="a b"', 'spectre_v2=off'])
+
+    def test_firmware_is_there_as_the_kernel_finds_it_first(self):
+        self.machine.program('modinfo', '[ "$5" != a ] || echo "nic/ddp-*.pkg missing.bin old.bin"')
+        for path in ('lib/firmware/nic/ddp-1.pkg.zst', 'lib/firmware/nic/ddp-2.pkg.zst', 'lib/firmware/old.bin',
+                     f'lib/firmware/updates/{RELEASE}/old.bin', 'lib/firmware/unasked'):
+            self.machine.file(path, path)
+        self.build()
+        found = {os.path.relpath(f'{folder}/{name}', f'{self.folder}/lib/firmware')
+                 for folder, _, files in os.walk(f'{self.folder}/lib/firmware') for name in files}
+        self.assertEqual(found, {'nic/ddp-1.pkg.zst', 'nic/ddp-2.pkg.zst', 'old.bin'})
+        self.assertEqual(self.read('lib/firmware/old.bin').decode(), f'lib/firmware/updates/{RELEASE}/old.bin')
 
     def test_modules_are_those_of_the_running_kernel(self):
         self.machine.program('modprobe', 'echo "$*" >&2; exit 1')
@@ -57,6 +81,17 @@ class Initramfs(unittest.TestCase):
         self.build()
         self.assertTrue(any('libc.so' in name for _, _, files in os.walk(self.folder) for name in files))
         self.assertTrue(os.access(f'{self.folder}/bin/fio', os.X_OK))
+
+    def test_a_loader_at_two_paths_is_at_both_and_the_cache_of_libraries_comes_with_them(self):
+        root = self.machine.root
+        self.machine.file('real/ld.so', 'loader')
+        self.machine.file('etc/ld.so.cache', 'cache')
+        self.machine.program('ldd', f'''echo "	linux-vdso.so.1 (0x1)"; echo "	libc.so.6 => {root}/etc/ld.so.cache (0x2)"
+echo "	{root}/real/ld.so => {root}/bin/sh (0x3)"''')
+        self.build()
+        for path in f'{root}/real/ld.so', f'{root}/bin/sh', f'{root}/etc/ld.so.cache':
+            self.assertTrue(os.path.exists(self.folder + path), path)
+        self.assertEqual(self.read('etc/ld.so.cache'), b'cache')
 
     def test_a_library_that_is_missing_is_named(self):
         self.machine.program('ldd', 'echo "	libzebra.so.1 => not found"')
