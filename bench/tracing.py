@@ -6,6 +6,7 @@ import re
 import time
 
 TRACING = '/sys/kernel/tracing'
+KVM = '/sys/kernel/debug/kvm'
 
 # linux/kvm.h, linux/vfio.h
 IOCTLS = {
@@ -44,7 +45,25 @@ def write(path, text):
 
 def total_exits(name='exits'):
     """KVM's own counter of all exits, or halt_exits and the like: there without any tracing."""
-    return int(read(f'/sys/kernel/debug/kvm/{name}'))
+    return int(read(f'{KVM}/{name}'))
+
+
+def machines():
+    """Folders of KVM's counters of each virtual machine; their names begin with the thread that has made it."""
+    return glob.glob(f'{KVM}/[0-9]*-*')
+
+
+def is_of(machine, pid):
+    return os.path.basename(machine).split('-')[0] in os.listdir(f'/proc/{pid}/task')
+
+
+def exits_of(pid):
+    """All exits of a VMM's guest. None where the kernel does not tell: locked down, it shows no counter that can be reset."""
+    own = [folder for folder in machines() if is_of(folder, pid)]
+    try:
+        return sum(int(read(f'{folder}/exits')) for folder in own) if own else None
+    except OSError:
+        return None
 
 
 def device_interrupts():
@@ -56,6 +75,11 @@ def device_interrupts():
 def difference(after, before):
     counts = {name: count - before.get(name, 0) for name, count in after.items()}
     return {name: count for name, count in sorted(counts.items(), key=lambda item: -item[1]) if count}
+
+
+def less(after, before):
+    """None where one is not known."""
+    return None if None in (after, before) else after - before
 
 
 def private_memory(pid, ram_mib):
@@ -76,13 +100,16 @@ def private_memory(pid, ram_mib):
 
 
 def window(seconds, **counters):
-    """What these count in so many seconds, and how long it really was: functions of a number or of a dict of such."""
+    """
+    What these count in so many seconds, and how long it really was: functions of a number, of None where that is not known,
+    or of a dict of numbers.
+    """
     begin, before = now(), {name: count() for name, count in counters.items()}
     time.sleep(seconds)
     result = {'seconds': now() - begin}
     for name, count in counters.items():
         after = count()
-        result[name] = difference(after, before[name]) if isinstance(after, dict) else after - before[name]
+        result[name] = difference(after, before[name]) if isinstance(after, dict) else less(after, before[name])
     return result
 
 
@@ -119,9 +146,11 @@ class Tracer:
         return {sum(int(part, 0) for part in number.split('+')): re.sub(r'[" ]|KVM_EXIT_', '', name)
                 for number, name in pairs}
 
-    def histograms(self, enabled, names=tuple(HISTOGRAMS)):
+    def histograms(self, enabled, names=tuple(HISTOGRAMS), threads=()):
+        """@threads: count of these alone; to end it, the same once more."""
+        only = ' if ' + '||'.join(f'common_pid=={thread}' for thread in threads) if threads else ''
         for name in names:
-            write(self.event(name, 'trigger'), f'{"" if enabled else "!"}hist:keys={HISTOGRAMS[name]}:size=512')
+            write(self.event(name, 'trigger'), f'{"" if enabled else "!"}hist:keys={HISTOGRAMS[name]}:size=512{only}')
 
     def count_system_calls(self, enabled):
         write(self.event('raw_syscalls/sys_enter', 'trigger'),

@@ -198,6 +198,7 @@ def measure(arguments):
     except (Refusal, RuntimeError, OSError, Interrupted) as error:
         failure = error
         results['incomplete'] = str(error).splitlines()[0]
+    results['machine'].update(not_counted=session.hidden, other_machines=session.other_machines)
     if results['runs']:
         page.write(results, folder)
         with open(f'{folder}/report.txt', encoding='utf-8') as file:

@@ -6,13 +6,14 @@ import re
 TICK_S = 1 / os.sysconf('SC_CLK_TCK')
 # Of a CPU's line in /proc/stat: user, nice, system, irq, softirq; what guests take is part of user and nice.
 BUSY = (1, 2, 3, 6, 7)
-# How the host notices posted interrupts at all: for a vCPU that does not run, or runs elsewhere.
+# How CPUs notice posted interrupts, with Intel: one that runs the vCPU, and one where it sleeps.
 NOTICES = ('PIN', 'PIW')
 
 
 def device_interrupts(device):
     """All that the device's vectors had, whoever has them: its driver or VFIO."""
-    numbers = set(device.host.list(device.dir, 'msi_irqs')) | {device.read('irq')}
+    # What irq names is somebody else's then, or nobody's.
+    numbers = set(device.host.list(device.dir, 'msi_irqs')) or {device.read('irq')}
     return sum(table_row(line) for line in device.host.read('proc/interrupts').splitlines()
                if line.split(':')[0].strip() in numbers)
 
@@ -27,8 +28,9 @@ def table_row(line):
     return total
 
 
-def posted_notices(host):
-    return sum(table_row(line) for line in host.read('proc/interrupts').splitlines()
+def notices(host):
+    """None where the CPU has no such thing: AMD's wakes vCPUs by the IOMMU's own interrupt."""
+    return None if 'AuthenticAMD' in host.read('proc/cpuinfo') else sum(table_row(line) for line in host.read('proc/interrupts').splitlines()
                if line.split(':')[0].strip() in NOTICES)
 
 

@@ -37,7 +37,7 @@ NVME = [
     Metric('cpu', 'host CPU per I/O', 'us/IO', ',.2f', LOWER),
     Metric('exits', 'exits per I/O', '/IO', ',.3f', LOWER, False),
     Metric('interrupts', 'host interrupts per I/O', '/IO', ',.3f', LOWER),
-    Metric('posted', 'posted, per I/O', '/IO', ',.3f', NEITHER, False),
+    Metric('notices', 'posting notices per I/O', '/IO', ',.3f', NEITHER, False),
 ]
 NET = [
     Metric('mbits', 'throughput', 'Mbit/s', ',.0f', HIGHER),
@@ -47,13 +47,15 @@ NET = [
     Metric('n', 'n, round trips timed', '', ',.0f', NEITHER, False),
     Metric('cpu', 'host CPUs, less clients', 'CPUs', ',.2f', LOWER),
     Metric('exits', 'exits per second', '/s', ',.0f', LOWER, False),
+    Metric('exits_packet', 'exits per packet', '/packet', ',.3f', LOWER, False),
+    Metric('exits_trip', 'exits per round trip', '/trip', ',.3f', LOWER, False),
     Metric('interrupts', 'host interrupts per s', '/s', ',.0f', NEITHER, False),
-    Metric('posted', 'posted, per second', '/s', ',.0f', NEITHER, False),
+    Metric('notices', 'posting notices per s', '/s', ',.0f', NEITHER, False),
 ]
 OF = {'nvme': NVME, 'net': NET}
 UNITS = {'IOPS': 'I/Os per second', 'us': 'microseconds', '/IO': 'per I/O', 'us/IO': 'microseconds of CPU per I/O',
          'MiB/s': 'MiB per second', 'Mbit/s': 'Mbit per second', 'pps': 'packets per second', '%': 'percent',
-         'CPUs': 'CPUs', '/s': 'per second', '': 'count'}
+         'CPUs': 'CPUs', '/packet': 'per packet', '/trip': 'per round trip', '/s': 'per second', '': 'count'}
 PERCENTILES = {'p50': 50, 'p99': 99, 'p99.9': 99.9, 'p99.99': 99.99}
 
 

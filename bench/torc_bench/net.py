@@ -18,9 +18,9 @@ import time
 
 from torc_bench import counters, metrics, refusals, workloads
 from torc_bench.error import understood
-from torc_bench.session import command, die_with_us, expect
+from torc_bench.session import command, die_with_us, expect, vcpus_of
 from torc_bench.vmms import HOST, VIRTIO, title
-from tracing import now, total_exits
+from tracing import difference, exits_of, less, now
 
 PROGRAMS = ('iperf3', 'sockperf', 'ip')
 START_S = {HOST: 5}
@@ -54,8 +54,11 @@ def order(request, rounds):
     return (once + once[::-1]) * rounds
 
 
-def estimate(jobs_, system, seconds, _first):
-    return START_S.get(system, VMM_START_S) + len(jobs_) * (seconds + AROUND_S)
+def estimate(jobs_, system, seconds, first):
+    total = START_S.get(system, VMM_START_S) + len(jobs_) * (seconds + AROUND_S)
+    if first and system != HOST:
+        total += sum(workloads.COUNTED_S + AROUND_S for test in jobs_ if test.each)
+    return total
 
 
 def describe(request, jobs_):
@@ -200,7 +203,8 @@ class Measurement:
         session.give(system)
         return self.wire.bare() if system == HOST else (session.vmm(system), DEVICE, '')
 
-    def run(self, system):
+    def run(self, system, detailed):
+        """One run. @detailed: also exits by reason."""
         session = self.session
         words, address, interface = self.words(system)
         result = {'system': system, 'command': '' if system == HOST else shlex.join(words), 'jobs': {}}
@@ -216,7 +220,10 @@ class Measurement:
             self.answer(address)
             for test in workloads.NETWORK:
                 self.progress.say(f'{title(system)}: {test.title}')
-                result['jobs'][test.name] = self.test(system, test, address)
+                found = self.test(guest, system, test, address)
+                if detailed and system != HOST and test.each and session.tracer:
+                    found['reasons'] = self.counted(guest, test, address)
+                result['jobs'][test.name] = found
             session.finish(guest)
         self.wire.release()
         return result
@@ -230,14 +237,38 @@ class Measurement:
                 raise RuntimeError(f'{address} does not answer; are {self.session.device.bdf} and '
                                    f'{self.session.request.peer} on one wire?')
 
-    def test(self, system, test, address):
-        session = self.session
-        words = [*die_with_us(*self.wire.peer.enter), 'taskset', '-c', ','.join(map(str, session.others)),
-                 *test.command(address, self.seconds)]
+    def test(self, guest, system, test, address):
+        found, seen = self.load(test, address, self.seconds, lambda: self.count(guest, system))
+        count, took = found.pop('count'), seen['seconds']
+        found.update({key: None if seen[key] is None else seen[key] / took for key in ('exits', 'interrupts', 'notices')})
+        if test.each:
+            found[f'exits_{test.each}'] = seen['exits'] / count if count and seen['exits'] is not None else None
+        # What serves the client is told, and not what it takes itself.
+        found['cpu'] = max(0, (seen['busy'] - seen['own']) / took)
+        return found
+
+    def counted(self, guest, test, address):
+        """Exits by reason for each packet or round trip, beside a load of its own."""
+        tracer, threads = self.session.tracer, list(vcpus_of(guest.process.pid))
+        tracer.histograms(True, threads=threads)
+        try:
+            found, seen = self.load(test, address, workloads.COUNTED_S,
+                                    lambda: {'exits': tracer.exits(), 'user_exits': tracer.user_exits()})
+        finally:
+            tracer.histograms(False, threads=threads)
+        count = found['count']
+        return {'ios': count, **{kind: {reason: exits / count for reason, exits in seen[kind].items()}
+                                 for kind in ('exits', 'user_exits')}} if count else None
+
+    def load(self, test, address, seconds, count):
+        """(what the client says, what count() counts while it runs, the client's own CPU time among it)"""
+        words = [*die_with_us(*self.wire.peer.enter), 'taskset', '-c', ','.join(map(str, self.session.others)),
+                 *test.command(address, seconds)]
         for _ in range(BUSY_S):
-            before, begin, own = self.count(), now(), children_s()
+            before, begin, own = count(), now(), children_s()
             done = self.client(words)
-            took, after, own = now() - begin, self.count(), children_s() - own
+            seen = {'seconds': now() - begin, 'own': children_s() - own}
+            after = count()
             # iperf3's server may not be there yet, or not have put the test before behind it.
             error = iperf3_error(done.stdout) if test.parser in ('stream', 'packets') else ''
             if not error:
@@ -248,13 +279,9 @@ class Measurement:
         # ping's status is that of the last packet.
         if done.returncode and test.parser != 'ping':
             raise RuntimeError(f'{shlex.join(words)}: {(done.stderr or done.stdout).strip()[-500:]}')
-        found = {**understood(shlex.join(words), PARSERS[test.parser], done.stdout),
-                 **{key: (after[key] - before[key]) / took for key in before}}
-        # What serves the client is told, and not what it takes itself.
-        found['cpu'] = max(0, found['cpu'] - own / took)
-        if system == HOST:
-            found.update(exits=None, posted=None)
-        return found
+        seen.update({key: difference(value, before[key]) if isinstance(value, dict) else less(value, before[key])
+                     for key, value in after.items()})
+        return understood(shlex.join(words), PARSERS[test.parser], done.stdout), seen
 
     def client(self, words):
         limit = 300 + 4 * self.seconds
@@ -263,10 +290,12 @@ class Measurement:
         except subprocess.TimeoutExpired:
             raise RuntimeError(f'{shlex.join(words)}: still at it after {limit:.0f} s') from None
 
-    def count(self):
-        session = self.session
-        return {'exits': total_exits(), 'interrupts': counters.device_interrupts(session.device),
-                'posted': counters.posted_notices(session.host), 'cpu': counters.busy_seconds(session.host, session.near)}
+    def count(self, guest, system):
+        session, is_guest = self.session, system != HOST
+        return {'exits': exits_of(guest.process.pid) if is_guest else None,
+                'interrupts': counters.device_interrupts(session.device),
+                'notices': counters.notices(session.host) if is_guest else None,
+                'busy': counters.busy_seconds(session.host, session.near)}
 
 
 def children_s():
@@ -286,7 +315,7 @@ def iperf3_error(text):
 
 def stream(text):
     """Of iperf3's JSON, what the receiver had."""
-    return {'mbits': json.loads(text)['end']['sum_received']['bits_per_second'] / 1e6}
+    return {'mbits': json.loads(text)['end']['sum_received']['bits_per_second'] / 1e6, 'count': None}
 
 
 def packets(text):
@@ -294,16 +323,17 @@ def packets(text):
     end = json.loads(text)['end']
     received, sent = end['sum_received'], end['sum_sent']['packets']
     arrived = received['bytes'] / workloads.LEAST_PAYLOAD
-    return {'pps': arrived / received['seconds'], 'loss': max(0, 100 * (1 - arrived / sent))}
+    return {'pps': arrived / received['seconds'], 'loss': max(0, 100 * (1 - arrived / sent)), 'count': arrived}
 
 
 def sockperf(text):
-    """Its percentiles, in microseconds."""
+    """Its percentiles, in microseconds; they leave out the first and the last messages."""
+    count = int(re.search(r'Total Run.*ReceivedMessages=(\d+)', text)[1])
     n = int(re.search(r'Total (\d+) observations', text)[1])
     seen = {float(percent): float(value) for percent, value in re.findall(r'percentile ([\d.]+) += +([\d.]+)', text)}
     most = re.search(r'<MAX> observation = +([\d.]+)', text)
     values = {key: seen[percent] for key, percent in metrics.PERCENTILES.items()}
-    return {**metrics.percentiles(values, n), 'max': float(most[1]), 'n': n}
+    return {**metrics.percentiles(values, n), 'max': float(most[1]), 'n': n, 'count': count}
 
 
 def ping(text):
@@ -312,7 +342,7 @@ def ping(text):
     if not times:
         raise RuntimeError(f'ping: no answer\n{text[-300:]}')
     values = {key: times[math.ceil(len(times) * percent / 100) - 1] for key, percent in metrics.PERCENTILES.items()}
-    return {**metrics.percentiles(values, len(times)), 'max': times[-1], 'n': len(times)}
+    return {**metrics.percentiles(values, len(times)), 'max': times[-1], 'n': len(times), 'count': len(times) + 1}
 
 
 PARSERS = {'stream': stream, 'packets': packets, 'sockperf': sockperf, 'ping': ping}
@@ -328,5 +358,5 @@ def measure(session, seconds, rounds, progress, save):
         for system in order(session.request, rounds):
             progress.next_run()
             progress.say(title(system))
-            runs.append(measurement.run(system))
+            runs.append(measurement.run(system, system not in [run['system'] for run in runs]))
             save(runs)

@@ -9,9 +9,9 @@ import time
 from guests import BEFORE_WINDOW_S, sampled_rates
 from torc_bench import counters, metrics, refusals, workloads
 from torc_bench.error import understood
-from torc_bench.session import expect
+from torc_bench.session import expect, vcpus_of
 from torc_bench.vmms import HOST, title
-from tracing import total_exits, window
+from tracing import exits_of, window
 
 # What a guest of a machine nobody knows may take to its shell, and the bare host to its.
 START_S = {HOST: 3}
@@ -29,7 +29,7 @@ def estimate(jobs_, system, seconds, first):
     for job in jobs_:
         total += seconds + workloads.RAMP_S + AROUND_S
         if system != HOST and first:
-            total += (workloads.COUNTED_S + 2 * AROUND_S) * job.reasons
+            total += workloads.COUNTED_S + 2 * AROUND_S
         if system == 'torc' and first:
             total += (workloads.TRACED_S + 2 * AROUND_S) * job.stages
     return total
@@ -65,9 +65,9 @@ class Measurement:
                 if job.writes and system == HOST:
                     refusals.look(session.request, again=True)
                 found = self.timed(guest, system, job)
-                if detailed and system != HOST and job.reasons:
+                if detailed and system != HOST and self.session.tracer:
                     found['reasons'] = self.counted(guest, job)
-                if detailed and system == 'torc' and job.stages:
+                if detailed and system == 'torc' and job.stages and self.session.tracer:
                     found['stages'] = self.traced(guest, job)
                 result['jobs'][job.name] = found
             session.finish(guest)
@@ -92,27 +92,26 @@ class Measurement:
         seconds = max(0.3, self.seconds - 0.5)
         cpus = self.session.cpus if system == HOST and self.session.are_isolated else ()
         self.tell(guest, job, job.name, self.seconds, seconds, cpus=cpus)
-        seen = window(seconds, exits=total_exits, interrupts=lambda: counters.device_interrupts(self.device),
-                      posted=lambda: counters.posted_notices(self.host),
+        seen = window(seconds, exits=lambda: exits_of(guest.process.pid) if system != HOST else None,
+                      interrupts=lambda: counters.device_interrupts(self.device),
+                      notices=lambda: counters.notices(self.host) if system != HOST else None,
                       busy=lambda: counters.busy_seconds(self.host, near))
         match = expect(guest, f'TORC-FIO {job.name} (.*)', SLOW_S + 2 * self.seconds)
         done = completed(guest, job.name, seen['seconds'])
         told = understood('fio', lambda text: fio_metrics(text, job.writes), match[1])
-        found = {**told, 'exits': None, 'posted': None, 'cpu': per_io(seen['busy'] * 1e6, done),
-                 'interrupts': per_io(seen['interrupts'], done)}
-        if system != HOST:
-            found.update({key: per_io(seen[key], done) for key in ('exits', 'posted')})
-        return found
+        return {**told, 'cpu': per_io(seen['busy'] * 1e6, done),
+                **{key: per_io(seen[key], done) for key in ('interrupts', 'exits', 'notices')}}
 
     def counted(self, guest, job):
         """Exits by reason per I/O, and those to the VMM: histograms of tracepoints, beside a fio of its own."""
         name, tracer, seconds = f'{job.name}-counted', self.session.tracer, workloads.COUNTED_S
-        tracer.histograms(True)
+        threads = list(vcpus_of(guest.process.pid))
+        tracer.histograms(True, threads=threads)
         try:
             self.tell(guest, job, name, seconds + 1, seconds, 0)
             seen = window(seconds, exits=tracer.exits, user_exits=tracer.user_exits)
         finally:
-            tracer.histograms(False)
+            tracer.histograms(False, threads=threads)
         expect(guest, f'TORC-FIO {name} ', SLOW_S)
         done = completed(guest, name, seen['seconds'])
         return {'ios': done, **{kind: {reason: count / done for reason, count in seen[kind].items()}
@@ -142,7 +141,7 @@ def completed(guest, name, seconds):
 
 
 def per_io(count, ios):
-    return count / ios if ios else None
+    return count / ios if ios and count is not None else None
 
 
 def fio_metrics(text, writes):

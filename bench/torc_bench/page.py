@@ -7,7 +7,7 @@ import textwrap
 
 import plots
 from report import table
-from torc_bench import metrics, results as found, verdict
+from torc_bench import metrics, results as found, verdict, workloads
 from torc_bench.vmms import HOST, title
 
 COLUMNS = 80
@@ -15,6 +15,7 @@ COLUMNS = 80
 IN_TABLES = {unit: f', {unit}' for unit in ('us', 'MiB/s', 'Mbit/s', '%')} | {'us/IO': ', us'}
 # Systems beside the host that a table has, where it is not too wide then.
 ABREAST = 2
+PER = {'nvme': 'I/O', 'net': 'packet or trip'}
 STAGES = {'host': "the host's handler", 'ring': "torc's ring", 'forward': 'forwarded to the irqfd', 'msi': 'routed as an MSI',
           'accept': 'taken by the local APIC', 'inject': 'injected', 'entry': 'the vCPU enters the guest',
           'eoi': 'the guest ends it'}
@@ -65,12 +66,12 @@ def tables(results, job):
 
 
 def reasons_table(results, job):
-    """Exits per I/O by reason, of each VMM."""
+    """Exits by reason, of each VMM."""
     counted = {system: found.detail(results, job, system, 'reasons') for system in found.systems(results)}
     counted = {system: reasons for system, reasons in counted.items() if reasons}
     if not counted:
         return []
-    body = [['exits per I/O by reason', *(title(system) for system in counted)]]
+    body = [[f'exits per {PER[results["what"]]}, by reason', *(title(system) for system in counted)]]
     for kind, prefix in ('exits', ''), ('user_exits', 'to the VMM: '):
         names = {name for reasons in counted.values() for name, count in reasons[kind].items() if count >= 0.0005}
         for name in sorted(names, key=lambda name: -max(reasons[kind].get(name, 0) for reasons in counted.values())):
@@ -108,8 +109,14 @@ def notes(results):
             f'host\'s run of the same half round, and half of their range.',
             f'A percentile with fewer than {metrics.LEAST_BEYOND} samples beyond it in one of the runs is "-".']
     posted = results['machine']['posted_interrupts']
-    text.append('Interrupts are posted: they reach a running vCPU past the host, which cannot see their way.'
+    text.append('Posted interrupts: yes; they reach a running vCPU past the host, which cannot see their way.'
                 if posted == 'yes' else f'Posted interrupts: {posted}.')
+    text.append(f'Exits by reason are counted for {workloads.COUNTED_S} s and stages for {workloads.TRACED_S} s of the first run '
+                'of each system, beside a load of their own: they need not add up to what the table has.')
+    text += [f'Not counted: {what}.' for what in results['machine'].get('not_counted', [])]
+    if results['machine'].get('other_machines'):
+        text.append(f'Other virtual machines ran meanwhile, {results["machine"]["other_machines"]} at most: host CPU and posting '
+                    'notices are theirs, too.')
     if results['machine'].get('hypervisor'):
         text.append('This machine is a virtual one: counts and ratios mean something, times do not.')
     return text

@@ -21,7 +21,7 @@ from guests import VCPU, Guest
 from torc_bench import counters, initramfs, refusals
 from torc_bench.error import Interrupted, Refusal
 from torc_bench.vmms import HOST, VMMS, Machine
-from tracing import TRACING, Tracer, now, read
+from tracing import KVM, TRACING, Tracer, is_of, machines, now, read, total_exits
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 WORK = '/run/torc-bench'
@@ -120,6 +120,8 @@ class Session:
         # Whether vfio-pci has it now, and whether it ever had.
         self.bound, self.moved, self.runs = False, False, 0
         self.tracer = self.lock = self.minder = self.cmdline = None
+        # What cannot be counted, and why; how many other virtual machines ran at most.
+        self.hidden, self.other_machines = [], 0
         self.parts = len(self.device.parts())
 
     def __enter__(self):
@@ -155,18 +157,32 @@ class Session:
         # Not private: what is unmounted elsewhere is to be gone here, too.
         command('mount', '--make-rslave', '/')
         command('mount', '-t', 'tmpfs', '-o', 'mode=700', 'torc-bench', WORK)
-        for kind, path in ('debugfs', '/sys/kernel/debug'), ('tracefs', TRACING):
-            if not os.path.exists(f'{path}/{"kvm" if kind == "debugfs" else "instances"}'):
-                command('mount', '-t', kind, kind, path)
         os.mkdir(self.tree)
         used = initramfs.build(self.host, self.tree, self.programs, self.modules, f'{HERE}/guest.sh')
         self.cmdline = ' '.join([CMDLINE, *self.host.words_for_guests(used)])
         initramfs.pack(self.tree, self.archive)
         for folder in 'dev', 'proc', 'sys':
             command('mount', '--rbind', f'/{folder}', f'{self.tree}/{folder}')
-        self.tracer = Tracer()
+        self.open_counters()
         self.minder = subprocess.Popen(['sh', '-c', MINDER], stdin=subprocess.PIPE, start_new_session=True,
                                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def open_counters(self):
+        """What the kernel keeps to itself is not counted, and the page says so."""
+        for kind, path in ('debugfs', '/sys/kernel/debug'), ('tracefs', TRACING):
+            if not os.path.exists(f'{path}/{"kvm" if kind == "debugfs" else "instances"}'):
+                with contextlib.suppress(RuntimeError):
+                    command('mount', '-t', kind, kind, path)
+        lockdown = re.search(r'\[(\w+)\]', self.host.read('sys/kernel/security/lockdown'))
+        why = f' (the kernel is locked down: {lockdown[1]})' if lockdown and lockdown[1] != 'none' else ''
+        try:
+            total_exits()
+        except OSError as error:
+            self.hidden.append(f'exits: {KVM}: {error.strerror}{why}')
+        try:
+            self.tracer = Tracer()
+        except OSError as error:
+            self.hidden.append(f'exits by reason, stages: {TRACING}: {error.strerror}{why}')
 
     def clean_up(self):
         """Also of half of it. A second Ctrl-C does not end it half way, nor the programs that it calls."""
@@ -258,8 +274,10 @@ class Session:
 
     def come_up(self, guest, system):
         expect(guest, 'TORC-IDLE', START_S)
+        pid = guest.process.pid
         if system != HOST:
-            pin_vcpus(guest.process.pid, self.cpus)
+            pin_vcpus(pid, self.cpus)
+        self.other_machines = max(self.other_machines, sum(not is_of(each, pid) for each in machines()))
 
     def place_vectors(self, system):
         """Once a guest has the device in use: its interrupts where no vCPU is."""
@@ -272,15 +290,23 @@ class Session:
         guest.finish()
 
 
+def names_of_threads(pid):
+    return {int(task): read(f'/proc/{pid}/task/{task}/comm').strip() for task in os.listdir(f'/proc/{pid}/task')}
+
+
+def vcpus_of(pid):
+    """{thread: number}, whichever the VMM."""
+    return {task: int(re.search(r'\d+', name)[0]) for task, name in names_of_threads(pid).items() if VCPU.match(name)}
+
+
 def pin_vcpus(pid, cpus):
-    """Each on a CPU of its own, whichever the VMM."""
-    names = {task: read(f'/proc/{pid}/task/{task}/comm') for task in os.listdir(f'/proc/{pid}/task')}
-    vcpus = {task: int(re.search(r'\d+', name)[0]) for task, name in names.items() if VCPU.match(name)}
+    """Each on a CPU of its own."""
+    vcpus = vcpus_of(pid)
     if sorted(vcpus.values()) != list(range(len(cpus))):
         raise RuntimeError(f'process {pid}: its threads are not those of {len(cpus)} vCPUs, which were to be on a CPU each: '
-                           f'{", ".join(sorted(name.strip() for name in names.values()))}')
+                           f'{", ".join(sorted(names_of_threads(pid).values()))}')
     for task, number in vcpus.items():
-        os.sched_setaffinity(int(task), {cpus[number]})
+        os.sched_setaffinity(task, {cpus[number]})
 
 
 def expect(guest, pattern, timeout):

@@ -12,14 +12,13 @@ TRACED_S = 1
 
 @dataclass
 class Job:
-    """@reasons: exits are counted by reason, too; @stages: torc-trace says where the time goes."""
+    """@stages: torc-trace says where the time goes."""
     name: str
     title: str
     rw: str
     size: str
     depth: int
     jobs: int = 1
-    reasons: bool = True
     stages: bool = False
 
     @property
@@ -49,7 +48,7 @@ def both(name, title, suffix, size, depth, jobs=1, pattern='rand', **more):
 ROWS = [*both('1', '4 KiB random', 'queue depth 1', '4k', 1, stages=True),
         *both('32', '4 KiB random', 'queue depth 32', '4k', 32, stages=True),
         *both('32x4', '4 KiB random', 'queue depth 32, 4 jobs', '4k', 32, 4),
-        *both('128k', '128 KiB sequential', 'queue depth 8', '128k', 8, pattern='', reasons=False)]
+        *both('128k', '128 KiB sequential', 'queue depth 8', '128k', 8, pattern='')]
 
 
 def nvme(destructive):
@@ -63,11 +62,15 @@ LEAST_PAYLOAD = 18
 
 @dataclass
 class Test:
-    """What the other end of the wire runs against the servers of guest.sh. @command: words, of an address and seconds."""
+    """
+    What the other end of the wire runs against the servers of guest.sh. @command: words, of an address and seconds; @each: of
+    what exits are told: a packet, a (round) trip.
+    """
     name: str
     title: str
     parser: str
     command: object
+    each: str = ''
 
 
 def whole(seconds):
@@ -91,8 +94,8 @@ def ping(address, seconds):
 SMALL = ('-u', '-b', '0', '-l', str(LEAST_PAYLOAD))
 NETWORK = [Test('tcp-to-peer', 'TCP to the peer', 'stream', iperf3('-R')),
            Test('tcp-from-peer', 'TCP from the peer', 'stream', iperf3()),
-           Test('tcp-ping-pong', 'TCP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11112, '--tcp')),
-           Test('udp-ping-pong', 'UDP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11111)),
-           Test('ping', 'ping, round trip', 'ping', ping),
-           Test('packets-to-peer', '64-byte packets to the peer', 'packets', iperf3('-R', *SMALL)),
-           Test('packets-from-peer', '64-byte packets from the peer', 'packets', iperf3(*SMALL))]
+           Test('tcp-ping-pong', 'TCP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11112, '--tcp'), 'trip'),
+           Test('udp-ping-pong', 'UDP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11111), 'trip'),
+           Test('ping', 'ping, round trip', 'ping', ping, 'trip'),
+           Test('packets-to-peer', '64-byte packets to the peer', 'packets', iperf3('-R', *SMALL), 'packet'),
+           Test('packets-from-peer', '64-byte packets from the peer', 'packets', iperf3(*SMALL), 'packet')]

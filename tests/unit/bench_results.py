@@ -7,7 +7,7 @@ STAGES = {'host': {'count': 100, 'mean': 0.6, 'p50': 0.5}, 'entry': {'count': 90
 
 def job(iops, p50, vmm=True):
     found = {'iops': iops, 'mib': iops / 256, 'p50': p50, 'p99': p50 * 3, 'p99.9': p50 * 5, 'p99.99': None, 'max': p50 * 9,
-             'n': 30000, 'cpu': 4.25, 'interrupts': 1.0, 'exits': 2.5 if vmm else None, 'posted': 0 if vmm else None}
+             'n': 30000, 'cpu': 4.25, 'interrupts': 1.0, 'exits': 2.5 if vmm else None, 'notices': 0 if vmm else None}
     if vmm:
         found['reasons'] = {'iops': iops, 'exits': {'hlt': 1.0, 'msr': 1.5, 'rare': 0.0001}, 'user_exits': {'IO': 0.001}}
     return found

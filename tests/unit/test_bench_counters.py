@@ -10,6 +10,7 @@ BENCH = sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
+import tracing  # noqa: E402
 from bench_machine import BDF, Machine  # noqa: E402
 from torc_bench import command, counters, nvme, refusals, session, workloads  # noqa: E402
 from torc_bench.host import Namespace, numbers  # noqa: E402
@@ -35,8 +36,39 @@ class Counters(unittest.TestCase):
         self.machine.file('proc/interrupts', INTERRUPTS)
         for number in 40, 41:
             self.machine.file(f'{self.machine.device(BDF)}/msi_irqs/{number}', 'msix')
-        self.assertEqual(counters.device_interrupts(self.host.device(BDF)), 1000 + 200 + 5 + 6 + 1)
-        self.assertEqual(counters.posted_notices(self.host), 37)
+        self.assertEqual(counters.device_interrupts(self.host.device(BDF)), 1000 + 200 + 5 + 6)
+        for number in 40, 41:
+            self.machine.remove(f'{self.machine.device(BDF)}/msi_irqs/{number}')
+        # INTx.
+        self.assertEqual(counters.device_interrupts(self.host.device(BDF)), 1)
+
+    def test_notices_of_posted_interrupts_are_intels(self):
+        self.machine.file('proc/interrupts', INTERRUPTS)
+        self.assertEqual(counters.notices(self.host), 37)
+        self.machine.file('proc/cpuinfo', 'vendor_id : AuthenticAMD\n')
+        self.assertIsNone(counters.notices(self.host))
+
+    def test_exits_are_those_of_the_vmm_alone(self):
+        kvm = f'{self.machine.root}/kvm'
+        self.machine.file(f'kvm/{os.getpid()}-7/exits', '100')
+        self.machine.file('kvm/1-9/exits', '5000')
+        self.machine.file('kvm/exits', '5100')
+        with unittest.mock.patch.object(tracing, 'KVM', kvm):
+            self.assertEqual(tracing.exits_of(os.getpid()), 100)
+            self.assertEqual([tracing.is_of(each, os.getpid()) for each in sorted(tracing.machines())],
+                             [each.endswith('-7') for each in sorted(tracing.machines())])
+            os.unlink(f'{kvm}/{os.getpid()}-7/exits')
+            os.symlink('/nowhere', f'{kvm}/{os.getpid()}-7/exits')
+            self.assertIsNone(tracing.exits_of(os.getpid()))
+            self.assertEqual(tracing.window(0, exits=lambda: tracing.exits_of(os.getpid()))['exits'], None)
+
+    def test_exits_by_reason_are_of_certain_threads(self):
+        tracer, said = unittest.mock.Mock(), []
+        tracer.event = '{}/{}'.format
+        with unittest.mock.patch.object(tracing, 'write', lambda path, text: said.append(text)):
+            for enabled in True, False:
+                tracing.Tracer.histograms(tracer, enabled, names=['kvm/kvm_exit'], threads=[11, 12])
+        self.assertEqual(said, [f'{end}hist:keys=exit_reason:size=512 if common_pid==11||common_pid==12' for end in ('', '!')])
 
     def test_busy_time_is_that_of_the_cpus_asked_for_without_idle_and_twice_counted(self):
         self.machine.file('proc/stat', 'cpu 0 0 0\ncpu0 100 20 30 4000 50 6 7 8 90 10\ncpu1 1 0 0 0 0 0 0 0 0 0\n')
@@ -94,7 +126,7 @@ class Counters(unittest.TestCase):
 
     def test_vcpus_are_on_a_cpu_each_or_it_is_an_error(self):
         names = {'10': 'qemu-system-x86', '12': 'CPU 1/KVM', '11': 'CPU 0/KVM'}
-        with unittest.mock.patch('os.listdir', return_value=names), unittest.mock.patch('os.sched_setaffinity') as move, \
+        with unittest.mock.patch('os.listdir', return_value=list(names)), unittest.mock.patch('os.sched_setaffinity') as move, \
                 unittest.mock.patch.object(session, 'read', lambda path: names[path.split('/')[-2]] + '\n'):
             session.pin_vcpus(10, [5, 7])
             self.assertEqual(sorted(call[0] for call in move.call_args_list), [(11, {5}), (12, {7})])

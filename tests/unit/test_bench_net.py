@@ -16,7 +16,8 @@ from bench_machine import NIC, PEER, Machine  # noqa: E402
 from torc_bench import net, page, verdict, workloads  # noqa: E402
 from torc_bench.vmms import HOST, VIRTIO  # noqa: E402
 
-SOCKPERF = '''sockperf: \x1b[2;35mTotal 10000 observations\x1b[0m; each percentile contains 100.00 observations
+SOCKPERF = '''sockperf: [Total Run] RunTime=1.000 sec; Warm up time=400 msec; SentMessages=16001; ReceivedMessages=16000
+sockperf: \x1b[2;35mTotal 10000 observations\x1b[0m; each percentile contains 100.00 observations
 sockperf: ---> <MAX> observation = 5600.186
 sockperf: ---> percentile 99.999 = 5600.186
 sockperf: ---> percentile 99.990 = 2916.584
@@ -29,21 +30,21 @@ sockperf: ---> percentile 50.000 =   17.190
 class Programs(unittest.TestCase):
     def test_sockperf(self):
         self.assertEqual(net.sockperf(SOCKPERF), {'p50': 17.19, 'p99': 604.337, 'p99.9': 1668.589, 'p99.99': None,
-                                                  'max': 5600.186, 'n': 10000})
+                                                  'max': 5600.186, 'n': 10000, 'count': 16000})
 
     def test_iperf3(self):
-        self.assertEqual(net.stream('{"end": {"sum_received": {"bits_per_second": 2.5e9}}}'), {'mbits': 2500})
+        self.assertEqual(net.stream('{"end": {"sum_received": {"bits_per_second": 2.5e9}}}'), {'mbits': 2500, 'count': None})
 
     def test_packets_are_those_that_arrived(self):
         text = json.dumps({'end': {'sum_received': {'bytes': 18 * 4000, 'seconds': 2, 'packets': 9000, 'lost_packets': 5000},
                                    'sum_sent': {'packets': 16000}}})
-        self.assertEqual(net.packets(text), {'pps': 2000, 'loss': 75})
+        self.assertEqual(net.packets(text), {'pps': 2000, 'loss': 75, 'count': 4000})
 
     def test_ping_without_the_first(self):
         lines = ['64 bytes from 198.18.7.2: icmp_seq=1 ttl=64 time=900 ms']
         lines += [f'64 bytes from 198.18.7.2: icmp_seq={n} ttl=64 time={(n * 7 % 100 + 1) / 1000} ms' for n in range(1000)]
         self.assertEqual(net.ping('\n'.join(lines)), {'p50': 50, 'p99': 99, 'p99.9': None, 'p99.99': None, 'max': 100,
-                                                      'n': 1000})
+                                                      'n': 1000, 'count': 1001})
         with self.assertRaisesRegex(RuntimeError, 'no answer'):
             net.ping('100% packet loss')
 
@@ -106,15 +107,29 @@ class Wire(unittest.TestCase):
     def test_clients_die_with_torc_bench_and_their_cpu_time_is_not_the_hosts(self):
         wire = self.wire('wire1')
         measurement = net.Measurement(wire.session, wire, 1, None)
-        own, counts = iter((5.0, 7.5)), iter(({'cpu': 10.0}, {'cpu': 13.0}))
+        own = iter((5.0, 7.5))
+        counts = iter(({'busy': 10.0, 'exits': 0, 'interrupts': 0, 'notices': None},
+                       {'busy': 13.0, 'exits': 32000, 'interrupts': 5, 'notices': None}))
         measurement.client = unittest.mock.Mock(return_value=subprocess.CompletedProcess([], 0, SOCKPERF, ''))
         with wire, unittest.mock.patch.object(net, 'children_s', lambda: next(own)), \
-                unittest.mock.patch.object(measurement, 'count', lambda: next(counts)), \
+                unittest.mock.patch.object(measurement, 'count', lambda *_: next(counts)), \
                 unittest.mock.patch.object(net, 'now', iter((100.0, 101.0)).__next__):
             test = next(test for test in workloads.NETWORK if test.parser == 'sockperf')
-            found = measurement.test('host', test, '198.18.7.2')
+            found = measurement.test(None, 'torc', test, '198.18.7.2')
         self.assertEqual(measurement.client.call_args[0][0][:4], ['setpriv', '--pdeathsig', 'KILL', 'enter'])
-        self.assertEqual(found['cpu'], 0.5)
+        self.assertEqual([found[key] for key in ('cpu', 'exits', 'exits_trip', 'notices', 'n')], [0.5, 32000, 2, None, 10000])
+
+    def test_exits_by_reason_for_each_packet(self):
+        wire = self.wire('wire1')
+        measurement = net.Measurement(wire.session, wire, 1, None)
+        wire.session.tracer.exits.side_effect = [{'hlt': 5}, {'hlt': 4005, 'msr': 1000}]
+        wire.session.tracer.user_exits.side_effect = [{}, {'IO': 2}]
+        text = json.dumps({'end': {'sum_received': {'bytes': 18 * 4000, 'seconds': 2}, 'sum_sent': {'packets': 4000}}})
+        measurement.client = unittest.mock.Mock(return_value=subprocess.CompletedProcess([], 0, text, ''))
+        test = next(test for test in workloads.NETWORK if test.each == 'packet')
+        with wire, unittest.mock.patch.object(net, 'vcpus_of', return_value={11: 0}):
+            found = measurement.counted(unittest.mock.Mock(), test, '198.18.7.2')
+        self.assertEqual(found, {'ios': 4000, 'exits': {'hlt': 1, 'msr': 0.25}, 'user_exits': {'IO': 0.0005}})
 
 
 class FakeNamespace:
@@ -148,7 +163,7 @@ class Page(unittest.TestCase):
             order = net.order(machine.request('net', peer='wire1', peers=('qemu',)), 1)
         self.assertEqual(order, order[::-1])
         self.assertEqual(order[:5], [HOST, 'torc', 'qemu', *VIRTIO])
-        common = {'exits': 5, 'interrupts': 2, 'posted': 0, 'cpu': 0.5}
+        common = {'exits': 5, 'interrupts': 2, 'notices': 0, 'cpu': 0.5}
         runs = [{'system': system, 'command': 'x', 'jobs': {
             'udp-ping-pong': {**net.sockperf(SOCKPERF), **common}, 'tcp-to-peer': {'mbits': 900, **common}}}
                 for system in order]

@@ -64,6 +64,21 @@ class Ends(unittest.TestCase):
         self.assertEqual([(str(each), each.status) for each in interrupts],
                          [('interrupted by SIGINT', 130), ('interrupted by SIGTERM; the device is back', 143)])
 
+    def test_a_kernel_that_is_locked_down_hides_exits_and_no_more(self):
+        self.machine.file('sys/kernel/security/lockdown', 'none [integrity] confidentiality')
+        refused = PermissionError(1, 'Operation not permitted')
+        with unittest.mock.patch.object(session, 'total_exits', side_effect=refused), \
+                unittest.mock.patch.object(session, 'command'), unittest.mock.patch.object(session, 'Tracer') as tracer:
+            self.session.open_counters()
+            self.assertEqual(self.session.tracer, tracer.return_value)
+            self.assertEqual(len(self.session.hidden), 1)
+            self.assertRegex(self.session.hidden[0], r'^exits: .*not permitted \(the kernel is locked down: integrity\)$')
+            tracer.side_effect = refused
+            self.session.tracer = None
+            self.session.open_counters()
+            self.assertRegex(self.session.hidden[2], 'exits by reason, stages: .*integrity')
+            self.assertIsNone(self.session.tracer)
+
     def test_what_a_program_says_and_nobody_understands_is_an_error_with_its_last_lines(self):
         for parse in json.loads, lambda text: {}[text], lambda text: text + 1, lambda text: 1 / 0:
             with self.assertRaisesRegex(RuntimeError, '^fio: what it says is not understood(.|\n)*\nfio: no$'):
@@ -75,6 +90,7 @@ class Measured:
 
     near = cpus = others = (0, 1)
     cmdline = 'quiet'
+    hidden, other_machines = ['exits: no'], 3
 
     def __init__(self, *_):
         pass
@@ -114,6 +130,8 @@ class Incomplete(unittest.TestCase):
                 self.assertIs(raised, error)
                 self.assertIn(f'Incomplete: {str(error).splitlines()[0]}', out)
                 self.assertIn('10,000', out)
+                self.assertIn('Not counted: exits: no.', out)
+                self.assertIn('Other virtual machines ran meanwhile, 3 at most', out)
                 self.assertEqual(len(result['runs']), len(runs))
                 self.assertIn('summary', result)
 
