@@ -2,18 +2,19 @@
 """
 torc-bench compare: what changed between two results, beyond the spread of their runs.
 
-With five runs or more on both sides as bench/compare.sh does: the Mann-Whitney U test. With fewer it finds nothing, and
-a change is one whose ranges do not touch. Either way medians have to be as far apart as compare.sh has it.
+As bench/compare.sh does: the Mann-Whitney U test finds it, and medians are far enough apart. With fewer than five runs on a
+side it can find nothing, and neither can anything else: of two runs each a third lie apart by chance.
 """
 import os
 import statistics
-import sys
 
 from compare import LEAST_CHANGE, LEAST_REPETITIONS, P, mann_whitney
 from report import table
 from torc_bench import metrics, results as found
 from torc_bench.error import Refusal
 from torc_bench.vmms import HOST, title
+
+FEW = 'too few runs'
 
 # What may explain a change, or be the point of it.
 FACTS = (('device', 'bdf'), ('device', 'model'), ('device', 'serial'), ('device', 'link'), ('machine', 'cpu'),
@@ -29,13 +30,6 @@ def load(path):
         raise Refusal(path, str(error), 'a folder that torc-bench nvme or net has left, or its result.json') from None
 
 
-def beyond_spread(before, after):
-    """Whether a change is more than what the runs of one side differ by."""
-    if min(len(before), len(after)) >= LEAST_REPETITIONS:
-        return mann_whitney(before, after) < P
-    return min(len(before), len(after)) > 1 and not found.overlap(before, after)
-
-
 def change(metric, before, after):
     """(relative change or None, 'better', 'worse', 'changed', '' or why that cannot be told)"""
     if None in before + after or not before or not after:
@@ -44,8 +38,12 @@ def change(metric, before, after):
     if not middle:
         return None, '' if not now else 'changed'
     part = now / middle - 1
-    if abs(part) < LEAST_CHANGE or not beyond_spread(before, after):
-        return part, 'one run' if min(len(before), len(after)) < 2 else ''
+    if abs(part) < LEAST_CHANGE:
+        return part, ''
+    if min(len(before), len(after)) < LEAST_REPETITIONS:
+        return part, FEW
+    if mann_whitney(before, after) >= P:
+        return part, ''
     if metric.better == metrics.NEITHER:
         return part, 'changed'
     return part, 'better' if (part > 0) == (metric.better == metrics.HIGHER) else 'worse'
@@ -77,9 +75,16 @@ def body(rows):
     return lines
 
 
+def checked(results):
+    """{check: reason} of what torc-vfio check calls facts."""
+    return {row['check']: row['reason'] for row in (results.get('check') or {}).get('checks', []) if row['verdict'] == 'fact'}
+
+
 def differences(before, after):
-    """[(what, before, after)] of machine, device, settings and versions."""
-    rows = [(key.replace('_', ' '), before[part].get(key), after[part].get(key)) for part, key in FACTS]
+    """[(what, before, after)] of machine, device, settings, versions and what was checked."""
+    facts = checked(before), checked(after)
+    rows = [(name, *(side.get(name) for side in facts)) for name in dict.fromkeys([*facts[0], *facts[1]])]
+    rows += [(key.replace('_', ' '), before[part].get(key), after[part].get(key)) for part, key in FACTS]
     names = dict.fromkeys([*before['versions'], *after['versions']])
     rows += [(name, before['versions'].get(name), after['versions'].get(name)) for name in names]
     return [row for row in rows if row[1] != row[2]]
@@ -99,15 +104,15 @@ def main(path_before, path_after):
     worse = 0
     for job in both:
         rows = job_rows(before, after, job['name'])
-        changed = [row for row in rows if row[-1] in ('better', 'worse', 'changed')]
+        changed = [row for row in rows if row[-1] in ('better', 'worse', 'changed', FEW)]
         worse += sum(row[-1] == 'worse' for row in rows)
         print(f'\n{job["title"]}\n')
-        print(table(body(changed), 2) if changed else few(rows))
-    print(f'\n{worse} got worse' if worse else '\nnothing got worse', file=sys.stdout)
+        print(table(body(changed), 2) if changed else 'nothing changed beyond the spread')
+    least = min(len(side['runs']) // len(found.systems(side)) for side in (before, after))
+    if least < LEAST_REPETITIONS:
+        print(f'\ntoo few runs to tell what got worse: {least} of each system on a side, and {LEAST_REPETITIONS} are needed; '
+              'measure with --rounds 3 or more')
+        return 0
+    print(f'\n{worse} got worse' if worse else '\nnothing got worse')
     return 1 if worse else 0
 
-
-def few(rows):
-    if any(row[-1] == 'one run' for row in rows):
-        return 'with one run on a side nothing can be told; measure with --rounds 1 or more'
-    return 'nothing changed beyond the spread'

@@ -13,7 +13,10 @@ LEAST_BEYOND = 10
 
 @dataclass
 class Metric:
-    """@better: which way; @ratio: whether beside the host's it says something; @form: how it is printed."""
+    """
+    @better: which way, NEITHER also where one sample decides it or where it says how much was sent; @ratio: whether beside the
+    host's it says something; @form: how it is printed.
+    """
     key: str
     name: str
     unit: str
@@ -27,7 +30,7 @@ LATENCY = [
     Metric('p99', 'p99', 'us', ',.1f', LOWER),
     Metric('p99.9', 'p99.9', 'us', ',.1f', LOWER),
     Metric('p99.99', 'p99.99', 'us', ',.1f', LOWER),
-    Metric('max', 'max', 'us', ',.0f', LOWER),
+    Metric('max', 'max', 'us', ',.0f', NEITHER),
 ]
 NVME = [
     Metric('iops', 'I/Os per second', 'IOPS', ',.0f', HIGHER),
@@ -42,7 +45,7 @@ NVME = [
 NET = [
     Metric('mbits', 'throughput', 'Mbit/s', ',.0f', HIGHER),
     Metric('pps', 'packets per second', 'pps', ',.0f', HIGHER),
-    Metric('loss', 'lost packets', '%', '.2f', LOWER, False),
+    Metric('loss', 'lost packets', '%', '.2f', NEITHER, False),
     *LATENCY,
     Metric('n', 'n, round trips timed', '', ',.0f', NEITHER, False),
     Metric('cpu', 'host CPUs, less clients', 'CPUs', ',.2f', LOWER),

@@ -240,6 +240,7 @@ class Measurement:
     def test(self, guest, system, test, address):
         found, seen = self.load(test, address, self.seconds, lambda: self.count(guest, system))
         count, took = found.pop('count'), seen['seconds']
+        found['command'] = shlex.join(test.command(address, self.seconds))
         found.update({key: None if seen[key] is None else seen[key] / took for key in ('exits', 'interrupts', 'notices')})
         if test.each:
             found[f'exits_{test.each}'] = seen['exits'] / count if count and seen['exits'] is not None else None

@@ -99,7 +99,8 @@ class Measurement:
         match = expect(guest, f'TORC-FIO {job.name} (.*)', SLOW_S + 2 * self.seconds)
         done = completed(guest, job.name, seen['seconds'])
         told = understood('fio', lambda text: fio_metrics(text, job.writes), match[1])
-        return {**told, 'cpu': per_io(seen['busy'] * 1e6, done),
+        command = shlex.join(job.fio(f'/dev/{self.namespace.disk}', self.namespace.bytes, self.seconds, self.engine, cpus=cpus))
+        return {**told, 'command': command, 'cpu': per_io(seen['busy'] * 1e6, done),
                 **{key: per_io(seen[key], done) for key in ('interrupts', 'exits', 'notices')}}
 
     def counted(self, guest, job):

@@ -111,8 +111,9 @@ def notes(results):
     posted = results['machine']['posted_interrupts']
     text.append('Posted interrupts: yes; they reach a running vCPU past the host, which cannot see their way.'
                 if posted == 'yes' else f'Posted interrupts: {posted}.')
-    text.append(f'Exits by reason are counted for {workloads.COUNTED_S} s and stages for {workloads.TRACED_S} s of the first run '
-                'of each system, beside a load of their own: they need not add up to what the table has.')
+    stages = f' and stages for {workloads.TRACED_S:g} s' if results['what'] == 'nvme' else ''
+    text.append(f'Exits by reason are counted for {workloads.COUNTED_S:g} s{stages} of the first run of each system, beside a '
+                'load of their own: they need not add up to what the table has.')
     text += [f'Not counted: {what}.' for what in results['machine'].get('not_counted', [])]
     if results['machine'].get('other_machines'):
         text.append(f'Other virtual machines ran meanwhile, {results["machine"]["other_machines"]} at most: host CPU and posting '
@@ -136,10 +137,10 @@ def facts(results):
 
 
 def check_lines(check):
-    """What torc-vfio check --json found that is in the way, or could be better."""
+    """What torc-vfio check --json found that is in the way, could be better, or is to know. The driver is torc-bench's matter."""
     if check is None:
         return ['this torc-vfio has no check']
-    rows = [row for row in check.get('checks', []) if row.get('verdict') not in ('ok', 'fact')]
+    rows = [row for row in check.get('checks', []) if row.get('verdict') != 'ok' and row.get('check') != 'driver']
     return [f'{row.get("verdict")}: {row.get("check")}: {row.get("reason")}' +
             ''.join(f'; {line}' for line in row.get('now') or []) for row in rows] or ['nothing is in the way']
 
@@ -150,7 +151,17 @@ def commands(results):
     for run in results['runs']:
         if run['command']:
             first.setdefault(run['system'], run['command'])
-    return [('all of this', results['command']), *((title(system), line) for system, line in first.items())]
+    lines = [('all of this', results['command']), *((title(system), line) for system, line in first.items())]
+    for job in results['jobs']:
+        line = next((run['jobs'][job['name']].get('command') for run in results['runs'] if job['name'] in run['jobs']), None)
+        lines += [(job['name'], line)] if line else []
+    return lines
+
+
+def repeating(results):
+    where = 'on the host and in each guest' if results['what'] == 'nvme' else 'at the peer, against servers on the host and in ' \
+        'each guest'
+    return f'Jobs run {where}. The initramfs was made for this measurement, of programs and modules of the host, and is gone.'
 
 
 def wrapped(name, text):
@@ -169,7 +180,7 @@ def text(results):
             if len(rows) > 1:
                 parts += ['', table(rows)]
     parts += ['', 'The machine', '', *(wrapped(name, value) for name, value in facts(results))]
-    parts += ['', 'To repeat it', '', *(wrapped(name, value) for name, value in commands(results))]
+    parts += ['', 'To repeat it', '', textwrap.fill(repeating(results), COLUMNS), '', *(wrapped(name, value) for name, value in commands(results))]
     return '\n'.join(parts) + '\n'
 
 
@@ -197,7 +208,7 @@ def page(results):
         if plot:
             parts += [f'<h3>{html.escape(metric.name)}</h3>', plot]
     parts += ['<h2>The machine</h2>', plots.facts(facts(results))]
-    parts += ['<h2>To repeat it</h2>', plots.facts(commands(results), code=True)]
+    parts += ['<h2>To repeat it</h2>', f'<p class="note">{html.escape(repeating(results))}</p>', plots.facts(commands(results), code=True)]
     return plots.page(heading(results), parts)
 
 

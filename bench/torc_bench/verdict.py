@@ -13,13 +13,18 @@ def microseconds(value):
     return f'{value:.1f}' if abs(value) < 100 else f'{value:,.0f}'
 
 
+def added_time(guest, host):
+    """As the ratio: of each run to the host's of the same half of a round."""
+    return statistics.median(a - b for a, b in zip(guest, host))
+
+
 def latency(sides, system):
     """The p50 beside the host's, or '' where it was not told."""
     host, guest = sides.get(HOST, []), sides.get(system, [])
     beside = found.ratio(guest, host)
     if not beside:
         return ''
-    added = statistics.median(guest) - statistics.median(host)
+    added = added_time(guest, host)
     if found.overlap(guest, host):
         return f'p50 {added:+.1f} us, within the spread of the host\'s'
     return f'p50 {"+" if added > 0 else "-"}{microseconds(abs(added))} us, {beside[0]:.2f} times the host\'s'
@@ -37,7 +42,7 @@ def interrupt_part(results, job, system, sides):
     if not stages['total']:
         return 'torc-trace saw no interrupt that reached the guest while it ran'
     way = stages['total']['p50']
-    added = statistics.median(sides[system]) - statistics.median(sides[HOST])
+    added = added_time(sides[system], sides[HOST])
     return f'{microseconds(way)} us of it from interrupt to guest' if 0 < way <= added else \
         f'the interrupt takes {microseconds(way)} us to the guest'
 

@@ -6,7 +6,7 @@ from torc_bench import contents
 
 RAMP_S = 1
 # How long exits are counted by reason, and interrupts are followed by torc-trace, each beside fio of their own.
-COUNTED_S = 1.5
+COUNTED_S = 2
 TRACED_S = 1
 
 

@@ -15,7 +15,8 @@ def job(iops, p50, vmm=True):
 
 def run(system, iops, p50):
     return {'system': system, 'command': '' if system == 'host' else f'{system} --kernel k', 'start_s': 2,
-            'jobs': {each.name: job(iops, p50, system != 'host') for each in workloads.nvme(False)}}
+            'jobs': {each.name: {**job(iops, p50, system != 'host'), 'command': f'fio --name={each.name}'}
+                     for each in workloads.nvme(False)}}
 
 
 def made_up():
@@ -31,3 +32,27 @@ def made_up():
     found['runs'][1]['jobs']['randread-1']['stages'] = {'interrupts': 100, 'host_interrupts': 100, 'stages': STAGES,
                                                        'total': {'count': 90, 'mean': 1.5, 'p50': 1.4}}
     return found
+
+
+def net_job(test, vmm):
+    found = {'exits': 40000.0 if vmm else None, 'interrupts': 9000.0, 'notices': 0.0 if vmm else None, 'cpu': 0.75,
+             'command': ' '.join(test.command('198.18.7.2', 3))}
+    if test.parser == 'stream':
+        return {**found, 'mbits': 941.5}
+    if test.parser == 'packets':
+        found.update(pps=250000.0, loss=12.5)
+    else:
+        found.update({'p50': 17.2, 'p99': 60.4, 'p99.9': 166.8, 'p99.99': None, 'max': 5600.2, 'n': 10000})
+    found[f'exits_{test.each}'] = 2.25 if vmm else None
+    if vmm:
+        found['reasons'] = {'ios': 10000, 'exits': {'hlt': 1.0, 'msr': 1.25}, 'user_exits': {}}
+    return found
+
+
+def made_up_net(order):
+    """@order: of systems. Every test of each says the same."""
+    runs = [{'system': system, 'command': '' if system == 'host' else f'{system} --kernel k', 'start_s': 2,
+             'jobs': {test.name: net_job(test, system != 'host') for test in workloads.NETWORK}} for system in order]
+    return {**made_up(), 'what': 'net', 'command': 'torc-bench net 02:00.0 --peer 03:00.0', 'runs': runs,
+            'device': {'bdf': '0000:02:00.0', 'interface': 'wire0', 'driver': 'igb'},
+            'jobs': [{'name': test.name, 'title': test.title} for test in workloads.NETWORK]}

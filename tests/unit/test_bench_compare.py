@@ -9,6 +9,7 @@ import tempfile
 import unittest
 
 BENCH = sys.argv.pop(1)
+HOST = [100, 101, 102, 103, 104]
 
 
 def result(host, torc, **more):
@@ -31,41 +32,61 @@ class Compare(unittest.TestCase):
             return run.returncode, run.stdout + run.stderr
 
     def test_noise_is_no_change(self):
-        status, text = self.compare(result([100, 103], [110, 120]), result([101, 102], [112, 119]))
+        noise = [100, 103, 101, 102, 99]
+        status, text = self.compare(result(noise, [110, 120, 130, 119, 125]), result(noise, [112, 121, 129, 150, 140]))
         self.assertEqual(status, 0, text)
         self.assertIn('nothing changed beyond the spread', text)
 
     def test_what_got_worse_is_named_and_fails(self):
-        status, text = self.compare(result([100, 103], [110, 112]), result([101, 102], [140, 145]))
+        status, text = self.compare(result(HOST, [109, 110, 111, 112, 113]), result(HOST, [140, 141, 142, 143, 144]))
         self.assertEqual(status, 1)
-        self.assertRegex(text, r'(?m)^torc +p50 +111.0 +142.5 +\+28.4% +worse$')
-        self.assertRegex(text, r'(?m)^torc +p50 x host +1.09 +1.40 +\+\d+.\d% +worse$')
+        self.assertRegex(text, r'(?m)^torc +p50 +111.0 +142.0 +\+27.9% +worse$')
+        self.assertRegex(text, r'(?m)^torc +p50 x host +1.09 +1.39 +\+\d+.\d% +worse$')
         self.assertRegex(text, r'(?m)^torc +I/Os per second .*worse$')
         self.assertNotRegex(text, '(?m)^host')
 
     def test_what_got_better_passes(self):
-        status, text = self.compare(result([100, 103], [140, 145]), result([101, 102], [110, 112]))
+        status, text = self.compare(result(HOST, [140, 141, 142, 143, 144]), result(HOST, [109, 110, 111, 112, 113]))
         self.assertEqual(status, 0)
         self.assertIn('better', text)
         self.assertNotIn('worse\n\n', text)
 
     def test_a_small_change_is_none_however_certain(self):
-        self.assertIn('nothing changed', self.compare(result([100, 100], [200, 200]), result([100, 100], [205, 205]))[1])
+        self.assertIn('nothing changed', self.compare(result([100] * 6, [200] * 6), result([100] * 6, [205] * 6))[1])
 
     def test_many_runs_that_overlap_are_tested(self):
         low, high = [100, 101, 102, 103, 104, 105, 116], [115, 117, 118, 119, 120, 121, 122]
         self.assertIn('worse', self.compare(result(low, low), result(low, high))[1])
 
-    def test_one_run_tells_nothing(self):
-        status, text = self.compare(result([100], [110]), result([100], [200]))
+    def test_few_runs_tell_nothing_however_far_apart(self):
+        for before, after in ([100], [200]), ([100, 101, 102, 103], [200, 201, 202, 203]), (HOST, [200, 201]):
+            status, text = self.compare(result(before, before), result(before[:len(after)], after))
+            self.assertEqual(status, 0)
+            self.assertRegex(text, r'(?m)^torc +p50 .* too few runs$')
+            self.assertIn('too few runs to tell', text)
+            self.assertIn('--rounds 3 or more', text)
+
+    def test_the_longest_of_all_is_no_verdict(self):
+        before, after = result(HOST, HOST), result(HOST, HOST)
+        for side, factor in (before, 1), (after, 2):
+            for at, run in enumerate(side['runs']):
+                run['jobs']['a']['max'] = factor * (1000 + at)
+        status, text = self.compare(before, after)
         self.assertEqual(status, 0)
-        self.assertIn('one run', text)
+        self.assertRegex(text, '(?m)^torc +max .*changed$')
 
     def test_what_else_is_different_is_said(self):
         after = result([1, 2], [1, 2], machine={'kernel': '6.18'}, versions={'fio': '4'})
         text = self.compare(result([1, 2], [1, 2]), after)[1]
         self.assertIn('kernel: 6.12 -> 6.18', text)
         self.assertIn('fio: 3 -> 4', text)
+
+    def test_facts_that_were_checked_are_compared(self):
+        sides = [result([1], [1], check={'checks': [{'check': 'smt', 'verdict': 'fact', 'reason': reason},
+                                                    {'check': 'ksm', 'verdict': 'ok', 'reason': reason}]}) for reason in ('on', 'off')]
+        text = self.compare(*sides)[1]
+        self.assertIn('smt: on -> off', text)
+        self.assertNotIn('ksm', text)
 
     def test_what_cannot_be_compared(self):
         for after in result([1], [1], what='net'), result([1], [1], jobs=[]), {'format': 9}, []:

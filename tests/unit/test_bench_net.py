@@ -13,6 +13,7 @@ sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
 from bench_machine import NIC, PEER, Machine  # noqa: E402
+from bench_results import made_up_net  # noqa: E402
 from torc_bench import net, page, verdict, workloads  # noqa: E402
 from torc_bench.vmms import HOST, VIRTIO  # noqa: E402
 
@@ -163,19 +164,15 @@ class Page(unittest.TestCase):
             order = net.order(machine.request('net', peer='wire1', peers=('qemu',)), 1)
         self.assertEqual(order, order[::-1])
         self.assertEqual(order[:5], [HOST, 'torc', 'qemu', *VIRTIO])
-        common = {'exits': 5, 'interrupts': 2, 'notices': 0, 'cpu': 0.5}
-        runs = [{'system': system, 'command': 'x', 'jobs': {
-            'udp-ping-pong': {**net.sockperf(SOCKPERF), **common}, 'tcp-to-peer': {'mbits': 900, **common}}}
-                for system in order]
-        results = {'what': 'net', 'command': '', 'date': '', 'device': {'bdf': '0000:02:00.0', 'interface': 'wire0'},
-                   'machine': {'cpu': '', 'cpus': 4, 'kernel': '', 'kernel_command_line': '', 'governor': '',
-                               'posted_interrupts': 'no: x'}, 'settings': {}, 'versions': {}, 'runs': runs,
-                   'jobs': [{'name': test.name, 'title': test.title} for test in workloads.NETWORK
-                            if test.name in runs[0]['jobs']]}
+        results = made_up_net(order)
         text = page.text(results)
         self.assertEqual([line for line in text.splitlines() if len(line) > 80], [])
         self.assertIn('virtio vhost', text)
-        self.assertRegex(text, r'throughput, Mbit/s +900 +900 +1.00±0.00')
+        self.assertRegex(text, r'throughput, Mbit/s +942 +942 +1.00±0.00')
+        self.assertRegex(text, r'exits per packet +2.250')
+        self.assertRegex(text, r'exits per round trip +2.250')
+        self.assertRegex(text, r'exits per packet or trip, by reason +torc')
+        self.assertIn('  iperf3 -c 198.18.7.2 -t 3 -J -R', text)
         self.assertEqual(verdict.line(results, 'tcp-to-peer', 'torc-ring'), 'virtio ring: throughput 1.00 times')
 
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The page of torc-bench in Chromium, of results that are made up. Usage: test_bench_page.py BENCH."""
+import os
 import shutil
 import sys
 import tempfile
@@ -10,10 +11,11 @@ BENCH = sys.argv.pop(1)
 sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
-from bench_results import made_up, run  # noqa: E402
+from bench_results import made_up, made_up_net, run  # noqa: E402
 from browser import PROGRAM, Browser, pixels  # noqa: E402
 from plots import COLOURS  # noqa: E402
 from torc_bench import page  # noqa: E402
+from torc_bench.vmms import VIRTIO  # noqa: E402
 
 WIDTH, HEIGHT = 1200, 900
 
@@ -33,6 +35,8 @@ class Page(unittest.TestCase):
         found['machine']['kernel_command_line'] = 'isolcpus=' + ','.join(str(cpu) for cpu in range(200))
         found['runs'][1]['command'] = 'torc --cmdline ' + 'x' * 500
         page.write(found, cls.folder)
+        os.mkdir(f'{cls.folder}/net')
+        page.write(made_up_net(['host', 'torc', 'qemu', *VIRTIO] * 2), f'{cls.folder}/net')
         cls.browser = Browser()
 
     @classmethod
@@ -40,8 +44,8 @@ class Page(unittest.TestCase):
         cls.browser.close()
         shutil.rmtree(cls.folder)
 
-    def open(self, width=WIDTH):
-        self.browser.open(f'{self.folder}/report.html', width, HEIGHT)
+    def open(self, width=WIDTH, name=''):
+        self.browser.open(f'{self.folder}/{name}report.html', width, HEIGHT)
 
     def test_nothing_is_wrong_and_nothing_is_asked_for(self):
         self.open()
@@ -55,14 +59,24 @@ class Page(unittest.TestCase):
         table = self.browser.boxes('table')[0]
         self.assertLess(table[1] + table[3], HEIGHT)
 
+    def test_of_a_network(self):
+        self.open(name='net/')
+        self.assertEqual(self.browser.complaints, [])
+        self.assertEqual(self.browser.evaluate('document.title'), 'torc-bench net: wire0 at 0000:02:00.0')
+        self.assertEqual(self.browser.evaluate('document.querySelector("h2 + p").innerText'), 'torc: throughput 1.00 times')
+        head = self.browser.evaluate('[...document.querySelector("table tr").cells].map(e => e.innerText)')
+        self.assertEqual([name for name in head if name not in ('', 'x host')],
+                         ['host', 'torc', 'QEMU', 'virtio ring', 'virtio vhost'])
+        self.assertIn('exits per packet or trip, by reason', self.browser.evaluate('document.body.innerText'))
+
     def test_all_systems_are_in_one_table(self):
         self.open()
         head = self.browser.evaluate('[...document.querySelector("table tr").cells].map(e => e.innerText)')
         self.assertEqual([name for name in head if name not in ('', 'x host')], ['host', 'torc', 'QEMU', 'Cloud Hypervisor'])
 
     def test_it_fits_every_window(self):
-        for width in WIDTH, 400:
-            self.open(width)
+        for width, name in (WIDTH, ''), (400, ''), (WIDTH, 'net/'), (400, 'net/'):
+            self.open(width, name)
             self.assertEqual(self.browser.evaluate('document.documentElement.scrollWidth'), width)
             boxes = self.browser.boxes('svg, h1, h2, div.wide, table.facts')
             self.assertGreater(len(boxes), 20)

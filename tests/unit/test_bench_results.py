@@ -63,6 +63,10 @@ class Verdict(unittest.TestCase):
                          "torc: p50 +3.0 us, 1.03 times the host's; 1.4 us of it from interrupt to guest; "
                          'I/Os per second 0.97 times')
 
+    def test_what_is_added_is_of_the_same_pairs_as_the_ratio(self):
+        """The difference of the medians is 0."""
+        self.assertIn('p50 +10.0 us', verdict.latency({'host': [100, 140, 131], 'torc': [110, 150, 131]}, 'torc'))
+
     def test_within_the_spread(self):
         self.assertIn("p50 +0.0 us, within the spread of the host's", verdict.lines(self.results, 'randread-1')[1])
 
@@ -134,7 +138,8 @@ class Page(unittest.TestCase):
         self.assertRegex(self.text, 'all of it +1.4 +1.5 +90')
 
     def test_what_repeats_it(self):
-        for words in 'torc-bench nvme 01:00.0', 'torc --kernel k', 'qemu --kernel k', 'Linux 6.12', 'fio-3.33':
+        for words in ('torc-bench nvme 01:00.0', 'torc --kernel k', 'qemu --kernel k', 'Linux 6.12', 'fio-3.33',
+                      'fio --name=randread-1', 'was made for this'):
             self.assertIn(words, self.text)
             self.assertIn(words, self.html)
 
@@ -164,9 +169,12 @@ class Page(unittest.TestCase):
         self.assertIn('this torc-vfio has no check', self.text)
         found = copy.deepcopy(self.results)
         found['check'] = {'checks': [{'check': 'ASPM', 'verdict': 'could be better', 'reason': 'on', 'now': ['echo off']},
+                                     {'check': 'smt', 'verdict': 'fact', 'reason': 'on', 'now': []},
+                                     {'check': 'driver', 'verdict': 'in the way', 'reason': 'not bound', 'now': []},
                                      {'check': 'x', 'verdict': 'ok', 'reason': 'fine', 'now': []}]}
-        self.assertRegex(page.text(found), '  check +could be better: ASPM: on; echo off\n')
+        self.assertRegex(page.text(found), '  check +could be better: ASPM: on; echo off\n +check +fact: smt: on\n')
         self.assertNotIn('fine', page.text(found))
+        self.assertNotIn('not bound', page.text(found))
         found['check'] = {'checks': []}
         self.assertIn('nothing is in the way', page.text(found))
 
