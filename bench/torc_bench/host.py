@@ -185,6 +185,15 @@ class Device:
             raise RuntimeError(f'{self.bdf}: namespace {nsid} is gone from the host')
         return min(found, key=lambda each: each.nsid)
 
+    def other_controllers(self):
+        """Other ways that the kernel has to the drive's namespaces: (subsystem, controllers)."""
+        own = self.controllers()
+        for subsystem in self.host.list('sys/class/nvme-subsystem'):
+            found = [name for name in self.host.list('sys/class/nvme-subsystem', subsystem) if re.fullmatch(r'nvme\d+', name)]
+            if set(own) & set(found):
+                return subsystem, [name for name in found if name not in own]
+        return '', []
+
     @staticmethod
     def of_subsystem(real, controller):
         """A subsystem's folder has a link to each of its controllers."""

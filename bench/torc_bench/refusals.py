@@ -174,6 +174,29 @@ def host_uses(what, device):
     return (what, f'the host uses it: {found["use"]["what"]}', found['use']['remedy']) if found['use'] else None
 
 
+def other_paths(request):
+    """Of a drive with two ports, or one whose virtual function it is: the host would keep its disk, and use it, by another way."""
+    subsystem, others = request.device.other_controllers()
+    if not others:
+        return None
+    addresses = [request.host.read('sys/class/nvme', name, 'address') for name in others]
+    return request.device.bdf, f'its namespaces can be reached by {", ".join(others)}, too ({subsystem})', \
+        'take the other ways from the host first:\n' + '\n'.join(f'torc-vfio bind {address}' for address in addresses)
+
+
+def in_the_way(request):
+    """What torc-vfio check says of the host and the device; that vfio-pci does not have it yet is as it should be."""
+    found, complaint = request.host.torc_vfio('check', request.device.bdf)
+    if found is None:
+        return request.device.bdf, complaint or 'torc-vfio check says nothing', f'torc-vfio check {request.device.bdf}'
+    for row in found['checks']:
+        if row['verdict'] == 'in the way' and row['check'] != 'driver':
+            lasting = row['lasting'] or {'where': '', 'lines': []}
+            return f'{row["bdf"] or "host"}: {row["check"]}', row['reason'], '\n'.join(
+                row['now'] or [f'{lasting["where"]}: {line}' for line in lasting['lines']] or [f'torc-vfio check {request.device.bdf}'])
+    return None
+
+
 def no_disk(request):
     if request.device.disks():
         return None
@@ -308,6 +331,7 @@ ROWS = [
     Row('interface in use', in_use, NET),
     Row('group not viable', group_not_viable),
     Row('no namespace', no_disk, NVME),
+    Row('other paths', other_paths, NVME, True),
     Row('no interface', no_interface, NET),
     Row('no peer', no_peer, NET),
     Row('peer is itself', peer_is_itself, NET),
@@ -315,6 +339,7 @@ ROWS = [
     Row('peer has no macvlan', peer_has_no_macvlan, NET),
     Row('peer is down', peer_is_down, NET),
     Row('not assignable', not_assignable),
+    Row('in the way', in_the_way),
     Row('holds data', holds_data, NVME, True),
 ]
 

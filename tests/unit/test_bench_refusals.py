@@ -140,6 +140,21 @@ class Refusals(unittest.TestCase):
         self.machine.file('proc/self/mountinfo', '36 35 259:0 / /srv rw - ext4 /dev/nvme0n1 rw\n')
         self.refused(BDF, 'nvme0n1 is mounted on /srv', 'umount /srv')
 
+    def test_a_drive_that_another_controller_reaches_too(self):
+        subsystem = 'sys/devices/virtual/nvme-subsystem/nvme-subsys0'
+        self.machine.link('sys/class/nvme-subsystem/nvme-subsys0', subsystem)
+        self.machine.link(f'{subsystem}/nvme0', f'{self.machine.device(BDF)}/nvme/nvme0')
+        self.machine.folder(f'{subsystem}/nvme0n1')
+        refusals.look(self.machine.request())
+        self.machine.file('sys/devices/pci0000:00/0000:05:00.0/nvme/nvme3/address', '0000:05:00.0')
+        self.machine.link('sys/class/nvme/nvme3', 'sys/devices/pci0000:00/0000:05:00.0/nvme/nvme3')
+        self.machine.link(f'{subsystem}/nvme3', 'sys/devices/pci0000:00/0000:05:00.0/nvme/nvme3')
+        self.refused(BDF, r'can be reached by nvme3, too \(nvme-subsys0\)', 'torc-vfio bind 0000:05:00.0')
+
+    def test_what_torc_vfio_check_says_is_in_the_way(self):
+        self.machine.file('proc/sys/kernel/io_uring_disabled', '2')
+        self.refused('host: io_uring', 'io_uring_disabled', 'sysctl')
+
     def test_partitioned_is_read_but_not_written_to(self):
         self.machine.partition()
         refusals.look(self.machine.request())
@@ -194,7 +209,7 @@ class Refusals(unittest.TestCase):
 
     def torc_vfio_says(self, bdf, **found):
         """Of a device; of others that they are fine."""
-        fine = {'use': None, 'assignable': True, 'ready': False, 'reason': None, 'remedy': None}
+        fine = {'checks': [], 'use': None, 'assignable': True, 'ready': False, 'reason': None, 'remedy': None}
         self.machine.program('torc-vfio', f"""case "$*" in *{bdf}*) echo '{json.dumps({**fine, **found})}' ;;
 *) echo '{json.dumps(fine)}' ;; esac""")
 
