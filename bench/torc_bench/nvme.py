@@ -7,7 +7,7 @@ import subprocess
 import time
 
 from guests import BEFORE_WINDOW_S, sampled_rates
-from torc_bench import counters, metrics, refusals, workloads
+from torc_bench import counters, metrics, workloads
 from torc_bench.error import understood
 from torc_bench.session import expect, vcpus_of
 from torc_bench.vmms import HOST, title
@@ -63,7 +63,7 @@ class Measurement:
             for job in jobs_:
                 self.progress.say(f'{title(system)}: {job.title}')
                 if job.writes and system == HOST:
-                    refusals.look(session.request, again=True)
+                    session.look_again()
                 found = self.timed(guest, system, job)
                 if detailed and system != HOST and self.session.tracer:
                     found['reasons'] = self.counted(guest, job)

@@ -221,7 +221,7 @@ class Session:
         if system == HOST and self.bound:
             self.give_to_host()
         if not self.bound:
-            refusals.look(self.request, again=True)
+            self.look_again()
         if system != HOST and not self.bound:
             with undisturbed():
                 self.bound = self.moved = True
@@ -243,6 +243,11 @@ class Session:
                                    'or interfaces')
             time.sleep(0.1)
         self.settle()
+
+    def look_again(self):
+        """Right before what must not happen to a device in use. udev opens a disk that was written to, for a moment."""
+        self.settle()
+        refusals.look(self.request, again=True)
 
     def settle(self):
         """Until udev is done with what is new, names of interfaces among it."""
