@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from torc_bench import compare, counters, net, nvme, page, refusals, results as found, workloads
+from torc_bench import compare, counters, net, nvme, page, refusals, results as found
 from torc_bench.error import Interrupted, Refusal
 from torc_bench.host import Host
 from torc_bench.session import SIGNALS, Progress, Session, duration

@@ -30,8 +30,9 @@ def table_row(line):
 
 def notices(host):
     """None where the CPU has no such thing: AMD's wakes vCPUs by the IOMMU's own interrupt."""
-    return None if 'AuthenticAMD' in host.read('proc/cpuinfo') else sum(table_row(line) for line in host.read('proc/interrupts').splitlines()
-               if line.split(':')[0].strip() in NOTICES)
+    if 'AuthenticAMD' in host.read('proc/cpuinfo'):
+        return None
+    return sum(table_row(line) for line in host.read('proc/interrupts').splitlines() if line.split(':')[0].strip() in NOTICES)
 
 
 def busy_seconds(host, cpus):

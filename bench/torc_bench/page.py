@@ -116,8 +116,8 @@ def notes(results):
                 'load of their own: they need not add up to what the table has.')
     text += [f'Not counted: {what}.' for what in results['machine'].get('not_counted', [])]
     if results['machine'].get('other_machines'):
-        text.append(f'Other virtual machines ran meanwhile, {results["machine"]["other_machines"]} at most: host CPU and posting '
-                    'notices are theirs, too.')
+        text.append(f'Other virtual machines ran meanwhile, {results["machine"]["other_machines"]} at most: host CPU and '
+                    'posting notices are theirs, too.')
     if results['machine'].get('hypervisor'):
         text.append('This machine is a virtual one: counts and ratios mean something, times do not.')
     return text
@@ -137,7 +137,7 @@ def facts(results):
 
 
 def check_lines(check):
-    """What torc-vfio check --json found that is in the way, could be better, or is to know. The driver is torc-bench's matter."""
+    """What torc-vfio check --json found that is not just ok. The driver is torc-bench's own matter."""
     if check is None:
         return ['this torc-vfio has no check']
     rows = [row for row in check.get('checks', []) if row.get('verdict') != 'ok' and row.get('check') != 'driver']
@@ -159,9 +159,8 @@ def commands(results):
 
 
 def repeating(results):
-    where = 'on the host and in each guest' if results['what'] == 'nvme' else 'at the peer, against servers on the host and in ' \
-        'each guest'
-    return f'Jobs run {where}. The initramfs was made for this measurement, of programs and modules of the host, and is gone.'
+    where = {'nvme': 'on the host and in each guest', 'net': 'at the peer, against servers on the host and in each guest'}
+    return f'Jobs run {where[results["what"]]}. The initramfs was made for this measurement, of programs and modules of the host, and is gone.'
 
 
 def wrapped(name, text):
@@ -180,7 +179,8 @@ def text(results):
             if len(rows) > 1:
                 parts += ['', table(rows)]
     parts += ['', 'The machine', '', *(wrapped(name, value) for name, value in facts(results))]
-    parts += ['', 'To repeat it', '', textwrap.fill(repeating(results), COLUMNS), '', *(wrapped(name, value) for name, value in commands(results))]
+    parts += ['', 'To repeat it', '', textwrap.fill(repeating(results), COLUMNS), '']
+    parts += [wrapped(name, value) for name, value in commands(results)]
     return '\n'.join(parts) + '\n'
 
 
@@ -208,7 +208,8 @@ def page(results):
         if plot:
             parts += [f'<h3>{html.escape(metric.name)}</h3>', plot]
     parts += ['<h2>The machine</h2>', plots.facts(facts(results))]
-    parts += ['<h2>To repeat it</h2>', f'<p class="note">{html.escape(repeating(results))}</p>', plots.facts(commands(results), code=True)]
+    parts += ['<h2>To repeat it</h2>', f'<p class="note">{html.escape(repeating(results))}</p>',
+              plots.facts(commands(results), code=True)]
     return plots.page(heading(results), parts)
 
 

@@ -175,7 +175,7 @@ def host_uses(what, device):
 
 
 def other_paths(request):
-    """Of a drive with two ports, or one whose virtual function it is: the host would keep its disk, and use it, by another way."""
+    """Of a drive with two ports, or with virtual functions: the host would keep its disk by another way, and may use it."""
     subsystem, others = request.device.other_controllers()
     if not others:
         return None
@@ -192,8 +192,9 @@ def in_the_way(request):
     for row in found['checks']:
         if row['verdict'] == 'in the way' and row['check'] != 'driver':
             lasting = row['lasting'] or {'where': '', 'lines': []}
-            return f'{row["bdf"] or "host"}: {row["check"]}', row['reason'], '\n'.join(
-                row['now'] or [f'{lasting["where"]}: {line}' for line in lasting['lines']] or [f'torc-vfio check {request.device.bdf}'])
+            remedy = row['now'] or [f'{lasting["where"]}: {line}' for line in lasting['lines']]
+            return f'{row["bdf"] or "host"}: {row["check"]}', row['reason'], \
+                '\n'.join(remedy or [f'torc-vfio check {request.device.bdf}'])
     return None
 
 

@@ -35,8 +35,8 @@ def torc(program, machine):
 
 def qemu(program, machine):
     # Threads have no names unless asked for.
-    command = program + ['-name', 'torc-bench,debug-threads=on', '-M', 'q35', '-accel', 'kvm', '-cpu', 'host', '-nodefaults', '-nographic',
-                         '-serial', 'stdio', '-no-reboot', '-smp', str(machine.cpus), '-m', str(machine.memory_mib),
+    command = program + ['-name', 'torc-bench,debug-threads=on', '-M', 'q35', '-accel', 'kvm', '-cpu', 'host',
+                         '-nodefaults', '-nographic', '-serial', 'stdio', '-no-reboot', '-smp', str(machine.cpus), '-m', str(machine.memory_mib),
                          '-kernel', machine.kernel, '-append', machine.cmdline]
     if machine.initramfs:
         command += ['-initrd', machine.initramfs]

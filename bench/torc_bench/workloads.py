@@ -83,8 +83,8 @@ def iperf3(*more):
 
 
 def sockperf(port, *more):
-    return lambda address, seconds: ['sockperf', 'ping-pong', '-i', address, '-p', str(port), '-t', whole(seconds), '--full-rtt',
-                                     *more]
+    return lambda address, seconds: ['sockperf', 'ping-pong', '-i', address, '-p', str(port), '-t', whole(seconds),
+                                     '--full-rtt', *more]
 
 
 def ping(address, seconds):

@@ -82,9 +82,10 @@ class Compare(unittest.TestCase):
         self.assertIn('fio: 3 -> 4', text)
 
     def test_facts_that_were_checked_are_compared(self):
-        sides = [result([1], [1], check={'checks': [{'check': 'smt', 'verdict': 'fact', 'reason': reason},
-                                                    {'check': 'ksm', 'verdict': 'ok', 'reason': reason}]}) for reason in ('on', 'off')]
-        text = self.compare(*sides)[1]
+        def side(reason):
+            return result([1], [1], check={'checks': [{'check': 'smt', 'verdict': 'fact', 'reason': reason},
+                                                      {'check': 'ksm', 'verdict': 'ok', 'reason': reason}]})
+        text = self.compare(side('on'), side('off'))[1]
         self.assertIn('smt: on -> off', text)
         self.assertNotIn('ksm', text)
 

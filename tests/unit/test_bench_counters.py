@@ -103,7 +103,8 @@ class Counters(unittest.TestCase):
         def move(_pid, wanted):
             mine.clear()
             mine.update(wanted & allowed)
-        with unittest.mock.patch('os.sched_getaffinity', lambda _pid: set(mine)), unittest.mock.patch('os.sched_setaffinity', move):
+        with unittest.mock.patch('os.sched_getaffinity', lambda _pid: set(mine)), \
+                unittest.mock.patch('os.sched_setaffinity', move):
             made = session.Session(self.machine.request(), '/out', (), ())
             self.assertEqual(mine, {0, 1})
         return made
@@ -158,7 +159,8 @@ class Plan(unittest.TestCase):
             self.assertEqual('--readonly' in job.fio('disk', 1 << 30, 1), not job.writes)
 
     def test_the_order_is_there_and_back(self):
-        self.assertEqual(nvme.order(refusals.Request(None, 'nvme', None, ('qemu',)), 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
+        request = refusals.Request(None, 'nvme', None, ('qemu',))
+        self.assertEqual(nvme.order(request, 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
 
     def test_writes_are_last_and_only_when_asked_for(self):
         self.assertFalse(any(job.writes for job in workloads.nvme(False)))

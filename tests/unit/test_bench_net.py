@@ -90,7 +90,8 @@ class Wire(unittest.TestCase):
         with self.wire(PEER):
             self.assertEqual(self.said, ['take wire1', 'address wire1'])
             del self.said[:]
-        self.assertEqual(self.said, ['device to the host', 'ip link set dev wire1 mtu 1500', 'ip link set dev wire0 mtu 9000 up'])
+        self.assertEqual(self.said, ['device to the host', 'ip link set dev wire1 mtu 1500',
+                                     'ip link set dev wire0 mtu 9000 up'])
 
     def test_an_interface_that_udev_renames_meanwhile_is_taken_by_its_new_name(self):
         net_folder = f'{self.machine.root}/{self.machine.device(NIC)}/net'

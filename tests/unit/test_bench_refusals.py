@@ -178,8 +178,8 @@ class Refusals(unittest.TestCase):
             data = bytearray(4 << 20)
             data[at] = 1
             self.machine.disk(data)
-            self.refused('nvme0n1', 'data that blkid does not know', f'(?s)without --destructive.* of=.*/dev/nvme0n1 .*seek={3 << 20}$',
-                         destructive=True)
+            self.refused('nvme0n1', 'data that blkid does not know',
+                         f'(?s)without --destructive.* of=.*/dev/nvme0n1 .*seek={3 << 20}$', destructive=True)
             refusals.look(self.machine.request())
 
     def test_what_jobs_have_written_and_discarded_blocks_are_no_data(self):

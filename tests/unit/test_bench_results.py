@@ -16,7 +16,7 @@ sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
 from bench_results import made_up, run  # noqa: E402
-from torc_bench import metrics, nvme, page, results, verdict, workloads  # noqa: E402
+from torc_bench import metrics, nvme, page, results, verdict  # noqa: E402
 
 class Ratios(unittest.TestCase):
     def test_each_run_is_beside_the_hosts_of_the_same_half(self):

@@ -53,7 +53,8 @@ class Ends(unittest.TestCase):
     def test_what_cannot_be_put_back_is_said_beside_what_went_wrong_before(self):
         def clean_up():
             raise RuntimeError('unbind: busy')
-        with self.assertRaisesRegex(RuntimeError, 'fio failed\nand then putting things back: unbind: busy\n  remedy: torc-vfio recover$'):
+        said = 'fio failed\nand then putting things back: unbind: busy\n  remedy: torc-vfio recover$'
+        with self.assertRaisesRegex(RuntimeError, said):
             self.end(RuntimeError('fio failed'), clean_up)
 
     def test_that_the_device_is_back_is_said_only_if_it_was_gone(self):
