@@ -111,6 +111,8 @@ int bind_sys_open_group(const char *path)
 
 void bind_sys_pause(void)
 {
+	if (fake_bind.closed)
+		unlink(fake_bind.closed);
 }
 
 bool bind_sys_is_claimed(const char *node)

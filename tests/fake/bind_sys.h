@@ -23,6 +23,7 @@ struct fake_bind {
 	bool refuses;	     /* drivers do not take devices by drivers_probe */
 	const char *module;  /* the driver that modprobe makes appear; NULL: none can be loaded */
 	const char *claimed; /* a node in exclusive use; NULL: none */
+	const char *closed;  /* a link that is gone after a pause; NULL: none */
 	const char *with_address; /* an interface that has one; NULL: none */
 	unsigned nr_managed;	 /* Virtualization Management commands, the last of which are in: */
 	uint32_t managed[16][2]; /* cdw10 and cdw11 */

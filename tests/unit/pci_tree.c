@@ -21,7 +21,7 @@
 #define DEVICES "sys/bus/pci/devices/"
 
 static char root[64], sysfs[80], proc[80], dev[80], state_folder[80];
-struct vfio_host_paths pci_tree = { sysfs, proc, dev, state_folder, 100 };
+struct vfio_host_paths pci_tree = { sysfs, proc, dev, state_folder, 100, NULL };
 
 static const char *full(const char *name, char path[PATH_MAX])
 {

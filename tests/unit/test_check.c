@@ -637,7 +637,9 @@ static void what_cannot_be_known_is_said_so(void **state)
 
 static void a_host_without_any_file_is_not_known_at_all(void **state)
 {
-	struct vfio_host_paths paths = { "/nonexistent", "/nonexistent", "", "/nonexistent", 0 };
+	struct vfio_host_paths paths = {
+		"/nonexistent", "/nonexistent", "", "/nonexistent", 0, NULL
+	};
 	struct vfio_check_report report;
 
 	assert_int_equal(vfio_check(&paths, NULL, 0, &report, NULL), 0);

@@ -19,6 +19,7 @@
 #include "tests/fake/bind_sys.h"
 #include "tests/unit/pci_tree.h"
 #include "vfio/bind/bind.h"
+#include "vfio/bind/holder.h"
 #include "vfio/bind/use.h"
 #include "vfio/tool/inspect.h"
 
@@ -217,6 +218,60 @@ static void drives_are_in_use_by_mounts_swap_volumes_and_claims(void **state)
 	expect_use("nvme0n1p1 is mounted on /home");
 }
 
+static void open_disk(const char *fd, const char *node)
+{
+	char path[PATH_MAX];
+
+	pci_tree_put("proc/4321/fd/x", "%s", "");
+	snprintf(path, sizeof(path), "%s/4321/fd/%s", pci_tree.proc, fd);
+	assert_int_equal(symlink(node, path), 0);
+}
+
+static void drives_are_in_use_by_processes_that_have_them_open(void **state)
+{
+	put_drive(FOLDER "nvme/nvme0");
+	pci_tree_put(FOLDER "nvme/nvme0/ng0n1/dev", "241:0\n");
+	pci_tree_link("sys/class/nvme-generic/ng0n1", FOLDER "nvme/nvme0/ng0n1");
+	open_disk("3", "/dev/sda");
+	open_disk("4", "/dev/nvme0n1p10");
+	open_disk("5", "/srv/nvme0n1");
+	expect_use("");
+	pci_tree_put("proc/4321/comm", "qemu-system-x86\n");
+	open_disk("6", "/dev/ng0n1");
+	expect_use("process 4321 (qemu-system-x86) has /dev/ng0n1 open");
+	open_disk("7", "/dev/nvme0n1p1");
+	expect_use("process 4321 (qemu-system-x86) has /dev/nvme0n1p1 open");
+}
+
+/* udev, which looks at each disk that comes or was written to. */
+static void what_is_open_for_a_moment_is_not_in_use(void **state)
+{
+	char path[PATH_MAX];
+
+	put_drive(FOLDER "nvme/nvme0");
+	open_disk("7", "/dev/nvme0n1");
+	snprintf(path, sizeof(path), "%s/4321/fd/7", pci_tree.proc);
+	fake_bind.closed = path;
+	expect_use("");
+}
+
+static void who_has_disks_open_is_looked_for_once_for_all(void **state)
+{
+	struct vfio_holders holders = { .is_read = false };
+	struct vfio_host_device device;
+	struct vfio_use use;
+
+	put_drive(FOLDER "nvme/nvme0");
+	device = pci_tree_find(A);
+	pci_tree.holders = &holders;
+	assert_false(vfio_use_find(&pci_tree, &device, &use));
+	open_disk("7", "/dev/nvme0n1");
+	assert_false(vfio_use_find(&pci_tree, &device, &use));
+	pci_tree.holders = NULL;
+	assert_true(vfio_use_find(&pci_tree, &device, &use));
+	vfio_holders_destroy(&holders);
+}
+
 static void drives_with_several_paths_are_found_by_their_subsystem(void **state)
 {
 	put_drive("sys/devices/virtual/nvme-subsystem/nvme-subsys0");
@@ -243,6 +298,24 @@ static void interfaces_are_in_use_with_an_address_a_route_or_a_bridge(void **sta
 	pci_tree_put("sys/devices/virtual/net/br0/mtu", "1500\n");
 	pci_tree_link(FOLDER "net/eth0/master", "sys/devices/virtual/net/br0");
 	expect_use("interface eth0 is part of br0");
+}
+
+static void interfaces_are_in_use_by_what_is_on_top_of_them(void **state)
+{
+	struct vfio_host_device device;
+	struct vfio_use use;
+
+	pci_tree_device(A, "0x020000", 7, "e1000e");
+	pci_tree_put(FOLDER "net/eth0/mtu", "1500\n");
+	pci_tree_link("sys/class/net/eth0", FOLDER "net/eth0");
+	pci_tree_put("sys/devices/virtual/net/eth0.5/mtu", "1500\n");
+	pci_tree_link(FOLDER "net/eth0/lower_x", "sys/devices/virtual/net/eth0.5");
+	expect_use("");
+	pci_tree_link(FOLDER "net/eth0/upper_eth0.5", "sys/devices/virtual/net/eth0.5");
+	expect_use("interface eth0 carries eth0.5");
+	device = pci_tree_find(A);
+	assert_true(vfio_use_find(&pci_tree, &device, &use));
+	assert_string_equal(use.remedy, "ip link delete eth0.5");
 }
 
 static void report(const char *bdf, const char *text)
@@ -374,8 +447,12 @@ int main(void)
 		TEST(bars_resets_and_virtual_functions_are_read),
 		TEST(verdict_says_what_to_do),
 		TEST(drives_are_in_use_by_mounts_swap_volumes_and_claims),
+		TEST(drives_are_in_use_by_processes_that_have_them_open),
+		TEST(what_is_open_for_a_moment_is_not_in_use),
+		TEST(who_has_disks_open_is_looked_for_once_for_all),
 		TEST(drives_with_several_paths_are_found_by_their_subsystem),
 		TEST(interfaces_are_in_use_with_an_address_a_route_or_a_bridge),
+		TEST(interfaces_are_in_use_by_what_is_on_top_of_them),
 		TEST(virtual_functions_are_made_recorded_and_put_back),
 		TEST(virtual_functions_that_somebody_uses_stay),
 		TEST(killed_while_making_virtual_functions_then_recovered_at_every_write),

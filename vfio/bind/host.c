@@ -12,7 +12,8 @@
 #include "core/base/fd.h"
 #include "numa/topology.h"
 
-const struct vfio_host_paths vfio_host_paths = { "/sys", "/proc", "/dev", "/var/lib/torc", 30000 };
+const struct vfio_host_paths vfio_host_paths = { "/sys",	  "/proc", "/dev",
+						 "/var/lib/torc", 30000,   NULL };
 
 /* The last component of the link DIR/NAME, or "" when there is no such link. */
 static void link_name(const char *dir, const char *name, char *out, size_t size)

@@ -13,13 +13,16 @@
 
 #include "core/base/error.h"
 
+struct vfio_holders;
+
 /** Where the host shows and keeps what binding needs; another tree does as well. */
 struct vfio_host_paths {
-	const char *sysfs;    /* "/sys" */
-	const char *proc;     /* "/proc" */
-	const char *dev;      /* "/dev" */
-	const char *state;    /* survives a reboot: "/var/lib/torc" */
-	unsigned patience_ms; /* to wait for others that have the journal */
+	const char *sysfs;	      /* "/sys" */
+	const char *proc;	      /* "/proc" */
+	const char *dev;	      /* "/dev" */
+	const char *state;	      /* survives a reboot: "/var/lib/torc" */
+	unsigned patience_ms;	      /* to wait for others that have the journal */
+	struct vfio_holders *holders; /* who has disks open, for many devices; NULL: of each anew */
 };
 
 /** This host's. */

@@ -11,6 +11,7 @@
 #include "core/base/block_use.h"
 #include "core/base/fd.h"
 #include "vfio/bind/bind_sys.h"
+#include "vfio/bind/holder.h"
 
 __attribute__((format(printf, 2, 3))) static void set_what(struct vfio_use *out, const char *fmt,
 							   ...)
@@ -41,15 +42,15 @@ static bool leads_into(const char *link, const char *folder)
 	return len && realpath(link, target) && !strncmp(target, folder, len) && target[len] == '/';
 }
 
-/* The first entry of a folder. */
-static bool first_entry(const char *path, char name[64])
+/* The first entry of a folder that begins so. */
+static bool first_entry(const char *path, const char *prefix, char name[64])
 {
 	DIR *dir = opendir(path);
 	struct dirent *entry;
 	bool found = false;
 
 	while (dir && !found && (entry = readdir(dir))) {
-		found = entry->d_name[0] != '.';
+		found = entry->d_name[0] != '.' && !strncmp(entry->d_name, prefix, strlen(prefix));
 		if (found)
 			snprintf(name, 64, "%.63s", entry->d_name);
 	}
@@ -79,6 +80,22 @@ static bool block_in_use(const struct vfio_host_paths *paths, const char *name,
 	return true;
 }
 
+/* @name: of a disk, a partition, or an NVMe namespace's node for commands. What is open so the kernel does not protect. */
+static bool node_is_open(const struct vfio_host_paths *paths, const char *name,
+			 struct vfio_use *out)
+{
+	int pid = vfio_find_disk_holder(paths, name);
+	char path[PATH_MAX], comm[64] = "?";
+
+	if (!pid)
+		return false;
+	snprintf(path, sizeof(path), "%s/%d/comm", paths->proc, pid);
+	file_read_line(path, comm, sizeof(comm));
+	set_what(out, "process %d (%s) has /dev/%s open", pid, comm, name);
+	set_remedy(out, "kill %d, or have it close the disk", pid);
+	return true;
+}
+
 static bool has_default_route(const struct vfio_host_paths *paths, const char *name)
 {
 	char path[PATH_MAX], line[512], interface[64], destination[16];
@@ -98,12 +115,19 @@ static bool has_default_route(const struct vfio_host_paths *paths, const char *n
 static bool interface_in_use(const struct vfio_host_paths *paths, const char *name,
 			     struct vfio_use *out)
 {
-	char path[PATH_MAX], target[PATH_MAX], address[64];
+	char path[PATH_MAX], target[PATH_MAX], address[64], upper[64];
 
 	snprintf(path, sizeof(path), "%s/class/net/%s/master", paths->sysfs, name);
 	if (realpath(path, target)) {
 		set_what(out, "interface %s is part of %.100s", name, strrchr(target, '/') + 1);
 		set_remedy(out, "ip link set %s nomaster", name);
+		return true;
+	}
+	/* A VLAN, macvlan or ipvlan, of this network namespace. */
+	snprintf(path, sizeof(path), "%s/class/net/%s", paths->sysfs, name);
+	if (first_entry(path, "upper_", upper)) {
+		set_what(out, "interface %s carries %s", name, upper + strlen("upper_"));
+		set_remedy(out, "ip link delete %s", upper + strlen("upper_"));
 		return true;
 	}
 	if (has_default_route(paths, name)) {
@@ -154,7 +178,7 @@ static void find_subsystem(const struct vfio_host_paths *paths,
 	DIR *dir;
 
 	folder[0] = '\0';
-	if (!first_entry(vfio_host_file(device, "nvme", path), controller))
+	if (!first_entry(vfio_host_file(device, "nvme", path), "", controller))
 		return;
 	snprintf(path, sizeof(path), "%s/class/nvme-subsystem", paths->sysfs);
 	dir = opendir(path);
@@ -169,11 +193,27 @@ static void find_subsystem(const struct vfio_host_paths *paths,
 		closedir(dir);
 }
 
+static bool find_use(const struct vfio_host_paths *paths, const struct vfio_host_device *device,
+		     struct vfio_use *out)
+{
+	char subsystem[PATH_MAX];
+
+	find_subsystem(paths, device, subsystem);
+	/* Who has what open takes longest to find. */
+	return class_in_use(paths, "block", device->dir, subsystem, block_in_use, out) ||
+	       class_in_use(paths, "net", device->dir, "", interface_in_use, out) ||
+	       class_in_use(paths, "block", device->dir, subsystem, node_is_open, out) ||
+	       class_in_use(paths, "nvme-generic", device->dir, subsystem, node_is_open, out);
+}
+
 bool vfio_use_find(const struct vfio_host_paths *paths, const struct vfio_host_device *device,
 		   struct vfio_use *out)
 {
-	char path[PATH_MAX + 64], subsystem[PATH_MAX];
+	struct vfio_holders holders = { .is_read = false };
+	struct vfio_host_paths once = *paths;
+	char path[PATH_MAX + 64];
 	int64_t numvfs = 0;
+	bool found;
 
 	file_read_i64(vfio_host_file(device, "sriov_numvfs", path), &numvfs);
 	if (numvfs > 0) {
@@ -181,7 +221,9 @@ bool vfio_use_find(const struct vfio_host_paths *paths, const struct vfio_host_d
 		set_remedy(out, "torc-vfio vfs %s 0", device->bdf);
 		return true;
 	}
-	find_subsystem(paths, device, subsystem);
-	return class_in_use(paths, "block", device->dir, subsystem, block_in_use, out) ||
-	       class_in_use(paths, "net", device->dir, "", interface_in_use, out);
+	if (!once.holders)
+		once.holders = &holders;
+	found = find_use(&once, device, out);
+	vfio_holders_destroy(&holders);
+	return found;
 }

@@ -2,7 +2,8 @@
 /**
  * Use: what the host itself needs a device for, so that it must not lose it.
  *
- * File systems, swap and volumes on its drives, addresses of its network interfaces, virtual functions of it. Any thread.
+ * File systems, swap and volumes on its drives, processes that have them open, addresses of its network interfaces and what
+ * is on top of them, virtual functions of it. Any thread.
  */
 #ifndef VFIO_BIND_USE_H
 #define VFIO_BIND_USE_H

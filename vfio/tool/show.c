@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/base/json_put.h"
+#include "vfio/bind/holder.h"
 #include "vfio/tool/inspect.h"
 #include "vfio/tool/show_json.h"
 
@@ -85,10 +86,13 @@ static int show_one(const struct vfio_host_paths *paths, const char *bdf, json_t
 int vfio_show_list(const struct vfio_host_paths *paths, bool json, FILE *out, struct error *err)
 {
 	json_t *array = json ? json_array() : NULL;
+	struct vfio_holders holders = { .is_read = false };
+	struct vfio_host_paths once = *paths;
 	struct dirent **entries;
 	char path[PATH_MAX];
 	int n, r = 0;
 
+	once.holders = &holders;
 	snprintf(path, sizeof(path), "%s/bus/pci/devices", paths->sysfs);
 	n = scandir(path, &entries, not_hidden, alphasort);
 	if (n < 0) {
@@ -101,10 +105,11 @@ int vfio_show_list(const struct vfio_host_paths *paths, bool json, FILE *out, st
 			"DRIVER", "RESET", "VERDICT");
 	for (int i = 0; i < n; i++) {
 		if (!r)
-			r = show_one(paths, entries[i]->d_name, array, out, err);
+			r = show_one(&once, entries[i]->d_name, array, out, err);
 		free(entries[i]);
 	}
 	free(entries);
+	vfio_holders_destroy(&holders);
 	if (json && !r)
 		r = json_put_out(array, out, err);
 	json_decref(array);

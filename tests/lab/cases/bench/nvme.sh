@@ -27,7 +27,14 @@ mount "$drive" point
 refused
 grep -q "mounted on $PWD/point" said || { cat said; fail "not for its mount"; }
 umount point
+# Signatures alone are gone then.
 wipefs -qa "$drive"
+refused --destructive
+grep -q 'data that blkid does not know' said || { cat said; fail "not for its data"; }
+exec 9<"$drive"
+refused 9<&-
+grep -q "process $$ (.*) has $drive open" said || { cat said; fail "not for who has it open"; }
+exec 9<&-
 
 torc-bench nvme "$LAB_BDF_NVME_A" --runtime 0.5 --rounds 1 --vs cloud-hypervisor --out out >said 2>progress ||
 	{ cat said progress; tail out/*.log; fail "torc-bench"; }
