@@ -273,7 +273,7 @@ static void the_lab(void **state)
 
 /* Files of a host that are changed, and what is said then. */
 struct change {
-	struct check_file file[5]; /* up to four */
+	struct check_file file[6]; /* up to five */
 	struct expected expected;
 };
 
@@ -320,19 +320,33 @@ static const struct change changes[] = {
 	    NULL, NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic x2avic\n" },
 	    { "sys/module/kvm_amd/parameters/avic", "Y" },
-	    { "sys/class/iommu/dmar0/amd-iommu/features", "80" },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "200080" },
 	    { "sys/class/iommu/dmar1/amd-iommu/features", "f77ef22294ada:0" } },
 	  { "posted interrupts", "", OK, "KVM uses AVIC, in guests' x2APIC mode too", NULL, NULL,
 	    NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
 	    { "sys/module/kvm_amd/parameters/avic", "1" },
-	    { "sys/class/iommu/dmar0/amd-iommu/features", "80" },
-	    { "sys/class/iommu/dmar1/amd-iommu/features", "80" } },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "200080" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "200080" } },
 	  { "posted interrupts", "", OK, "the CPU has no x2AVIC", NULL, NULL, NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
 	    { "sys/module/kvm_amd/parameters/avic", "1" },
-	    { "sys/class/iommu/dmar0/amd-iommu/features", "80" },
-	    { "sys/class/iommu/dmar1/amd-iommu/features", "7f:80" } },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "200080" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "200080" },
+	    { "proc/cmdline", "amd_iommu_intr=legacy" } },
+	  { "posted interrupts", "", BETTER, "off: KVM uses AVIC", NULL, KERNEL,
+	    "without amd_iommu_intr=legacy" } },
+	/* A guest virtual APIC, and not in the mode that Linux uses. */
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
+	    { "sys/module/kvm_amd/parameters/avic", "1" },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "200080" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "80" } },
+	  { "posted interrupts", "", BETTER, "this IOMMU cannot deliver to it", NULL, NULL,
+	    NULL } },
+	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },
+	    { "sys/module/kvm_amd/parameters/avic", "1" },
+	    { "sys/class/iommu/dmar0/amd-iommu/features", "200080" },
+	    { "sys/class/iommu/dmar1/amd-iommu/features", "20007f:80" } },
 	  { "posted interrupts", "", BETTER, "this IOMMU cannot deliver to it", NULL, NULL,
 	    NULL } },
 	{ { { "proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : avic\n" },

@@ -10,9 +10,9 @@
 #include "vfio/tool/check_internal.h"
 
 #define CAP_POSTED_INTERRUPTS (1ULL << 59) /* VT-d specification, 11.4.2, capability register: PI */
-#define EFR_GUEST_APIC \
-	(1ULL << 7) /* AMD I/O Virtualization Technology Specification, MMIO 0030h: GASup */
-#define MAX_TYPES 8 /* of domains */
+/* AMD I/O Virtualization Technology Specification, MMIO 0030h: GASup, and of GAMSup the mode that Linux uses */
+#define EFR_GUEST_APIC (1ULL << 7 | 1ULL << 21)
+#define MAX_TYPES      8 /* of domains */
 
 /* A switch that turns the IOMMU off; Documentation/admin-guide/kernel-parameters.txt. */
 static const char *switched_off(const struct check_host *host)
@@ -132,8 +132,8 @@ void check_remapping(const struct check_host *host, const struct vfio_inspect *d
 	}
 }
 
-/* Whether all IOMMUs have a bit in a register; -errno of one that cannot be read. */
-static int have_capability(const struct check_host *host, const char *reg, uint64_t bit)
+/* Whether all IOMMUs have these bits in a register; -errno of one that cannot be read. */
+static int have_capability(const struct check_host *host, const char *reg, uint64_t bits)
 {
 	char **names, value[32];
 	unsigned nr = check_list(host, "sys/class/iommu", &names);
@@ -143,7 +143,7 @@ static int have_capability(const struct check_host *host, const char *reg, uint6
 		r = check_read(host, value, sizeof(value), "sys/class/iommu/%s/%s", names[i], reg);
 		/* Hexadecimal without 0x, AMD's with a second register behind a colon; Documentation/ABI/testing/sysfs-class-iommu*. */
 		if (!r)
-			r = !!(strtoull(value, NULL, 16) & bit);
+			r = (strtoull(value, NULL, 16) & bits) == bits;
 	}
 	check_list_free(names, nr);
 	return r;
@@ -215,7 +215,12 @@ static void posted_amd(const struct check_host *host, struct vfio_check_finding 
 		check_say(
 			f, VFIO_CHECK_BETTER,
 			"KVM uses AVIC, but this IOMMU cannot deliver to it (it has no guest virtual APIC)");
-	else if (avic)
+	else if (avic && check_has_word(host->cmdline, "amd_iommu_intr=legacy")) {
+		check_say(
+			f, VFIO_CHECK_BETTER,
+			"off: KVM uses AVIC, but the kernel was started with amd_iommu_intr=legacy");
+		check_lasting(f, CHECK_KERNEL, "without amd_iommu_intr=legacy");
+	} else if (avic)
 		check_say(f, VFIO_CHECK_OK, "KVM uses AVIC%s",
 			  x2avic ? ", in guests' x2APIC mode too (x2AVIC)"
 				 : "; the CPU has no x2AVIC");
