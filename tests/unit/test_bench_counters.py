@@ -142,7 +142,7 @@ class Counters(unittest.TestCase):
     def test_of_several_namespaces_the_first_is_measured_by_its_number(self):
         drive = f'{self.machine.device(BDF)}/nvme/nvme0'
         self.machine.file(f'{drive}/nvme0n1/nsid', '7')
-        for name, nsid in ('nvme0n2', 3), ('nvme0n10', 12):
+        for name, nsid in ('nvme0n2', 3), ('nvme0n3', 12):
             self.machine.file(f'{drive}/{name}/nsid', str(nsid))
             self.machine.file(f'{drive}/{name}/size', '8')
             self.machine.link(f'sys/class/block/{name}', f'{drive}/{name}')
