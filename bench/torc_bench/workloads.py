@@ -10,6 +10,11 @@ COUNTED_S = 2
 TRACED_S = 1
 
 
+def milliseconds(seconds):
+    """fio takes half a second for none, and reads the whole disk."""
+    return f'{seconds * 1000:.0f}ms'
+
+
 @dataclass
 class Job:
     """@stages: torc-trace says where the time goes."""
@@ -35,7 +40,7 @@ class Job:
         spread = [f'--cpus_allowed={",".join(map(str, cpus))}', '--cpus_allowed_policy=split'] if cpus else []
         return ['fio', *safely, f'--name={self.name}', f'--filename={disk}', f'--rw={self.rw}', f'--bs={self.size}',
                 f'--iodepth={self.depth}', f'--numjobs={self.jobs}', '--group_reporting', '--direct=1',
-                f'--ioengine={engine}', '--time_based', f'--runtime={seconds:g}', f'--ramp_time={ramp:g}',
+                f'--ioengine={engine}', '--time_based', f'--runtime={milliseconds(seconds)}', f'--ramp_time={milliseconds(ramp)}',
                 '--norandommap', '--randrepeat=0', '--lat_percentiles=1', '--clat_percentiles=0',
                 '--percentile_list=50:99:99.9:99.99', '--eta=never', '--output-format=json', *where, *spread]
 

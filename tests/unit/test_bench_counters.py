@@ -158,6 +158,10 @@ class Plan(unittest.TestCase):
         for job in workloads.nvme(True):
             self.assertEqual('--readonly' in job.fio('disk', 1 << 30, 1), not job.writes)
 
+    def test_fio_is_told_parts_of_seconds_as_it_takes_them(self):
+        words = workloads.ROWS[0].fio('disk', 1 << 30, 2.5, ramp=0)
+        self.assertTrue({'--runtime=2500ms', '--ramp_time=0ms'} <= set(words), words)
+
     def test_the_order_is_there_and_back(self):
         request = refusals.Request(None, 'nvme', None, ('qemu',))
         self.assertEqual(nvme.order(request, 2), ['host', 'torc', 'qemu', 'qemu', 'torc', 'host'] * 2)
