@@ -32,7 +32,7 @@ for round in $(seq "${TORC_SOAK:-4}"); do
 	fi
 	killed "$round" net "$LAB_BDF_E1000E" e1000e --peer "$LAB_BDF_E1000E_HOST"
 	for bdf in $LAB_BDF_E1000E $LAB_BDF_E1000E_HOST; do
-		for _ in $(seq 100); do
+		for _ in $(seq 300); do
 			[ -z "$(ls "/sys/bus/pci/devices/$bdf/net")" ] || break
 			sleep 0.1
 		done
