@@ -357,7 +357,7 @@ static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed, 
 		.id = "disk",
 		.file = { .path = path, .readonly = true, .direct = true },
 		.nr_queues = 1,
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 		.host = &guest.driver.host,
 	};
 	struct virtio_pci *vp;

@@ -160,8 +160,8 @@ static int take_words(struct parser *p, int argc, char **argv, struct error *err
 }
 
 /* "_disk0" and so on, as Cloud Hypervisor's. */
-static int default_id(const struct config *config, const char *kind, unsigned *next, char **id,
-		      struct error *err)
+static int default_id(const struct config *config, const char *kind, unsigned *next,
+		      const char **id, struct error *err)
 {
 	char name[32];
 
@@ -170,7 +170,7 @@ static int default_id(const struct config *config, const char *kind, unsigned *n
 	do {
 		snprintf(name, sizeof(name), "_%s%u", kind, (*next)++);
 	} while (config_id_owner(config, name));
-	return config_copy_string(id, name, err);
+	return config_copy_string((char **)(uintptr_t)id, name, err);
 }
 
 static int default_ids(struct config *config, struct error *err)
@@ -181,9 +181,9 @@ static int default_ids(struct config *config, struct error *err)
 	for (unsigned i = 0; i < config->nr_devices && !r; i++)
 		r = default_id(config, "vfio", &device, &config->device[i].id, err);
 	for (unsigned i = 0; i < config->nr_disks && !r; i++)
-		r = default_id(config, "disk", &disk, &config->disk[i].id, err);
+		r = default_id(config, "disk", &disk, &config->disk[i].options.id, err);
 	for (unsigned i = 0; i < config->nr_nets && !r; i++)
-		r = default_id(config, "net", &net, &config->net[i].id, err);
+		r = default_id(config, "net", &net, &config->net[i].options.id, err);
 	return r;
 }
 
@@ -255,7 +255,8 @@ static int finish(struct parser *p, struct error *err)
 					err);
 	p->config.cpus.max = p->config.cpus.max ?: p->config.cpus.boot;
 	for (unsigned i = 0; i < p->config.nr_disks; i++)
-		p->config.disk[i].nr_queues = p->config.disk[i].nr_queues ?: p->config.cpus.boot;
+		p->config.disk[i].options.nr_queues = p->config.disk[i].options.nr_queues
+							      ?: p->config.cpus.boot;
 	return r ? r : default_ids(&p->config, err);
 }
 

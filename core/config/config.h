@@ -19,9 +19,9 @@
 #include "core/base/error.h"
 #include "core/base/log.h"
 #include "core/schema/schema.h"
-#include "io/disk/blk_file.h"
+#include "io/disk/blk.h"
 #include "io/line/line.h"
-#include "io/net/tap.h"
+#include "io/net/net.h"
 
 #define CONFIG_MAX_CPUS	      255
 #define CONFIG_RING_POLL_AUTO UINT_MAX
@@ -97,32 +97,24 @@ enum config_rings {
 
 struct config_device {
 	char *path;	       /* a sysfs directory, as given */
-	char *id;	       /* never NULL: "_vfio0" and so on when none was given */
+	const char *id;	       /* never NULL: "_vfio0" and so on when none was given */
 	uint8_t unmapped_bars; /* a bit for each BAR that is not to be mapped into the guest */
 	bool bind;	       /* to vfio-pci, for as long as torc runs */
 	bool trace_by_ring;    /* interrupts go through rings */
 };
 
 struct config_disk {
-	struct blk_file_options file; /* path is freed with it */
-	char *id;		      /* never NULL: "_disk0" and so on when none was given */
-	char *serial;		      /* NULL: the id */
-	unsigned nr_queues;
-	unsigned queue_size;
+	/* As the device takes them; strings are the configuration's; id: "_disk0" and so on when none was given. */
+	struct virtio_blk_options options;
 	struct schema_affinities affinity; /* of queues */
 };
 
 struct config_net {
-	char *tap;		 /* NULL: torc makes one and the kernel names it */
-	char *id;		 /* never NULL: "_net0" and so on when none was given */
-	struct in_addr ip, mask; /* of the host's end; 0: left alone */
-	struct schema_mac mac;	 /* not set: a random one */
-	unsigned mtu;		 /* 0: left alone */
-	struct schema_fds fds;	 /* each of a pair; none: open @tap */
-	unsigned nr_queues;	 /* two for each pair */
-	unsigned nr_pairs;
-	unsigned queue_size;
-	bool vhost;
+	/* As the device takes them, but for its MAC address; strings are the configuration's; id: "_net0" and so on. */
+	struct virtio_net_options options;
+	struct schema_mac mac; /* not set: a random one */
+	struct schema_fds fds; /* each of a pair; none: open the interface */
+	unsigned nr_queues;    /* two for each pair */
 };
 
 /** --metrics. */

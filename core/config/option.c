@@ -30,12 +30,13 @@ const char *config_id_owner(const struct config *config, const char *id)
 			return config->device[i].path;
 	}
 	for (unsigned i = 0; id && i < config->nr_disks; i++) {
-		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
-			return config->disk[i].file.path;
+		if (config->disk[i].options.id && !strcmp(config->disk[i].options.id, id))
+			return config->disk[i].options.file.path;
 	}
 	for (unsigned i = 0; id && i < config->nr_nets; i++) {
-		if (config->net[i].id && !strcmp(config->net[i].id, id))
-			return config->net[i].tap ? config->net[i].tap : "a network device";
+		if (config->net[i].options.id && !strcmp(config->net[i].options.id, id))
+			return config->net[i].options.tap.name ? config->net[i].options.tap.name
+							       : "a network device";
 	}
 	return NULL;
 }

@@ -24,7 +24,7 @@ struct schema_unknown {
  * @out: as schema_read()'s
  * @context: for the schema's check(), and for those of the schemas within
  * @unknown: NULL: they are passed over
- * @err: not NULL; filled on failure: "disks[0]: key queue_size"
+ * @err: not NULL; filled on failure: "disks[0]: key path"
  *
  * Return: 0; -EINVAL; -ENOMEM; what check() returns.
  */

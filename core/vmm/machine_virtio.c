@@ -71,23 +71,20 @@ static int pin_queues(struct machine *machine, const struct config_disk *disk, u
 			error_remedy(err, "leave it out, or give the disk more by num_queues=");
 		}
 		if (r)
-			return error_set(err, r, "disk %s: queue_affinity", disk->file.path);
+			return error_set(err, r, "disk %s: queue_affinity",
+					 disk->options.file.path);
 	}
 	return 0;
 }
 
 static int add_disk(struct machine *machine, const struct config_disk *disk, struct error *err)
 {
-	const struct virtio_blk_options options = {
-		.id = disk->id,
-		.serial = disk->serial,
-		.file = disk->file,
-		.nr_queues = disk->nr_queues,
-		.queue_size = (uint16_t)disk->queue_size,
-		.host = &machine->virtio_host,
-	};
+	struct virtio_blk_options options = disk->options;
 	struct virtio_pci *vp;
-	int r = virtio_blk_create(&options, &vp, err);
+	int r;
+
+	options.host = &machine->virtio_host;
+	r = virtio_blk_create(&options, &vp, err);
 
 	if (!r)
 		r = add(machine, vp, 1, err);
@@ -101,26 +98,17 @@ static int add_disk(struct machine *machine, const struct config_disk *disk, str
 static int add_net(struct machine *machine, unsigned i, struct error *err)
 {
 	const struct config_net *net = &machine->config->net[i];
-	struct virtio_net_options options = {
-		.id = net->id,
-		.tap = { .name = net->tap,
-			 .ip = net->ip,
-			 .mask = net->mask,
-			 .mtu = net->mtu,
-			 .nr_pairs = net->nr_pairs,
-			 .fd = net->fds.nr ? net->fds.fd : NULL },
-		.queue_size = (uint16_t)net->queue_size,
-		.vhost = net->vhost,
-		.host = &machine->virtio_host,
-	};
+	struct virtio_net_options options = net->options;
 	struct virtio_pci *vp;
 	int r;
 
-	options.tap.choose_ip = !net->tap && !net->fds.nr && !net->ip.s_addr;
+	options.host = &machine->virtio_host;
+	options.tap.fd = net->fds.nr ? net->fds.fd : NULL;
+	options.tap.choose_ip = !options.tap.name && !net->fds.nr && !options.tap.ip.s_addr;
 	memcpy(options.mac, net->mac.byte, sizeof(options.mac));
 	if (!net->mac.is_set) {
 		if (getrandom(options.mac, sizeof(options.mac), 0) < 0)
-			return error_set(err, -errno, "network device %s: MAC address", net->id);
+			return error_set(err, -errno, "network device %s: MAC address", options.id);
 		/* Of nobody's manufacture, and not a group's. */
 		options.mac[0] = (uint8_t)((options.mac[0] & 0xfc) | 2);
 	}

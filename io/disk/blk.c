@@ -468,8 +468,7 @@ static void fill_config(struct virtio_blk *blk, const struct virtio_blk_options 
 		.capacity = file->size / SECTOR,
 		.size_max = SIZE_MAX_TOLD,
 		/* A queue takes no longer chain than it has entries. */
-		.seg_max = options->queue_size > MAX_BUFFERS ? MAX_SEGMENTS
-							     : options->queue_size - 2U,
+		.seg_max = options->entries > MAX_BUFFERS ? MAX_SEGMENTS : options->entries - 2U,
 		.blk_size = file->block_size,
 		.physical_block_exp = (uint8_t)shift,
 		.min_io_size = (uint16_t)(file->physical_size / file->block_size),
@@ -489,7 +488,7 @@ static int make_requests(struct virtio_blk *blk, const struct virtio_blk_options
 	unsigned nr = options->nr_queues;
 	int r = 0;
 
-	blk->request = calloc((size_t)nr * options->queue_size, sizeof(*blk->request));
+	blk->request = calloc((size_t)nr * options->entries, sizeof(*blk->request));
 	blk->bounce = calloc(nr, sizeof(*blk->bounce));
 	if (!blk->request || !blk->bounce)
 		return -ENOMEM;
@@ -528,7 +527,7 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pc
 	blk->dev.config_size = sizeof(blk->config);
 	r = make_requests(blk, options);
 	if (!r)
-		r = virtio_device_init(&blk->dev, options->nr_queues, options->queue_size);
+		r = virtio_device_init(&blk->dev, options->nr_queues, options->entries);
 	if (r) {
 		error_set(err, r, "disk %s: queues", options->file.path);
 		goto fail;

@@ -26,8 +26,9 @@ struct virtio_blk_options {
 	const char *id;	    /* borrowed */
 	const char *serial; /* at most VIRTIO_BLK_SERIAL_SIZE bytes; NULL: the id */
 	struct blk_file_options file;
-	unsigned nr_queues;  /* 1 to VIRTIO_BLK_MAX_QUEUES */
-	uint16_t queue_size; /* a power of two, VIRTIO_BLK_MIN_SIZE to VIRTIO_BLK_MAX_SIZE */
+	unsigned nr_queues; /* 1 to VIRTIO_BLK_MAX_QUEUES */
+	uint16_t
+		entries; /* of each queue, a power of two, VIRTIO_BLK_MIN_SIZE to VIRTIO_BLK_MAX_SIZE */
 	const struct virtio_host *host;
 };
 

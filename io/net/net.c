@@ -158,12 +158,12 @@ static int alloc_buffers(struct virtio_net *net, uint16_t size)
 static int init_queues(struct virtio_net *net, const struct virtio_net_options *options,
 		       struct error *err)
 {
-	int r = virtio_device_init(&net->dev, 2 * net->nr_pairs + 1, options->queue_size);
+	int r = virtio_device_init(&net->dev, 2 * net->nr_pairs + 1, options->entries);
 
 	if (!r && options->vhost)
 		return net_vhost_open(net, err);
 	if (!r)
-		r = alloc_buffers(net, options->queue_size);
+		r = alloc_buffers(net, options->entries);
 	return r ? error_set(err, r, "queues") : 0;
 }
 

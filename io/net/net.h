@@ -31,8 +31,9 @@ struct virtio_net_options {
 	const char *id; /* borrowed */
 	struct tap_config tap;
 	uint8_t mac[VIRTIO_NET_MAC_SIZE];
-	uint16_t queue_size; /* a power of two, VIRTIO_NET_MIN_SIZE to VIRTIO_NET_MAX_SIZE */
-	bool vhost;	     /* have vhost-net serve the queues of packets */
+	uint16_t
+		entries; /* of each queue, a power of two, VIRTIO_NET_MIN_SIZE to VIRTIO_NET_MAX_SIZE */
+	bool vhost;	 /* have vhost-net serve the queues of packets */
 	const struct virtio_host *host;
 };
 

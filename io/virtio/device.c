@@ -171,7 +171,7 @@ static void begin_reset(struct virtio_device *dev)
 	}
 }
 
-int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t queue_size)
+int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t entries)
 {
 	int r;
 
@@ -191,8 +191,8 @@ int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t q
 		*queue = (struct virtio_queue){
 			.dev = dev,
 			.index = dev->nr_queues,
-			.max_size = queue_size,
-			.config.size = queue_size,
+			.max_size = entries,
+			.config.size = entries,
 			.vector = VIRTIO_NO_VECTOR,
 			.kick_fd = fd_eventfd(),
 			.kick_op.done = kick_done,
@@ -203,7 +203,7 @@ int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t q
 		};
 		r = queue->kick_fd;
 		if (r >= 0)
-			r = queue_trace_init(&queue->trace, dev->id, queue->index, queue_size);
+			r = queue_trace_init(&queue->trace, dev->id, queue->index, entries);
 		if (r < 0) {
 			fd_close(&queue->kick_fd);
 			virtio_device_destroy(dev);

@@ -113,12 +113,12 @@ struct virtio_device {
  * virtio_device_init - a device after power-on, without a driver
  * @dev: embedded; ops, id, mem, features, config are set, everything else is zero
  * @nr_queues: at least 1
- * @queue_size: the largest size, a power of two
+ * @entries: of each at most, a power of two
  *
  * Adds the features that every queue has. Every queue needs its ring before the guest runs. Main thread.
  * Return: 0; -ENOMEM; -errno of eventfd(2).
  */
-int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t queue_size);
+int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t entries);
 
 /**
  * virtio_device_destroy - free what virtio_device_init() allocated; it was reset and waited for, or never started

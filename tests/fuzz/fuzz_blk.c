@@ -28,7 +28,7 @@ static void make_disk(struct driver *d, unsigned kind)
 		.id = "disk",
 		.file = { .path = path, .readonly = kind == 1, .direct = kind == 2 },
 		.nr_queues = NR_QUEUES,
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 		.host = &d->host,
 	};
 	struct error err = { 0 };

@@ -20,7 +20,7 @@ static void make_device(struct driver *d)
 	const struct virtio_net_options options = {
 		.id = "net",
 		.tap = { .nr_pairs = PAIRS },
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 		.host = &d->host,
 	};
 	struct error err = { 0 };

@@ -59,7 +59,7 @@ static struct virtio_blk_options options(bool readonly, bool direct)
 		.serial = "a serial number of 20",
 		.file = { .readonly = readonly, .direct = direct },
 		.nr_queues = 2,
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 	};
 }
 

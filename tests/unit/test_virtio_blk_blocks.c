@@ -91,7 +91,7 @@ static struct virtio_blk_options direct(unsigned block_size)
 		.id = "_disk0",
 		.file = { .direct = true, .block_size = block_size },
 		.nr_queues = 2,
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 	};
 }
 

@@ -31,7 +31,7 @@ static int open_disk(void **state, bool direct)
 		.id = "_disk0",
 		.file.direct = direct,
 		.nr_queues = 1,
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 	};
 	struct fixture *f;
 

@@ -60,7 +60,7 @@ static int setup(void **state)
 	struct virtio_net_options options = {
 		.id = "_net0",
 		.tap = { .name = "t0", .nr_pairs = PAIRS, .mtu = 1400 },
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 		.host = &f.driver.host,
 	};
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
@@ -345,7 +345,7 @@ static void commands_are_carried_out(void **state)
 /* Of an interface that is there, in the device's configuration; 0: it says nothing of it. */
 static unsigned told_mtu(struct tap_config tap)
 {
-	struct virtio_net_options options = { .id = "_net1", .tap = tap, .queue_size = 8 };
+	struct virtio_net_options options = { .id = "_net1", .tap = tap, .entries = 8 };
 	struct virtio_pci *net;
 	struct driver driver = { 0 };
 	uint64_t features;
@@ -492,7 +492,7 @@ static void vhost_needs_its_device(void **state)
 	const struct virtio_net_options options = {
 		.id = "_net1",
 		.tap = { .name = "t1", .nr_pairs = 1 },
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 		.vhost = true,
 		.host = &f->driver.host,
 	};

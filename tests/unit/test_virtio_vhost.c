@@ -72,7 +72,7 @@ static int setup_driver(void **state)
 		.id = "_net0",
 		.tap = { .name = "t0", .nr_pairs = PAIRS },
 		.mac = { 2, 0, 0, 0, 0, 1 },
-		.queue_size = DRIVER_QUEUE_SIZE,
+		.entries = DRIVER_QUEUE_SIZE,
 		.vhost = true,
 		.host = &f.driver.host,
 	};
