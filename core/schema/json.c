@@ -309,13 +309,32 @@ static void tell_unknown(const struct reading *reading, const struct schema *sch
 	}
 }
 
+/* null; and [] of numbers or names, as of a node without CPUs, for which a command line has no word. */
+static bool is_nothing(const struct schema_key *key, const json_t *value)
+{
+	if (!value || json_is_null(value))
+		return true;
+	if (!json_is_array(value) || json_array_size(value) || key->needs)
+		return false;
+	switch (key->kind) {
+	case SCHEMA_CPUS:
+	case SCHEMA_BITS:
+	case SCHEMA_AFFINITY:
+	case SCHEMA_DISTANCES:
+	case SCHEMA_NAMES:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int read_key(struct reading *reading, struct schema_values *values, char **text, unsigned i,
 		    const json_t *value, void *out)
 {
 	const struct schema_key *key = &values->schema->key[i];
 	int r;
 
-	if (!value || json_is_null(value) || key->flags & SCHEMA_TYPED) {
+	if (is_nothing(key, value) || key->flags & SCHEMA_TYPED) {
 		if (!(key->flags & SCHEMA_REQUIRED))
 			return 0;
 		schema_refuse(name_of(key), reading->err, "missing");

@@ -64,7 +64,7 @@ static json_t *distances(const unsigned *distance)
 
 static json_t *names(const struct schema_names *all)
 {
-	json_t *array = json_array();
+	json_t *array = all->nr ? json_array() : NULL;
 
 	for (unsigned i = 0; i < all->nr; i++)
 		json_array_append_new(array, json_string(all->name[i]));
@@ -163,7 +163,7 @@ json_t *schema_write_value(const struct schema_key *key, const void *from)
 	case SCHEMA_IPV4:
 		return ipv4(member);
 	case SCHEMA_CPUS:
-		return numbers(member);
+		return CPU_COUNT((const cpu_set_t *)member) ? numbers(member) : NULL;
 	case SCHEMA_BITS:
 		return schema_load(key, member) ? bits(schema_load(key, member)) : NULL;
 	case SCHEMA_AFFINITY:

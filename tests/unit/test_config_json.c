@@ -173,6 +173,7 @@ static void what_is_printed_is_read_the_same(void **state)
 		"--kernel /k --cpus 4 --memory-zone id=a,size=64M,host_numa_node=0 id=b,size=128M,shared=on,file=/f "
 		"--numa guest_numa_id=1,cpus=[2-3],memory_zones=[b],distances=[0@20] "
 		"guest_numa_id=0,cpus=0-1,memory_zones=a",
+		"--kernel /k --memory-zone id=a,size=64M id=b,size=64M --cpus 2 --numa guest_numa_id=0,cpus=[0-1] guest_numa_id=1,memory_zones=[a,b]",
 		"--kernel /k --net tap=t,mac=02:00:00:00:00:01,ip=10.0.0.1,mask=255.0.0.0,mtu=9000,vhost=on,num_queues=4",
 		"--kernel /k --net tap=,mac=,ip= --serial pty --console socket=/s,mode=0660",
 		"--kernel /k --device path=/d,x_exclude_mmap_bars=[0,2],trace=ring,bind=on path=/e,id=e",
@@ -237,6 +238,20 @@ static void defaults_are_cloud_hypervisors(void **state)
 	config_destroy(&c);
 }
 
+/* A node of memory alone; clients write that either way. */
+static void nothing_of_a_list_is_no_list(void **state)
+{
+	struct config c = good(
+		"{\"payload\":{\"kernel\":\"/k\"},\"cpus\":{\"boot_vcpus\":1,\"affinity\":[]},"
+		"\"memory\":{\"size\":0,\"zones\":[{\"id\":\"a\",\"size\":67108864},{\"id\":\"b\",\"size\":67108864}]},"
+		"\"disks\":[],\"numa\":[{\"guest_numa_id\":0,\"cpus\":[0],\"memory_zones\":[\"a\"],\"distances\":[]},"
+		"{\"guest_numa_id\":1,\"cpus\":[],\"memory_zones\":[\"b\"]}]}");
+
+	assert_int_equal(CPU_COUNT(&c.node[1].vcpus), 0);
+	assert_int_equal(c.cpus.affinity.nr, 0);
+	config_destroy(&c);
+}
+
 static void unknown_keys_are_told(void **state)
 {
 	struct config c =
@@ -265,6 +280,7 @@ static const struct {
 	{ "{\"cpus\":{\"boot_vcpus\":2,\"max_vcpus\":1}}", "cpus: key max_vcpus", "1 is less", "" },
 	{ "{\"cpus\":{\"topology\":{\"packages\":1}}}", "cpus: key topology", "right type",
 	  "cores_per_die" },
+	{ "{\"payload\":{\"kernel\":[]}}", "payload: key kernel", "right type", "a string" },
 	{ "{\"cpus\":{\"affinity\":[{\"vcpu\":0}]}}", "cpus: key affinity", "right type",
 	  "host_cpus" },
 	{ "{\"memory\":{\"size\":9223372036854775807}}", "memory: key size", "more than x86-64",
@@ -327,6 +343,7 @@ int main(void)
 		cmocka_unit_test(descriptions_have_defaults_and_limits),
 		cmocka_unit_test(what_clients_always_say_is_taken),
 		cmocka_unit_test(defaults_are_cloud_hypervisors),
+		cmocka_unit_test(nothing_of_a_list_is_no_list),
 		cmocka_unit_test(unknown_keys_are_told),
 		cmocka_unit_test(what_will_not_do_says_where),
 		cmocka_unit_test(options_of_a_vm_are_not_given_beside_it),
