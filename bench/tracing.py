@@ -48,18 +48,13 @@ def total_exits(name='exits'):
     return int(read(f'{KVM}/{name}'))
 
 
-def maker(machine):
-    """The thread that has made a virtual machine."""
-    return os.path.basename(machine).split('-')[0]
-
-
 def machines():
-    """Folders of KVM's counters of each virtual machine. One whose VMM has ended is there for a while."""
-    return [folder for folder in glob.glob(f'{KVM}/[0-9]*-*') if os.path.exists(f'/proc/{maker(folder)}')]
+    """Folders of KVM's counters of each virtual machine; their names begin with the thread that has made it."""
+    return glob.glob(f'{KVM}/[0-9]*-*')
 
 
 def is_of(machine, pid):
-    return maker(machine) in os.listdir(f'/proc/{pid}/task')
+    return os.path.basename(machine).split('-')[0] in os.listdir(f'/proc/{pid}/task')
 
 
 def exits_of(pid):
