@@ -77,12 +77,14 @@ const struct schema config_disk_schema = {
 		    "one). This key is not Cloud Hypervisor's." },
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_disk, options.id),
 		  .help = "What messages call it; unique; the default is `_disk0`, `_disk1` and so on." },
+		{ "sparse", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_disk, options.file.sparse), .preset = "on",
+		  .help = "With `off`, the guest is not offered to discard blocks, so that an image that has all of its storage keeps "
+		    "it. The default is on: what the guest discards becomes a hole in the image, or is discarded on the device." },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
 		CONFIG_KEYS_OF_RATES,
 		SCHEMA_FOREIGN("rate_limit_group", CONFIG_NEEDS_RATES, NULL),
 		SCHEMA_FOREIGN("backing_files", "images with backing files", "off"),
-		SCHEMA_FOREIGN("sparse", "disks that keep their holes", "on"),
 		SCHEMA_FOREIGN("lock_granularity", "locks of a part of an image", "full", .usual = "ByteRange"),
 	},
 };

@@ -396,6 +396,7 @@ int blk_file_open(struct blk_file *file, const struct blk_file_options *options,
 		return open_error(-errno, path, f.readonly, f.direct, err);
 	take_own_node(&f, flags);
 	r = describe(&f, path, options->block_size, err);
+	f.can_discard &= options->sparse;
 	if (!r && !options->is_raw)
 		r = check_format(&f, path, err);
 	if (!r)

@@ -20,6 +20,7 @@ struct blk_file_options {
 	bool readonly;	     /* do not write to it; several may do that at a time */
 	bool direct;	     /* bypass the page cache (O_DIRECT) */
 	bool is_raw;	     /* whatever it looks like; else another format is not written to */
+	bool sparse;	     /* the guest may give storage back */
 	unsigned block_size; /* for the guest, a power of two; 0: a device's own, a file's 512 */
 };
 

@@ -26,7 +26,10 @@ static void make_disk(struct driver *d, unsigned kind)
 	int fd = mkstemp(path);
 	const struct virtio_blk_options options = {
 		.id = "disk",
-		.file = { .path = path, .readonly = kind == 1, .direct = kind == 2 },
+		.file = { .path = path,
+			  .readonly = kind == 1,
+			  .direct = kind == 2,
+			  .sparse = true },
 		.nr_queues = NR_QUEUES,
 		.entries = DRIVER_QUEUE_SIZE,
 		.host = &d->host,

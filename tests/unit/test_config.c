@@ -632,7 +632,6 @@ static const struct bad_line bad_rngs[] = {
 	{ "--disk path=/a,logical_block_size=520", "key logical_block_size", "520 is no power",
 	  "1024" },
 	{ "--disk path=/a,logical_block_size=8192", "key logical_block_size", "too large", "4096" },
-	{ "--disk path=/a,sparse=off", "key sparse", "holes", "or write sparse=on" },
 	{ "--console tty,iommu=on", "value tty,iommu=on: key iommu", "a virtual IOMMU",
 	  "iommu=off" },
 	{ "--console file=/a,mode=0600,mode=0640", "key mode", "given twice", "leave one" },

@@ -57,7 +57,7 @@ static struct virtio_blk_options options(bool readonly, bool direct)
 	return (struct virtio_blk_options){
 		.id = "_disk0",
 		.serial = "a serial number of 20",
-		.file = { .readonly = readonly, .direct = direct },
+		.file = { .readonly = readonly, .direct = direct, .sparse = true },
 		.nr_queues = 2,
 		.entries = DRIVER_QUEUE_SIZE,
 	};
@@ -94,6 +94,16 @@ static int setup_direct(void **state)
 static int setup_memory(void **state)
 {
 	return open_disk(state, true, false, true);
+}
+
+static int setup_full(void **state)
+{
+	struct virtio_blk_options full = options(false, false);
+
+	full.file.sparse = false;
+	return blk_fixture_init(state, false) || write_image(*state)
+		       ? -1
+		       : blk_fixture_attach(*state, full);
 }
 
 /* A request in three buffers and its status; @len bytes at BUFFER. */
@@ -225,6 +235,13 @@ static void serial_number_is_told(void **state)
 	assert_memory_equal(buffer(f), "a serial number of 2", 20);
 }
 
+static bool is_discard_offered(struct fixture *f)
+{
+	driver_write(&f->driver, COMMON(device_feature_select), 4, 0);
+	return driver_read(&f->driver, COMMON(device_feature), 4) &
+	       (1U << VIRTIO_BLK_F_DISCARD | 1U << VIRTIO_BLK_F_WRITE_ZEROES);
+}
+
 static void discarded_sectors_read_zero(void **state)
 {
 	static const uint32_t types[] = { VIRTIO_BLK_T_DISCARD, VIRTIO_BLK_T_WRITE_ZEROES };
@@ -233,6 +250,7 @@ static void discarded_sectors_read_zero(void **state)
 	uint8_t got[512] = { 1 }, zero[512] = { 0 };
 
 	driver_start(&f->driver, FLUSH, 2);
+	assert_true(is_discard_offered(f));
 	for (unsigned i = 0; i < 2; i++) {
 		*range = (struct virtio_blk_discard_write_zeroes){ .sector = 16 + 16 * i,
 								   .num_sectors = 8 };
@@ -245,6 +263,17 @@ static void discarded_sectors_read_zero(void **state)
 		range->flags = 2;
 		assert_int_equal(request(f, types[i], 0, sizeof(*range)), VIRTIO_BLK_S_UNSUPP);
 	}
+}
+
+static void what_is_not_sparse_keeps_its_storage(void **state)
+{
+	struct fixture *f = *state;
+	struct virtio_blk_discard_write_zeroes *range = (void *)buffer(f);
+
+	driver_start(&f->driver, FLUSH, 2);
+	assert_false(is_discard_offered(f));
+	*range = (struct virtio_blk_discard_write_zeroes){ .num_sectors = 8 };
+	assert_int_equal(request(f, VIRTIO_BLK_T_DISCARD, 0, sizeof(*range)), VIRTIO_BLK_S_UNSUPP);
 }
 
 static void file_cut_short_is_an_io_error(void **state)
@@ -740,6 +769,7 @@ int main(void)
 		TEST_AS(readonly, readonly_disk_takes_no_write),
 		TEST(serial_number_is_told),
 		TEST(discarded_sectors_read_zero),
+		TEST_AS(full, what_is_not_sparse_keeps_its_storage),
 		TEST(file_cut_short_is_an_io_error),
 		TEST(refused_write_is_an_io_error),
 		TEST_AS(direct, direct_io_takes_any_buffer),
