@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Devices that are bound to vfio-pci for as long as torc runs, bind=on, and given back. */
 #include <errno.h>
 #include <stdlib.h>
 

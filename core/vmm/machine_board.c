@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* What is on the board beside PCI: serial port, power and reset, the ACPI tables; and where the first vCPU begins. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Passed-through devices: found in sysfs, opened, put on a bus; guest memory populated and mapped for them in the background. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

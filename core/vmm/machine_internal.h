@@ -309,6 +309,15 @@ struct config_zone machine_zone(const struct config *config, unsigned i);
 unsigned machine_count_zones(const struct config *config);
 
 /**
+ * machine_page_size - of which size pages of the host's pool are for a zone
+ * @machine: with the host's topology
+ * @zone: of it
+ *
+ * Return: bytes; 0: ordinary pages, or what its file has.
+ */
+uint64_t machine_page_size(const struct machine *machine, const struct config_zone *zone);
+
+/**
  * machine_plan - decide where everything goes
  * @machine: devices found; gets its topology and plan
  * @err: filled on failure

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Kernel and initial RAM disk into guest memory, at the start by a thread of their own, and again at each reset. */
 #include "core/base/thread.h"
 #include "core/kvm/layout.h"
 #include "core/vmm/machine_internal.h"

@@ -1,80 +1,88 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Guest memory as registered buffers of the rings. That pins it, so it is done where all of it is there anyway: for a
- * passed-through device, or because the user wants it populated. A thread of its own registers, as that may take seconds.
- */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
+/* Guest memory: its zones, as configured, and their mapping, as planned. */
 #include "core/base/bits.h"
 #include "core/base/log.h"
-#include "core/base/thread.h"
 #include "core/vmm/machine_internal.h"
 
-/* Only direct I/O goes to the pages themselves. */
-static bool is_wanted(const struct machine *machine)
+struct config_zone machine_zone(const struct config *config, unsigned i)
 {
-	const struct config *config = machine->config;
-	bool direct = false, populated = machine->mem.is_populated;
+	static char whole[] = "mem0";
 
-	for (unsigned i = 0; i < config->nr_disks; i++)
-		direct |= config->disk[i].options.file.direct;
-	for (unsigned i = 0; i < machine->mem.nr_zones; i++)
-		populated &= machine->mem.zone[i].config.populate;
-	return direct && populated && machine->nr_ring_threads && machine->ring.can_take_memory;
+	if (config->nr_zones)
+		return config->zone[i];
+	return (struct config_zone){
+		.id = whole,
+		.size = config->memory.size,
+		.host_node = -1,
+		.backing = config->memory.backing,
+	};
 }
 
-static void take(struct ring_work *work)
+unsigned machine_count_zones(const struct config *config)
 {
-	struct machine_taker *taker = container_of(work, struct machine_taker, work);
-	int r = ring_take_memory(&taker->machine->ring_thread[taker->index].ring,
-				 &taker->machine->ring_memory);
-
-	if (r)
-		log_info("io_uring: ring %u does without registered memory: %s", taker->index,
-			 strerror(-r));
+	return config->nr_zones ? config->nr_zones : 1;
 }
 
-static void *register_main(void *arg)
+uint64_t machine_page_size(const struct machine *machine, const struct config_zone *zone)
 {
-	struct machine *machine = arg;
-	const struct guest_mem *mem = &machine->mem;
-	struct iovec region[GUEST_MEM_MAX_REGIONS];
-	int r;
+	if (!zone->backing.hugepages)
+		return 0;
+	if (zone->backing.hugepage_size)
+		return zone->backing.hugepage_size;
+	/* A host without any is told so when its pages of this size are looked for. */
+	return machine->host_topology->default_huge_page ? machine->host_topology->default_huge_page
+							 : 2 * MIB;
+}
 
-	for (unsigned i = 0; i < mem->nr_regions; i++)
-		region[i] = (struct iovec){ mem->region[i].va, mem->region[i].size };
-	r = ring_memory_init(&machine->ring_memory, region, mem->nr_regions);
-	if (r) {
-		log_info("io_uring: guest memory is not registered: %s", strerror(-r));
+/* Where a node's memory is zeroed: on its own CPUs, if torc may use one. */
+static const cpu_set_t *populating_cpus(struct machine *machine, unsigned i, int node)
+{
+	const struct topology_node *n =
+		machine->host_topology ? topology_find(machine->host_topology, node) : NULL;
+	cpu_set_t *cpus = &machine->zone_cpus[i];
+
+	if (!n)
 		return NULL;
+	CPU_AND(cpus, &n->cpus, &machine->host_topology->allowed);
+	return CPU_COUNT(cpus) ? cpus : NULL;
+}
+
+static struct guest_zone_config zone_config(struct machine *machine, unsigned i)
+{
+	struct config_zone zone = machine_zone(machine->config, i);
+	const struct placement_memory *place = &machine->plan.zone[i];
+
+	return (struct guest_zone_config){
+		.id = zone.id,
+		.size = zone.size,
+		.backing = {
+			.file = zone.file,
+			.page_size = zone.backing.hugepages ? machine_page_size(machine, &zone) : 0,
+			.shared = zone.backing.shared,
+			.thp = zone.backing.thp,
+			.mergeable = zone.backing.mergeable,
+		},
+		.node = place->node,
+		.is_strict = place->is_strict,
+		/* A page that its node turns out not to have any more would be a SIGBUS later. */
+		.populate = machine->config->nr_devices || zone.backing.prefault ||
+			    (zone.backing.hugepages && place->node >= 0) ||
+			    (zone.file && place->is_strict),
+		.cpus = populating_cpus(machine, i, place->node),
+	};
+}
+
+int machine_map_memory(struct machine *machine, struct error *err)
+{
+	struct guest_mem_config config = { .nr_zones = machine_count_zones(machine->config) };
+
+	for (unsigned i = 0; i < config.nr_zones; i++)
+		config.zone[i] = zone_config(machine, i);
+	for (unsigned i = 0; i < config.nr_zones; i++) {
+		if (config.zone[i].backing.mergeable && machine->config->nr_devices)
+			log_warning(
+				"zone %s: mergeable=on does nothing: devices need the memory pinned",
+				config.zone[i].id);
 	}
-	log_info("io_uring: guest memory is registered for direct I/O");
-	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
-		ring_post(&machine->ring_thread[i].ring, &machine->taker[i].work);
-	return NULL;
-}
-
-void machine_register_memory(struct machine *machine)
-{
-	int r = -ENOMEM;
-
-	if (!is_wanted(machine))
-		return;
-	machine->taker = calloc(machine->nr_ring_threads, sizeof(*machine->taker));
-	for (unsigned i = 0; machine->taker && i < machine->nr_ring_threads; i++)
-		machine->taker[i] = (struct machine_taker){ { .run = take }, machine, i };
-	if (machine->taker)
-		r = thread_start(&machine->register_thread, "register", register_main, machine);
-	machine->registers = !r;
-	if (r)
-		log_info("io_uring: guest memory is not registered: %s", strerror(-r));
-}
-
-void machine_finish_register(struct machine *machine)
-{
-	if (machine->registers)
-		pthread_join(machine->register_thread, NULL);
-	machine->registers = false;
+	return guest_mem_init(&machine->mem, &config, err);
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The main ring's turn: what vCPUs, signals and lines ask for; pausing, resetting, ending. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

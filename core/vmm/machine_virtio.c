@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Virtio devices: disks, network, console, entropy; their queues and rings, their resets, their end. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Guest memory as registered buffers of the rings. That pins it, so it is done where all of it is there anyway: for a
+ * passed-through device, or because the user wants it populated. A thread of its own registers, as that may take seconds.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/bits.h"
+#include "core/base/log.h"
+#include "core/base/thread.h"
+#include "core/vmm/machine_internal.h"
+
+/* Only direct I/O goes to the pages themselves. */
+static bool is_wanted(const struct machine *machine)
+{
+	const struct config *config = machine->config;
+	bool direct = false, populated = machine->mem.is_populated;
+
+	for (unsigned i = 0; i < config->nr_disks; i++)
+		direct |= config->disk[i].options.file.direct;
+	for (unsigned i = 0; i < machine->mem.nr_zones; i++)
+		populated &= machine->mem.zone[i].config.populate;
+	return direct && populated && machine->nr_ring_threads && machine->ring.can_take_memory;
+}
+
+static void take(struct ring_work *work)
+{
+	struct machine_taker *taker = container_of(work, struct machine_taker, work);
+	int r = ring_take_memory(&taker->machine->ring_thread[taker->index].ring,
+				 &taker->machine->ring_memory);
+
+	if (r)
+		log_info("io_uring: ring %u does without registered memory: %s", taker->index,
+			 strerror(-r));
+}
+
+static void *register_main(void *arg)
+{
+	struct machine *machine = arg;
+	const struct guest_mem *mem = &machine->mem;
+	struct iovec region[GUEST_MEM_MAX_REGIONS];
+	int r;
+
+	for (unsigned i = 0; i < mem->nr_regions; i++)
+		region[i] = (struct iovec){ mem->region[i].va, mem->region[i].size };
+	r = ring_memory_init(&machine->ring_memory, region, mem->nr_regions);
+	if (r) {
+		log_info("io_uring: guest memory is not registered: %s", strerror(-r));
+		return NULL;
+	}
+	log_info("io_uring: guest memory is registered for direct I/O");
+	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
+		ring_post(&machine->ring_thread[i].ring, &machine->taker[i].work);
+	return NULL;
+}
+
+void machine_register_memory(struct machine *machine)
+{
+	int r = -ENOMEM;
+
+	if (!is_wanted(machine))
+		return;
+	machine->taker = calloc(machine->nr_ring_threads, sizeof(*machine->taker));
+	for (unsigned i = 0; machine->taker && i < machine->nr_ring_threads; i++)
+		machine->taker[i] = (struct machine_taker){ { .run = take }, machine, i };
+	if (machine->taker)
+		r = thread_start(&machine->register_thread, "register", register_main, machine);
+	machine->registers = !r;
+	if (r)
+		log_info("io_uring: guest memory is not registered: %s", strerror(-r));
+}
+
+void machine_finish_register(struct machine *machine)
+{
+	if (machine->registers)
+		pthread_join(machine->register_thread, NULL);
+	machine->registers = false;
+}
