@@ -240,10 +240,12 @@ fi
 
 # refuse TID ERROR WHICH: io_uring_enter(2) of a thread ends so, the calls that strace counts thus from now on.
 refuse() {
-	strace -qq -o /dev/null -p "$1" -e trace=io_uring_enter -e inject="io_uring_enter:error=$2:when=$3" &
+	: >"$tmp/strace"
+	strace -qq -o "$tmp/strace" -p "$1" -e trace=io_uring_enter -e inject="io_uring_enter:error=$2:when=$3" &
 	tracer=$!
 	tries=0
-	while grep -qs '^TracerPid:[[:blank:]]*0' /proc/"$pid"/task/"$1"/status && [ $((tries += 1)) -lt 200 ]; do
+	# A thread that waits begins its call again when it is traced. That it is traced is not enough: strace may not go on yet.
+	while ! grep -q INJECTED "$tmp/strace" && [ $((tries += 1)) -lt 200 ]; do
 		sleep 0.1
 	done
 }
