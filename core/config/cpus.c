@@ -64,7 +64,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_cpus_schema = {
 	.bare = true,
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "boot", SCHEMA_UINT, .json = "boot_vcpus", SCHEMA_MEMBER(struct config_cpus, boot), .min = 1, .max = CONFIG_MAX_CPUS,
 		  .preset = "1",
 		  .help = "How many vCPUs there are, 1 to 255; the default is 1. The number alone does as well." },
@@ -95,6 +95,7 @@ const struct schema config_cpus_schema = {
 		SCHEMA_FOREIGN("features", "a choice of the guest's CPU features", NULL, .usual = "{\"amx\":false}"),
 		SCHEMA_FOREIGN("kvm_hyperv", "Hyper-V's interfaces for the guest", "off"),
 		SCHEMA_FOREIGN("max_phys_bits", "a choice of the guest's address width", NULL, .usual = "46"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

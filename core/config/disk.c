@@ -42,7 +42,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 /* clang-format off */
 const struct schema config_disk_schema = {
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "path", SCHEMA_STRING, .value = "FILE", SCHEMA_MEMBER(struct config_disk, options.file.path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the image or block device: path=disk.raw",
 		  .help = "The image, or the block device." },
@@ -86,6 +86,7 @@ const struct schema config_disk_schema = {
 		SCHEMA_FOREIGN("rate_limit_group", CONFIG_NEEDS_RATES, NULL),
 		SCHEMA_FOREIGN("backing_files", "images with backing files", "off"),
 		SCHEMA_FOREIGN("lock_granularity", "locks of a part of an image", "full", .usual = "ByteRange"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

@@ -17,11 +17,13 @@ static const char *const mode_name[] = {
 
 /* What may stand behind the first word. */
 static const struct schema line_schema = {
-	.key = {
-		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct line_config, access) },
-		CONFIG_KEYS_OF_PCI,
-		SCHEMA_FOREIGN("id", "a choice of the console's name", NULL),
-	},
+	.key =
+		(const struct schema_key[]){
+			{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct line_config, access) },
+			CONFIG_KEYS_OF_PCI,
+			SCHEMA_FOREIGN("id", "a choice of the console's name", NULL),
+			{ .name = NULL },
+		},
 };
 
 static bool takes_path(enum line_mode mode)

@@ -165,7 +165,7 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 
 const struct schema config_zone_schema = {
 	.check = check_zone,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_zone, id), .flags = SCHEMA_REQUIRED,
 		  .remedy = NEEDED "id=mem0",
 		  .help = "Names the zone for `--numa` and for messages." },
@@ -183,13 +183,14 @@ const struct schema config_zone_schema = {
 		    "are." },
 		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
+		{ .name = NULL },
 	},
 };
 
 const struct schema config_memory_schema = {
 	.bare = true,
 	.check = check_memory,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, memory.size), .preset = "512M",
 		  .help = "A multiple of 2 MiB and at least 64 MiB; the default is 512M. The size alone does as well." },
 		KEYS_OF_BACKING(struct config, memory.backing),
@@ -201,6 +202,7 @@ const struct schema config_memory_schema = {
 		/* How much there might be later clients say always. */
 		{ "hotplug_size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, hotplug_size), .flags = SCHEMA_JSON | SCHEMA_OR_ZERO },
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

@@ -43,7 +43,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 /* clang-format off */
 const struct schema config_metrics_schema = {
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "path", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config_metrics, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the socket, path=/run/torc-metrics, or a file, path=torc" FILE_SUFFIX,
 		  .help = "A unix socket, or, where it ends in `.prom`, a file." },
@@ -53,6 +53,7 @@ const struct schema config_metrics_schema = {
 		{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct config_metrics, mode),
 		  .help = "Who else may use the socket or the file, in octal digits as for chmod(1), whatever the umask. The default is "
 		    "0600 for the socket and 0644 for the file." },
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

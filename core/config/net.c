@@ -90,7 +90,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 const struct schema config_net_schema = {
 	.defaults = true,
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "tap", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, options.tap.name), .max = IFNAMSIZ - 1,
 		  .help = "The name of the interface. Without a value torc chooses one: `vmtap0` and so on." },
 		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, options.tap.ip),
@@ -130,6 +130,7 @@ const struct schema config_net_schema = {
 		SCHEMA_FOREIGN("offload_csum", "a choice of offloads", "on"),
 		SCHEMA_FOREIGN("offload_tso", "a choice of offloads", "on"),
 		SCHEMA_FOREIGN("offload_ufo", "a choice of offloads", "off|on"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

@@ -124,7 +124,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 /* clang-format off */
 const struct schema config_numa_schema = {
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "guest_numa_id", SCHEMA_UINT, SCHEMA_MEMBER(struct config_node, id), .max = CONFIG_MAX_NODES - 1,
 		  .help = "Which node it is: 0, 1, 2 and so on, in any order, but without holes." },
 		{ "cpus", SCHEMA_CPUS, .value = "[VCPU,VCPU-VCPU,...]", SCHEMA_MEMBER(struct config_node, vcpus),
@@ -140,6 +140,7 @@ const struct schema config_numa_schema = {
 		  .help = "Its memory, by the ids of zones: `[mem0,mem1]`, or `mem0`." },
 		SCHEMA_FOREIGN("device_id", "devices as generic initiators", NULL),
 		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

@@ -120,7 +120,7 @@ static const struct schema_word trace_words[] = { { .text = "off" },
 /* clang-format off */
 const struct schema config_device_schema = {
 	.check = check_device,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "path", SCHEMA_STRING, .value = "DEVICE", SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0",
 		  .help = "The device's directory below `/sys/bus/pci/devices`. It must be bound to `vfio-pci` (see torc-vfio(1))." },
@@ -141,6 +141,7 @@ const struct schema config_device_schema = {
 		CONFIG_KEYS_OF_PCI,
 		SCHEMA_FOREIGN("fd", "devices passed as descriptors", NULL),
 		SCHEMA_FOREIGN("x_nv_gpudirect_clique", "the capability of GPUDirect's cliques", NULL),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */
@@ -167,12 +168,14 @@ static int check_rng(const struct schema_values *values, void *out, const void *
 
 const struct schema config_rng_schema = {
 	.check = check_rng,
-	.key = {
-		{ "src", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config, rng), .flags = SCHEMA_REQUIRED,
-		  .remedy = "name the source: src=/dev/urandom",
-		  .help = "A file or character device, for example `/dev/urandom`, that it reads from." },
-		CONFIG_KEYS_OF_PCI,
-	},
+	.key =
+		(const struct schema_key[]){
+			{ "src", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config, rng),
+			  .flags = SCHEMA_REQUIRED, .remedy = "name the source: src=/dev/urandom",
+			  .help = "A file or character device, for example `/dev/urandom`, that it reads from." },
+			CONFIG_KEYS_OF_PCI,
+			{ .name = NULL },
+		},
 };
 
 /* Zones are the memory's in JSON, and an option of their own. */

@@ -25,7 +25,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 /* clang-format off */
 const struct schema config_platform_schema = {
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "numa", SCHEMA_WORD, SCHEMA_MEMBER(struct config, numa), .words = numa_words, .preset = "auto",
 		  .help = "Where memory, vCPUs and rings are whose place neither `affinity` nor `host_numa_node` gives; those two are "
 		    "done or refused, whatever is said here. This key is not Cloud Hypervisor's.\n- auto: Everything follows the "
@@ -82,6 +82,7 @@ const struct schema config_platform_schema = {
 		SCHEMA_FOREIGN("system_uuid", NEEDS_SMBIOS, NULL),
 		SCHEMA_FOREIGN("system_version", NEEDS_SMBIOS, NULL),
 		SCHEMA_FOREIGN("uuid", NEEDS_SMBIOS, NULL),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

@@ -12,7 +12,7 @@
 
 /* clang-format off */
 static const struct schema payload_schema = {
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "kernel", SCHEMA_STRING, SCHEMA_MEMBER(struct config, kernel) },
 		{ "initramfs", SCHEMA_STRING, SCHEMA_MEMBER(struct config, initramfs) },
 		{ "cmdline", SCHEMA_STRING, SCHEMA_MEMBER(struct config, cmdline) },
@@ -20,6 +20,7 @@ static const struct schema payload_schema = {
 		SCHEMA_FOREIGN("igvm", CONFIG_NEEDS_CONFIDENTIAL, NULL),
 		SCHEMA_FOREIGN("host_data", CONFIG_NEEDS_CONFIDENTIAL, NULL),
 		SCHEMA_FOREIGN("fw_cfg_config", "an fw_cfg device", NULL),
+		{ .name = NULL },
 	},
 };
 
@@ -42,18 +43,19 @@ static int check_line(const struct schema_values *values, void *out, const void 
 
 static const struct schema line_schema = {
 	.check = check_line,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "mode", SCHEMA_WORD, SCHEMA_MEMBER(struct config_line, mode), .words = line_modes },
 		{ "file", SCHEMA_STRING, SCHEMA_MEMBER(struct config_line, file) },
 		{ "socket", SCHEMA_STRING, SCHEMA_MEMBER(struct config_line, socket), .max = LINE_MAX_SOCKET_PATH },
 		{ "access", SCHEMA_MODE, SCHEMA_MEMBER(struct config_line, access) },
 		SCHEMA_FOREIGN("iommu", CONFIG_NEEDS_VIOMMU, "off"),
 		SCHEMA_FOREIGN("pci_segment", CONFIG_NEEDS_SEGMENTS, "0"),
+		{ .name = NULL },
 	},
 };
 
 const struct schema config_vm_schema = {
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "payload", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &payload_schema },
 		{ "cpus", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, cpus), .of = &config_cpus_schema },
 		{ "memory", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &config_memory_schema },
@@ -88,6 +90,7 @@ const struct schema config_vm_schema = {
 		SCHEMA_FOREIGN("vdpa", "vDPA", "[]"),
 		SCHEMA_FOREIGN("vsock", "virtio-vsock", NULL),
 		SCHEMA_FOREIGN("watchdog", "a virtio watchdog", "off"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */

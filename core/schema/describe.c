@@ -55,8 +55,9 @@ static json_t *affinity(const struct schema_key *key)
 {
 	json_t *one = integers((const char *const[]){ key->noun, NULL }, 0, key->max), *all;
 
-	json_object_set_new(json_object_get(one, "properties"), "host_cpus", array(integer(0, 0)));
-	json_array_append_new(json_object_get(one, "required"), json_string("host_cpus"));
+	json_object_set_new(json_object_get(one, "properties"), SCHEMA_HOST_CPUS,
+			    array(integer(0, 0)));
+	json_array_append_new(json_object_get(one, "required"), json_string(SCHEMA_HOST_CPUS));
 	all = array(one);
 	return key->words ? json_pack("{s:[o, o]}", "anyOf", words(key), all) : all;
 }
@@ -78,9 +79,7 @@ static json_t *list(const struct schema_key *key)
 
 static json_t *describe(const struct schema_key *key, const void *preset)
 {
-	static const char *const distance[] = { "destination", "distance", NULL };
-	static const char *const topology[] = { "threads_per_core", "cores_per_die",
-						"dies_per_package", "packages", NULL };
+	static const char *const distance[] = { SCHEMA_DESTINATION, SCHEMA_DISTANCE, NULL };
 	json_t *type;
 
 	switch (key->kind) {
@@ -113,7 +112,7 @@ static json_t *describe(const struct schema_key *key, const void *preset)
 	case SCHEMA_NAMES:
 		return array(string(NULL, NULL));
 	case SCHEMA_TOPOLOGY:
-		return integers(topology, key->min, key->max);
+		return integers(schema_topology_part, key->min, key->max);
 	case SCHEMA_STRUCT:
 		return schema_describe(key->of, (const char *)preset + key->offset);
 	case SCHEMA_LIST:

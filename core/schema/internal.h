@@ -27,6 +27,14 @@ unsigned schema_count(const struct schema *schema);
 int schema_cut(struct schema_values *values, const struct schema *schema, const char *text,
 	       struct error *err);
 
+/* What JSON calls the parts of AFFINITY and DISTANCES. */
+#define SCHEMA_HOST_CPUS   "host_cpus"
+#define SCHEMA_DESTINATION "destination"
+#define SCHEMA_DISTANCE	   "distance"
+
+/* Of TOPOLOGY, in the order in which they are typed; up to NULL. */
+extern const char *const schema_topology_part[];
+
 /** Where a member of a list is read from. */
 struct schema_source {
 	int (*read)(const struct schema_source *source, const struct schema *schema, void *out,
@@ -79,6 +87,12 @@ int schema_read_value(const struct schema_values *values, unsigned key, void *ou
  * Return: 0; -EINVAL; -ENOMEM.
  */
 int schema_take_list(const struct schema_values *values, unsigned key, void *to, struct error *err);
+
+/**
+ * schema_free_names - free them
+ * @names: read, or zeroed
+ */
+void schema_free_names(struct schema_names *names);
 
 /**
  * schema_take_uint - a decimal number on its own

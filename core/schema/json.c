@@ -53,27 +53,11 @@ static int refuse_type(const struct schema_key *key, struct error *err)
 	return error_remedy(err, "write %s", wanted[key->kind]);
 }
 
-/* "[1,2]" of an array of numbers. */
-static bool put_numbers(FILE *text, const json_t *array)
-{
-	const json_t *number;
-	size_t i;
+/* What one of an array's is, as it would be typed. */
+typedef bool (*put_fn)(FILE *text, const struct schema_key *key, const json_t *one);
 
-	if (!json_is_array(array))
-		return false;
-	fputc('[', text);
-	json_array_foreach(array, i, number)
-	{
-		if (!json_is_integer(number))
-			return false;
-		fprintf(text, "%s%lld", i ? "," : "", (long long)json_integer_value(number));
-	}
-	fputc(']', text);
-	return true;
-}
-
-/* "[0@[1,2],1@[3]]" of [{"vcpu": 0, "host_cpus": [1, 2]}, ...]. */
-static bool put_affinity(FILE *text, const struct schema_key *key, const json_t *array)
+/* "[1,2]" of an array. */
+static bool put_array(FILE *text, const struct schema_key *key, const json_t *array, put_fn put)
 {
 	const json_t *one;
 	size_t i;
@@ -83,69 +67,46 @@ static bool put_affinity(FILE *text, const struct schema_key *key, const json_t 
 	fputc('[', text);
 	json_array_foreach(array, i, one)
 	{
-		const json_t *number = json_object_get(one, key->noun);
-
-		if (!json_is_integer(number))
-			return false;
-		fprintf(text, "%s%lld@", i ? "," : "", (long long)json_integer_value(number));
-		if (!put_numbers(text, json_object_get(one, "host_cpus")))
+		fputs(i ? "," : "", text);
+		if (!put(text, key, one))
 			return false;
 	}
 	fputc(']', text);
 	return true;
 }
 
-static bool put_distances(FILE *text, const json_t *array)
+static bool put_number(FILE *text, const struct schema_key *key, const json_t *number)
 {
-	const json_t *one;
-	size_t i;
-
-	if (!json_is_array(array))
-		return false;
-	fputc('[', text);
-	json_array_foreach(array, i, one)
-	{
-		const json_t *to = json_object_get(one, "destination");
-		const json_t *distance = json_object_get(one, "distance");
-
-		if (!json_is_integer(to) || !json_is_integer(distance))
-			return false;
-		fprintf(text, "%s%lld@%lld", i ? "," : "", (long long)json_integer_value(to),
-			(long long)json_integer_value(distance));
-	}
-	fputc(']', text);
-	return true;
+	return json_is_integer(number) &&
+	       fprintf(text, "%lld", (long long)json_integer_value(number)) > 0;
 }
 
-static bool put_names(FILE *text, const json_t *array)
+/* "0@[1,2]" of {"vcpu": 0, "host_cpus": [1, 2]}. */
+static bool put_affinity(FILE *text, const struct schema_key *key, const json_t *one)
 {
-	const json_t *name;
-	size_t i;
-
-	if (!json_is_array(array))
-		return false;
-	fputc('[', text);
-	json_array_foreach(array, i, name)
-	{
-		if (!json_is_string(name) || strpbrk(json_string_value(name), ",[]"))
-			return false;
-		fprintf(text, "%s%s", i ? "," : "", json_string_value(name));
-	}
-	fputc(']', text);
-	return true;
+	return put_number(text, key, json_object_get(one, key->noun)) && fputc('@', text) >= 0 &&
+	       put_array(text, key, json_object_get(one, SCHEMA_HOST_CPUS), put_number);
 }
 
-static const char *const topology_part[] = { "threads_per_core", "cores_per_die",
-					     "dies_per_package", "packages" };
-
-static bool put_topology(FILE *text, const json_t *object)
+static bool put_distance(FILE *text, const struct schema_key *key, const json_t *one)
 {
-	for (unsigned i = 0; i < 4; i++) {
-		const json_t *part = json_object_get(object, topology_part[i]);
+	return put_number(text, key, json_object_get(one, SCHEMA_DESTINATION)) &&
+	       fputc('@', text) >= 0 &&
+	       put_number(text, key, json_object_get(one, SCHEMA_DISTANCE));
+}
 
-		if (!json_is_integer(part))
+static bool put_name(FILE *text, const struct schema_key *key, const json_t *name)
+{
+	return json_is_string(name) && !strpbrk(json_string_value(name), ",[]") &&
+	       fputs(json_string_value(name), text) >= 0;
+}
+
+static bool put_topology(FILE *text, const struct schema_key *key, const json_t *object)
+{
+	for (unsigned i = 0; schema_topology_part[i]; i++) {
+		fputs(i ? ":" : "", text);
+		if (!put_number(text, key, json_object_get(object, schema_topology_part[i])))
 			return false;
-		fprintf(text, "%s%lld", i ? ":" : "", (long long)json_integer_value(part));
 	}
 	return true;
 }
@@ -172,8 +133,7 @@ static bool put_text(FILE *text, const struct schema_key *key, const json_t *val
 		       fputs(json_is_true(value) ? "on" : "off", text) >= 0;
 	case SCHEMA_UINT:
 	case SCHEMA_SIZE:
-		return json_is_integer(value) &&
-		       fprintf(text, "%lld", (long long)json_integer_value(value)) > 0;
+		return put_number(text, key, value);
 	case SCHEMA_STRING:
 	case SCHEMA_MODE:
 	case SCHEMA_MAC:
@@ -183,16 +143,17 @@ static bool put_text(FILE *text, const struct schema_key *key, const json_t *val
 		return put_word(text, key, value);
 	case SCHEMA_CPUS:
 	case SCHEMA_BITS:
-		return put_numbers(text, value);
+		return put_array(text, key, value, put_number);
 	case SCHEMA_AFFINITY:
-		return json_is_string(value) && key->words ? put_word(text, key, value)
-							   : put_affinity(text, key, value);
+		return json_is_string(value) && key->words
+			       ? put_word(text, key, value)
+			       : put_array(text, key, value, put_affinity);
 	case SCHEMA_DISTANCES:
-		return put_distances(text, value);
+		return put_array(text, key, value, put_distance);
 	case SCHEMA_NAMES:
-		return put_names(text, value);
+		return put_array(text, key, value, put_name);
 	case SCHEMA_TOPOLOGY:
-		return put_topology(text, value);
+		return put_topology(text, key, value);
 	default:
 		return false;
 	}

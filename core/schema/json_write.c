@@ -46,7 +46,7 @@ static json_t *affinity(const struct schema_key *key, const struct schema_affini
 	for (unsigned i = 0; i < all->nr; i++)
 		json_array_append_new(array,
 				      json_pack("{s:i, s:o}", key->noun, (int)all->list[i].index,
-						"host_cpus", numbers(&all->list[i].cpus)));
+						SCHEMA_HOST_CPUS, numbers(&all->list[i].cpus)));
 	return array;
 }
 
@@ -56,8 +56,9 @@ static json_t *distances(const unsigned *distance)
 
 	for (unsigned i = 0; i < SCHEMA_MAX_NODES; i++) {
 		if (distance[i])
-			json_array_append_new(array, json_pack("{s:i, s:i}", "destination", (int)i,
-							       "distance", (int)distance[i]));
+			json_array_append_new(array,
+					      json_pack("{s:i, s:i}", SCHEMA_DESTINATION, (int)i,
+							SCHEMA_DISTANCE, (int)distance[i]));
 	}
 	return array;
 }
@@ -73,10 +74,11 @@ static json_t *names(const struct schema_names *all)
 
 static json_t *topology(const unsigned part[4])
 {
-	return part[0] ? json_pack("{s:i, s:i, s:i, s:i}", "threads_per_core", (int)part[0],
-				   "cores_per_die", (int)part[1], "dies_per_package", (int)part[2],
-				   "packages", (int)part[3])
-		       : NULL;
+	json_t *object = part[0] ? json_object() : NULL;
+
+	for (unsigned i = 0; object && schema_topology_part[i]; i++)
+		json_object_set_new(object, schema_topology_part[i], json_integer(part[i]));
+	return object;
 }
 
 static json_t *mac(const struct schema_mac *m)

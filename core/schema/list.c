@@ -243,6 +243,7 @@ static int add_name(struct schema_names *names, const char *name, size_t len)
 static int read_names(const struct schema_values *values, unsigned i, void *to, struct error *err)
 {
 	const char *p = values->value[i], *end = p + strlen(p);
+	struct schema_names names = { 0 };
 	int r = 0;
 
 	if (*p == '[' && end[-1] == ']') {
@@ -257,10 +258,14 @@ static int read_names(const struct schema_values *values, unsigned i, void *to, 
 		const char *comma = memchr(p, ',', (size_t)(end - p));
 		size_t len = (size_t)((comma ? comma : end) - p);
 
-		r = add_name(to, p, len);
+		r = add_name(&names, p, len);
 		p += len + 1;
 	}
-	return r ? error_set(err, r, "value") : 0;
+	schema_free_names(r ? &names : to);
+	if (r)
+		return error_set(err, r, "value");
+	*(struct schema_names *)to = names;
+	return 0;
 }
 
 int schema_take_list(const struct schema_values *values, unsigned i, void *to, struct error *err)

@@ -7,6 +7,9 @@
 
 #include "core/schema/internal.h"
 
+const char *const schema_topology_part[] = { "threads_per_core", "cores_per_die",
+					     "dies_per_package", "packages", NULL };
+
 static void *member_of(const struct schema_key *key, void *out)
 {
 	return (char *)out + key->offset;
@@ -75,7 +78,7 @@ static void free_list(const struct schema_key *key, void *out)
 		schema_free(key->of, member + --*count * (key->size / key->max));
 }
 
-static void free_names(struct schema_names *names)
+void schema_free_names(struct schema_names *names)
 {
 	while (names->nr)
 		free(names->name[--names->nr]);
@@ -101,7 +104,7 @@ void schema_free(const struct schema *schema, void *out)
 			*(struct schema_affinities *)member = (struct schema_affinities){ 0 };
 			break;
 		case SCHEMA_NAMES:
-			free_names(member);
+			schema_free_names(member);
 			break;
 		case SCHEMA_STRUCT:
 			schema_free(key->of, member);

@@ -149,7 +149,7 @@ struct schema {
 	 */
 	int (*check)(const struct schema_values *values, void *out, const void *context,
 		     struct error *err);
-	struct schema_key key[SCHEMA_MAX_KEYS]; /* ends early at a NULL name */
+	const struct schema_key *key; /* at most SCHEMA_MAX_KEYS, up to one whose name is NULL */
 };
 
 /** The values of a schema's keys as they were typed. */

@@ -60,7 +60,7 @@ static int check(const struct schema_values *values, void *out, const void *cont
 static const struct schema schema = {
 	.bare = true,
 	.check = check,
-	.key = {
+	.key = (const struct schema_key[]){
 		{ "number", SCHEMA_UINT, SCHEMA_MEMBER(struct thing, number), .max = 99, .preset = "7" },
 		{ "on", SCHEMA_BOOL, SCHEMA_MEMBER(struct thing, on), .preset = "on" },
 		{ "small", SCHEMA_UINT, SCHEMA_MEMBER(struct thing, small), .min = 2, .max = 128, .flags = SCHEMA_POW2 },
@@ -80,6 +80,7 @@ static const struct schema schema = {
 		{ "names", SCHEMA_NAMES, SCHEMA_MEMBER(struct thing, names), .remedy = "name one" },
 		{ "topology", SCHEMA_TOPOLOGY, SCHEMA_MEMBER(struct thing, topology), .min = 1, .max = 9 },
 		SCHEMA_FOREIGN("foreign", "something else", "off|1"),
+		{ .name = NULL },
 	},
 };
 /* clang-format on */
