@@ -153,17 +153,17 @@ class Bench:
 
     def command(self, vmm, initramfs, device, cpus, cmdline):
         qemu = f'{self.stage}/qemu'
-        programs = {'torc': [f'{self.stage}/torc/torc'],
+        programs = {'torc': [f'{self.stage}/torc/torc'], 'other': [f'{self.stage}/other/torc'],
                     'qemu': [f'{qemu}/ld.so', '--library-path', f'{qemu}/lib', f'{qemu}/qemu-system-x86_64',
                              '-L', f'{qemu}/share']}
-        return VMMS[vmm].command(programs[vmm], Machine(
+        return VMMS['torc' if vmm == 'other' else vmm].command(programs[vmm], Machine(
             kernel=self.kernel, cmdline=cmdline, cpus=cpus, memory_mib=RAM_MIB, disk=self.disk,
             initramfs=f'{self.stage}/{initramfs}.cpio' if initramfs else '', device=self.bdf if device else ''))
 
     def guest(self, vmm, *args):
         self.runs += 1
         # torc's libraries, as QEMU's, from the tmpfs.
-        environ = dict(os.environ, LD_LIBRARY_PATH=f'{self.stage}/torc') if vmm == 'torc' else os.environ
+        environ = os.environ if vmm == 'qemu' else dict(os.environ, LD_LIBRARY_PATH=f'{self.stage}/{vmm}')
         return Guest(self.command(vmm, *args), f'{WORK}/{self.runs:02}-{vmm}.log', environ)
 
     def run(self, vmm, initramfs, device, cpus=1, cmdline=CMDLINE):

@@ -3,11 +3,12 @@
 # What a guest waits for, as it sees it itself, under torc and under QEMU: exits, interrupts to itself and to another vCPU,
 # waking from HLT, a virtio doorbell until its interrupt.
 #
-#   latency.sh [--rounds N] [--build DIR] [--lab]
+#   latency.sh [--rounds N] [--build DIR] [--lab] [--record]
 #
 #   --rounds  how often torc, QEMU, QEMU, torc (3); medians are printed, with the smallest and the largest
 #   --build   the build directory (build/ in the tree), made when it is not there
 #   --lab     in the lab rather than by this machine's /dev/kvm; only the ratios mean something there
+#   --record  put the tables into RESULTS.md, too
 #
 # The guest is a kernel of its own, tests/lab/payload/latency.c, the same for both, with 2 vCPUs.
 #
@@ -16,15 +17,15 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=${here%/*}
-build=$root/build rounds=3 lab=''
+build=$root/build rounds=3 lab='' record=''
 . "$here/lib.sh"
-bench_options 'rounds build' 'lab' "$@"
+bench_options 'rounds build' 'lab record' "$@"
 [ -n "$lab" ] || [ -w /dev/kvm ] || { bench_say "${0##*/}: /dev/kvm cannot be opened; see --lab"; exit 1; }
 
 bench_begin latency 5
 
 stage_all() {
-	bench_stage_torc && bench_stage_qemu && bench_stage_payload latency -m64
+	bench_stage_torc "$build" torc && bench_stage_qemu && bench_stage_payload latency -m64
 }
 
 bench_prepare bench_build stage_all
@@ -38,5 +39,4 @@ else
 	bench_step "measuring" "$(bench_python)" "$here/measure_latency.py" "$stage" "$logs" "$rounds" 2000
 fi
 python3 "$here/report_latency.py" "$logs" "$where" >"$logs/report.txt" || exit 1
-cat "$logs/report.txt"
-bench_say "saved in $logs/report.txt"
+bench_end report.txt

@@ -125,6 +125,13 @@ bench_new_lines() {
 	done
 }
 
+# bench_end FILE...: show the report, which is in these; with --record its tables go to their place in RESULTS.md.
+bench_end() {
+	cat "$logs/report.txt"
+	[ -z "${record-}" ] || python3 "$here/record.py" "${0##*/}" "$logs/tables.md" || exit 1
+	bench_say "saved in $logs: $*"
+}
+
 bench_build() {
 	[ -e "$build/build.ninja" ] || meson setup "$build" "$root" || return
 	# Without the tests: only the programs are run here.
@@ -153,14 +160,15 @@ bench_stage_io() {
 	shift
 	"$root/tests/lab/mkguest.sh" "$stage/io.cpio" --init "$here/$init" --with fio --module virtio_pci "$@" &&
 		cp "$LAB_GUEST_BZIMAGE" "$stage/kernel" &&
-		bench_stage_torc
+		bench_stage_torc "$build" torc
 }
 
+# bench_stage_torc BUILD FOLDER: its torc and torc-trace, with their libraries.
 bench_stage_torc() {
-	mkdir -p "$stage/torc" || return
+	mkdir -p "$stage/$2" || return
 	for program in torc torc-trace; do
-		cp "$build/$program" "$stage/torc/" || return
-		ldd "$build/$program" | bench_copy_libraries "$stage/torc" || return
+		cp "$1/$program" "$stage/$2/" || return
+		ldd "$1/$program" | bench_copy_libraries "$stage/$2" || return
 	done
 }
 

@@ -3,6 +3,7 @@
 """Run guests on a VFIO host and count what they cost: exits, ioctls, memory, time. As root, normally in the lab.
 
 measure.py numbers STAGE BDF OUT [ROUNDS]   what bench/numbers.sh prints, of torc and of QEMU in turn: A B B A
+measure.py starts STAGE BDF OUT [ROUNDS]    the same with --against, of torc and of the other torc
 measure.py demo STAGE BDF OUT               what bench/demo.sh reports of one guest of torc
 measure.py virtio STAGE none OUT [ROUNDS]   what bench/virtio.sh prints of virtio disks, of torc and of QEMU in turn
 
@@ -80,19 +81,29 @@ def summary(run):
     return text
 
 
-def numbers(bench, rounds):
+def run_plan(bench, plan):
+    """@plan: what Bench.run() wants of each guest. Each VMM is warmed up before."""
     runs = []
-    for vmm in 'torc', 'qemu':
+    for vmm in dict.fromkeys(vmm for vmm, *_ in plan):
         say(f'warming up {vmm}')
         bench.run(vmm, 'boot', False)
-    plan = [(vmm, 'boot', False, 1) for vmm in ['torc', 'qemu', 'qemu', 'torc'] * rounds]
-    plan += [(vmm, 'io', True, 1) for vmm in ['torc', 'qemu', 'qemu', 'torc'] * rounds]
-    plan += [(vmm, 'boot', True, 4) for vmm in ('torc', 'qemu')]
     for number, (vmm, initramfs, device, cpus) in enumerate(plan, 1):
         run = bench.run(vmm, initramfs, device, cpus)
         runs.append(run)
         say(f'{number}/{len(plan)} {vmm}, {cpus} vCPU, {"NVMe" if device else "no device"}: {summary(run)}')
     return {'runs': runs}
+
+
+def numbers(bench, rounds):
+    plan = [(vmm, 'boot', False, 1) for vmm in ['torc', 'qemu', 'qemu', 'torc'] * rounds]
+    plan += [(vmm, 'io', True, 1) for vmm in ['torc', 'qemu', 'qemu', 'torc'] * rounds]
+    plan += [(vmm, 'boot', True, 4) for vmm in ('torc', 'qemu')]
+    return run_plan(bench, plan)
+
+
+def starts(bench, rounds):
+    return run_plan(bench, [(vmm, 'boot', device, 1) for device in (False, True)
+                            for vmm in ['torc', 'other', 'other', 'torc'] * rounds])
 
 
 def demo(bench):
@@ -102,10 +113,9 @@ def demo(bench):
     return run
 
 
-
 def main():
     what, stage, bdf, out, *rest = sys.argv[1:]
-    measure = {'demo': demo, 'numbers': numbers, 'virtio': virtio}[what]
+    measure = {'demo': demo, 'numbers': numbers, 'starts': starts, 'virtio': virtio}[what]
     return save(out, what, lambda: measure(Bench(stage, bdf), *(int(number) for number in rest)))
 
 

@@ -4,10 +4,11 @@
 # threads are, populating, mapping for DMA, time to the first instruction of a guest with prefaulted huge pages. Times
 # on this machine too, where a guest gets to its first instruction at least; and populating beside a plain memset.
 #
-#   numa.sh [--rounds N] [--build DIR]
+#   numa.sh [--rounds N] [--build DIR] [--record]
 #
 #   --rounds  how often torc, QEMU, QEMU, torc (1); medians are printed, with the extremes
 #   --build   the build directory (build/ in the tree), made when it is not there
+#   --record  put the tables into RESULTS.md, too
 #
 # How each number is taken: measure_numa.py and bench_memory.c.
 #
@@ -16,9 +17,9 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=${here%/*}
-build=$root/build rounds=1
+build=$root/build rounds=1 record=''
 . "$here/lib.sh"
-bench_options 'rounds build' '' "$@"
+bench_options 'rounds build' 'record' "$@"
 
 bench_begin numa 7
 
@@ -40,5 +41,4 @@ bench_step "measuring on this machine" "$(bench_python)" "$here/measure_numa.py"
 bench_step "populating on this machine" "$build/bench/bench_memory" --benchmark_repetitions=5 \
 	--benchmark_enable_random_interleaving=true --benchmark_out="$logs/memory.json" --benchmark_out_format=json
 python3 "$here/report_numa.py" "$logs" >"$logs/report.txt" || exit 1
-cat "$logs/report.txt"
-bench_say "saved in $logs/report.txt"
+bench_end report.txt

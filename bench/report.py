@@ -23,6 +23,18 @@ def table(rows, left=1):
     return '\n'.join(lines[:1] + ['  '.join('-' * width for width in widths)] + lines[1:])
 
 
+def markdown(title, rows):
+    """A table as table()'s, of Markdown."""
+    lines = [rows[0], ['---'] * len(rows[0]), *rows[1:]]
+    return '\n'.join([f'**{title}**', ''] * bool(title) + [f'| {" | ".join(cells)} |' for cells in lines])
+
+
+def save_tables(folder, *tables):
+    """@tables: (title or '', rows) of what belongs into RESULTS.md, for record.py: FOLDER/tables.md."""
+    with open(f'{folder}/tables.md', 'w', encoding='utf-8') as file:
+        print(*(markdown(*table_) for table_ in tables), sep='\n\n', file=file)
+
+
 def load(folder, name):
     with open(f'{folder}/{name}.json', encoding='utf-8') as file:
         return json.load(file)
@@ -171,6 +183,7 @@ def numbers(folder):
         unit = f', {row["unit"]}' if row['unit'] in ('ms', 'MiB') else ''
         body.append([row['name'] + unit, spread(row['torc_all'], row['unit']), spread(row['qemu_all'], row['unit']),
                      '' if row['ratio'] is None else f'{row["ratio"]:.2f}', row['target'], row['verdict']])
+    save_tables(folder, ('', body))
     io = {depth: side_by_side(runs, NVME, exits_per_io(depth), '.3f', f'KVM exits per I/O at QD{depth}')
           for depth in ('1', '32')}
     iops = {vmm: {depth: statistics.median([run['load'][depth]['traced']['iops'] for run in select(runs, vmm, NVME)])

@@ -7,7 +7,7 @@ import statistics
 import sys
 
 import plots
-from report import load, spread, table
+from report import load, save_tables, spread, table
 
 NAMES = {'host': 'host', 'torc': 'torc', 'qemu': 'QEMU', 'off': 'off', 'on': 'on'}
 SYSTEMS = ('host', 'torc', 'qemu')
@@ -100,6 +100,16 @@ def sections(results):
     return [dict(zip(('title', 'note', 'rows', 'ratios'), section)) for section in found]
 
 
+def recorded(found):
+    """Of the sections what belongs into RESULTS.md: reads, and of options what is counted."""
+    def belongs(section, row):
+        if section['title'].startswith('torc: '):
+            return row['unit'] == '/IO' and any(any(side) for side in row['sides'].values())
+        return 'writes' not in row['name'] and 'halt' not in row['name']
+    picked = [{**section, 'rows': [row for row in section['rows'] if belongs(section, row)]} for section in found]
+    return [section for section in picked if section['rows']]
+
+
 def ratio(above, below):
     """Of the medians; with a star where the ranges overlap, so that no difference can be told."""
     if not above or not below or not statistics.median(below):
@@ -157,6 +167,7 @@ def main():
     title = 'The bare host, torc and QEMU in one run of the lab'
     with open(f'{folder}/table.json', 'w', encoding='utf-8') as file:
         json.dump({'sections': found, **results}, file, indent=1)
+    save_tables(folder, *((section['title'], cells(section)) for section in recorded(found)))
     write_text(f'{folder}/report.txt', title, results, found)
     write_html(f'{folder}/report.html', title, results, found)
 

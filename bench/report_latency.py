@@ -5,7 +5,7 @@ import json
 import statistics
 import sys
 
-from report import VMMS, load, spread, table
+from report import VMMS, load, save_tables, spread, table
 
 WHAT = {
     'pio': 'exit for a port nobody has',
@@ -43,9 +43,11 @@ def main():
     rows = make_rows(runs)
     with open(f'{folder}/table.json', 'w', encoding='utf-8') as file:
         json.dump({'rows': rows, 'runs': runs}, file, indent=1)
+    body = [['', 'torc', 'QEMU', 'torc/QEMU']] + [cells(row) for row in rows]
+    save_tables(folder, (f'cycles of the TSC, {where}', body))
     print(f"""What a guest without an operating system waits for, in cycles of the TSC, {where}
 
-{table([['', 'torc', 'QEMU', 'torc/QEMU']] + [cells(row) for row in rows])}
+{table(body)}
 
 Medians of {len(runs) // len(VMMS)} guests each, in turn; in brackets the smallest and the largest.""")
 

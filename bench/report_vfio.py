@@ -9,7 +9,7 @@ import re
 import sys
 
 from measure_vfio import VECTORS
-from report import VMMS, load, spread, table
+from report import VMMS, load, save_tables, spread, table
 
 READS = 1000  # of each kind, as tests/lab/payload/vectors.c does them
 REGISTERS = {'id': 'vendor and device', 'bar': 'BAR 0', 'status': 'command and status'}
@@ -75,6 +75,7 @@ def main():
     body = [['', 'torc', 'QEMU', 'target, at most', '']]
     body += [[row['name'], spread(row['torc'], row['unit']), spread(row['qemu'], row['unit']),
               '' if row['target'] is None else str(row['target']), row['verdict']] for row in rows]
+    save_tables(folder, ('', body), ('', [['killed, then recovered', 'times'], ['`torc-vfio recover`, each within 5 s', kills]]))
     print(f"""torc beside QEMU in one run of the lab: a guest that takes MSI-X vectors of an NVMe controller in Linux's order
 
 {table(body)}

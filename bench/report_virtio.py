@@ -4,7 +4,7 @@
 import statistics
 import sys
 
-from report import VMMS, load, table
+from report import VMMS, load, save_tables, table
 
 # What, unit, of a run's load, target, whether the medians of torc and QEMU meet it.
 DISK_ROWS = [
@@ -17,7 +17,7 @@ DISK_ROWS = [
 ]
 
 
-def disk_table(runs):
+def disk_rows(runs):
     body = [['', 'torc', 'QEMU', 'ratio', 'target', '']]
     for name, form, depth, key, target, verdict in DISK_ROWS:
         values = {vmm: [run['load'][depth][key] for run in runs if run['vmm'] == vmm] for vmm in VMMS}
@@ -26,7 +26,7 @@ def disk_table(runs):
                  for v in values.values()]
         body.append([name, *cells, f'{mine / peer:.2f}' if peer else '', target,
                      '' if verdict is None else 'met' if verdict(mine, peer) else 'MISSED'])
-    return table(body)
+    return body
 
 
 # Backend, what serves it beside epoll, at least how many times as fast at which depth.
@@ -44,12 +44,14 @@ BACKENDS = {
 }
 
 
-def paths_table(folder):
+def medians(folder):
+    """{benchmark of bench_virtqueue: its median}"""
+    return {'/'.join(result['name'].split('/')[:3]): result for result in load(folder, 'virtqueue')['benchmarks']
+            if result.get('aggregate_name', 'median') == 'median'}
+
+
+def path_rows(found):
     """The same queue served by a ring and by epoll, on the bare machine."""
-    found = {}
-    for result in load(folder, 'virtqueue')['benchmarks']:
-        if result.get('aggregate_name', 'median') == 'median':
-            found['/'.join(result['name'].split('/')[:3])] = result
     body = [['', 'ring', 'epoll', 'ratio', 'target', '']]
     for backend, ring, target in PATHS:
         for depth in '1', '32':
@@ -63,20 +65,25 @@ def paths_table(folder):
             for name, key, form in ('ns of CPU time per request', 'cpu_ns', ',.0f'), \
                     ('system calls per request', 'waits', '.3f'):
                 body.append([f'  {name}', *(format(side[key], form) for side in sides), '', '', ''])
+    return body
+
+
+def stage_rows(found):
     stages = [['stage', 'one by one', '32 at a time']]
     for name in sorted({name.split('/')[1] for name in found if name.startswith('stage/')}):
         stages.append([name] + [f'{1e9 / found[f"stage/{name}/{depth}"]["items_per_second"]:,.0f} ns'
                                 for depth in ('1', '32')])
-    return f'{table(body)}\n\n{table(stages)}'
+    return stages
 
 
 def main():
     folder, = sys.argv[1:]
     runs = load(folder, 'virtio')['runs']
-    parts = []
-    for disk in dict.fromkeys(run['disk'] for run in runs):
-        name = 'null_blk, direct I/O' if disk.startswith('/dev') else 'a file on tmpfs'
-        parts.append(f'{name}\n\n{disk_table([run for run in runs if run["disk"] == disk])}')
+    disks = [('null_blk, direct I/O' if disk.startswith('/dev') else 'a file on tmpfs',
+              disk_rows([run for run in runs if run['disk'] == disk])) for disk in dict.fromkeys(run['disk'] for run in runs)]
+    found = medians(folder)
+    save_tables(folder, *disks, ('on the bare machine', path_rows(found)))
+    parts = [f'{name}\n\n{table(rows)}' for name, rows in disks]
     print(f"""A virtio disk beside QEMU's (iothread, aio=io_uring), in one run of the lab: 1 vCPU, 512 MiB, 4 KiB random reads
 
 {chr(10).join(f'{part}{chr(10)}' for part in parts)}
@@ -85,7 +92,9 @@ Rates are those of windows in which nothing is counted. The lab is an emulated m
 
 From virtqueue to ring to virtqueue on this machine, a thread playing the guest
 
-{paths_table(folder)}
+{table(path_rows(found))}
+
+{table(stage_rows(found))}
 
 Not measured: kvmtool, of which the lab's Debian releases have no package.""")
 

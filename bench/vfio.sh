@@ -4,12 +4,13 @@
 # configuration space: calls of KVM and VFIO, host interrupts, exits. And how long torc-vfio recover takes to put a
 # drive back when torc is killed during I/O.
 #
-#   vfio.sh [--rounds N] [--kills N] [--json FILE] [--build DIR]
+#   vfio.sh [--rounds N] [--kills N] [--json FILE] [--build DIR] [--record]
 #
 #   --rounds  how often torc, QEMU, QEMU, torc (1); medians are printed, with the extremes
 #   --kills   how often torc is killed (5); 7 s each
 #   --json    the raw results of every run and the table, for a program
 #   --build   the build directory (build/ in the tree), made when it is not there
+#   --record  put the tables into RESULTS.md, too
 #
 # The guest is a kernel of its own, tests/lab/payload/vectors.c, with an NVMe controller of 65 vectors, of which it uses
 # 64, then 8. How each number is taken: measure_vfio.py, and tests/lab/cases/bind/killed.sh.
@@ -19,14 +20,14 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=${here%/*}
-build=$root/build rounds=1 kills=5 json=''
+build=$root/build rounds=1 kills=5 json='' record=''
 . "$here/lib.sh"
-bench_options 'rounds kills json build' '' "$@"
+bench_options 'rounds kills json build' 'record' "$@"
 
 bench_begin vfio 6
 
 stage_all() {
-	bench_stage_torc && bench_stage_qemu && bench_stage_payload vectors
+	bench_stage_torc "$build" torc && bench_stage_qemu && bench_stage_payload vectors
 }
 
 bench_prepare bench_build stage_all
@@ -38,5 +39,4 @@ bench_step "killing torc during I/O" env TORC_SOAK="$kills" sh "$root/tests/lab/
 cp "$logs/step-$step.log" "$logs/killed.log" || exit 1
 python3 "$here/report_vfio.py" "$logs" >"$logs/report.txt" || exit 1
 [ -z "$json" ] || cp "$logs/table.json" "$json" || exit 1
-cat "$logs/report.txt"
-bench_say "saved in $logs/report.txt"
+bench_end report.txt
