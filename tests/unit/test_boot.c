@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include "tests/unit/boot_files.h"
+#include "tests/unit/within.h"
 
 #define SETUP	1536 /* two sectors and the boot sector */
 #define PAYLOAD 8192
@@ -140,7 +141,7 @@ static void first_load_touches_no_memory_it_need_not(void **state)
 	assert_int_equal(mincore(mem.region[0].va, mem.region[0].size, resident), 0);
 	for (size_t i = 0; i < sizeof(resident); i++)
 		pages += resident[i] & 1;
-	assert_in_range(pages, 1, 16);
+	assert_within(pages, 1, 16);
 	boot_destroy(&boot);
 	guest_mem_destroy(&mem);
 }

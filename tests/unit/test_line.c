@@ -24,6 +24,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "io/line/line.h"
+#include "tests/unit/within.h"
 
 #define TURN_NS	 2000000ULL
 #define PATIENCE 30000 /* turns: 60 s */
@@ -492,7 +493,7 @@ static void input_is_held_back(void **state)
 
 		sent += w > 0 ? (uint64_t)w : 0;
 		settle(f);
-		assert_in_range(line_pending(&f->line), 1, LINE_IN_SIZE);
+		assert_within(line_pending(&f->line), 1, LINE_IN_SIZE);
 		while ((n = line_receive(&f->line, got, sizeof(got)))) {
 			assert_memory_equal(got, data + received, n);
 			received += n;
@@ -553,7 +554,7 @@ static void escape_fits_into_a_full_queue(void **state)
 	assert_int_equal(write(fd, text + 4001, 200), 200);
 	AWAIT(f, line_pending(&f->line) >= LINE_IN_SIZE - 1);
 	settle(f);
-	assert_in_range(line_pending(&f->line), LINE_IN_SIZE - 1, LINE_IN_SIZE);
+	assert_within(line_pending(&f->line), LINE_IN_SIZE - 1, LINE_IN_SIZE);
 	line_receive(&f->line, got, 4001);
 	assert_memory_equal(got, text, 4001);
 	fd_close(&fd);

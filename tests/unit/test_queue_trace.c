@@ -10,6 +10,7 @@
 
 #include "io/virtio/queue_trace.h"
 #include "tests/fake/trace.h"
+#include "tests/unit/within.h"
 
 #define SIZE 8
 
@@ -122,7 +123,7 @@ static void no_operation_ends_before_it_begins(void **state)
 	pop(2, now);
 	end(2, now, 512);
 	queue_trace_publish(&t, trace_tsc(), 1, true);
-	assert_in_range(t.object->histogram[TRACE_QUEUE_DEVICE].min, 1, UINT32_MAX);
+	assert_within(t.object->histogram[TRACE_QUEUE_DEVICE].min, 1, UINT32_MAX);
 }
 
 /* A driver that makes heads available again before it can know that they are used. */

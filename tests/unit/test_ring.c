@@ -16,6 +16,7 @@
 #include "core/base/fd.h"
 #include "io/ring/ring.h"
 #include "io/ring/ring_memory.h"
+#include "tests/unit/within.h"
 
 #define NR_WORKS    64
 #define TURN_NS	    2000000ULL
@@ -305,8 +306,8 @@ static void waiting_within_a_turn_that_slept_is_no_long_turn(void **state)
 	f.io.done = wait_within;
 	ring_timeout(&f.a, &f.io, 20 * TURN_NS);
 	ring_wait(&f.a, &f.io);
-	assert_in_range(busy->count, 2, 20);
-	assert_in_range(busy->max, 0, UINT32_MAX);
+	assert_within(busy->count, 2, 20);
+	assert_within(busy->max, 0, UINT32_MAX);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -17,6 +17,7 @@
 #include "core/base/bits.h"
 #include "core/base/fd.h"
 #include "io/ring/ring.h"
+#include "tests/unit/within.h"
 
 #define STEP	     100U /* cycles of the clock, from one look to the next */
 #define CALL_CYCLES  (8 * STEP)
@@ -168,7 +169,7 @@ static void ring_without_work_polls_and_then_waits(void **state)
 	run();
 	assert_true(f.nr_polls > 0);
 	assert_true(f.nr_rests > 0);
-	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
+	assert_within(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
 }
 
 /* A pause of the loop that was another thread's time on this CPU ends the polling; one that was not does not. */
@@ -181,14 +182,14 @@ static void preemption_ends_polling(void **state)
 	f.nr_polls = 0;
 	f.leap_at = CALL_AT;
 	run();
-	assert_in_range(f.nr_polls, CALL_AT + 1, whole - 1);
+	assert_within(f.nr_polls, CALL_AT + 1, whole - 1);
 	/* As if it had been preempted since it last asked, long ago. */
 	f.ring.nr_preempted = -1;
 	now += 10 * POLL_CYCLES;
 	f.nr_polls = 0;
 	f.leap_at = CALL_AT;
 	run();
-	assert_in_range(f.nr_polls, CALL_AT, CALL_AT + 1);
+	assert_within(f.nr_polls, CALL_AT, CALL_AT + 1);
 }
 
 /* What the kernel leaves behind when its flag comes after the work was run. */
@@ -198,7 +199,7 @@ static void flag_without_task_work_is_not_taken_for_events(void **state)
 	run();
 	assert_true(f.nr_polls > 0);
 	assert_true(f.nr_rests > 0);
-	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
+	assert_within(f.ring.trace->counter[TRACE_RING_CALLS], 1, 20);
 }
 
 static void on_call(struct ring_op *op, int32_t res, uint32_t flags)
@@ -219,7 +220,7 @@ static void flag_without_task_work_hides_no_events(void **state)
 	__atomic_fetch_or(f.ring.uring.sq.kflags, IORING_SQ_TASKRUN, __ATOMIC_RELAXED);
 	f.ring.poll_cycles = f.ring.poll_max_cycles;
 	assert_int_equal(ring_run(&f.ring), 0);
-	assert_in_range(f.nr_polls_late, 0, 1);
+	assert_within(f.nr_polls_late, 0, 1);
 	ring_cancel(&f.ring, &f.call);
 	ring_wait(&f.ring, &f.call);
 	close(f.call_fd);
@@ -239,7 +240,7 @@ static void batches_take_all_that_the_guest_has(void **state)
 {
 	serve(4096, 16, 1);
 	/* The first ones go in smaller batches. */
-	assert_in_range(f.ring.trace->counter[TRACE_RING_CALLS], 4096 / 16, 4096 / 16 + 4);
+	assert_within(f.ring.trace->counter[TRACE_RING_CALLS], 4096 / 16, 4096 / 16 + 4);
 	assert_int_equal(f.ring.depth, 16);
 }
 
@@ -253,13 +254,13 @@ static void lone_requests_do_not_wait(void **state)
 	before = f.nr_polls;
 	serve(1024, 1, 1);
 	/* A poll finds each; the one that waits is followed by as many as the longest poll has. */
-	assert_in_range(f.nr_polls - before, 1024, 1024 + POLL_CYCLES / STEP);
+	assert_within(f.nr_polls - before, 1024, 1024 + POLL_CYCLES / STEP);
 }
 
 static void more_than_a_batch_may_come_at_once(void **state)
 {
 	serve(1024, MAX_LOAD, MAX_LOAD);
-	assert_in_range(f.ring.depth, 1, 64);
+	assert_within(f.ring.depth, 1, 64);
 }
 
 /* A guest that has less at a time than it had: batches must not go on waiting for what does not come. */
@@ -282,16 +283,16 @@ static void turns_polls_and_completions_are_counted(void **state)
 	f.is_timed = true;
 	assert_int_equal(ring_run(&f.ring), 0);
 	took = now - begin;
-	assert_in_range(count[TRACE_RING_COMPLETIONS], 1001, 1200);
+	assert_within(count[TRACE_RING_COMPLETIONS], 1001, 1200);
 	assert_int_equal(f.ring.trace->histogram[TRACE_RING_BATCH].sum,
 			 count[TRACE_RING_COMPLETIONS]);
 	assert_int_equal(busy->count, count[TRACE_RING_TURNS]);
-	assert_in_range(count[TRACE_RING_CALLS], count[TRACE_RING_TURNS], UINT64_MAX);
-	assert_in_range(count[TRACE_RING_WAITS], 1, count[TRACE_RING_TURNS] - 500);
-	assert_in_range(count[TRACE_RING_POLLS], 500, count[TRACE_RING_TURNS]);
-	assert_in_range(count[TRACE_RING_POLLS_HIT], 500, count[TRACE_RING_POLLS] - 1);
+	assert_within(count[TRACE_RING_CALLS], count[TRACE_RING_TURNS], UINT64_MAX);
+	assert_within(count[TRACE_RING_WAITS], 1, count[TRACE_RING_TURNS] - 500);
+	assert_within(count[TRACE_RING_POLLS], 500, count[TRACE_RING_TURNS]);
+	assert_within(count[TRACE_RING_POLLS_HIT], 500, count[TRACE_RING_POLLS] - 1);
 	/* The ring polled before it slept. */
-	assert_in_range(busy->sum, 1, took - POLL_CYCLES);
+	assert_within(busy->sum, 1, took - POLL_CYCLES);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -16,6 +16,7 @@
 #include "io/ring/ring.h"
 #include "io/ring/ring_thread.h"
 #include "tests/fake/enter.h"
+#include "tests/unit/within.h"
 
 #define ENTRIES	 8
 #define LIMIT	 1000U /* of refusals for want of memory */
@@ -103,7 +104,7 @@ static void expect_the_end(int error, unsigned min, unsigned max)
 	fake_enter_refuse(error, UINT_MAX);
 	ring_timeout(&f.ring, &f.timer, SHORT_NS);
 	assert_int_equal(ring_run(&f.ring), error);
-	assert_in_range(fake_enter_refused(), min, max);
+	assert_within(fake_enter_refused(), min, max);
 	assert_int_equal(f.ring.failed, error);
 }
 

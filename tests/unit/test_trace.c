@@ -20,6 +20,7 @@
 #include "core/base/bits.h"
 #include "core/base/clock.h"
 #include "core/base/trace.h"
+#include "tests/unit/within.h"
 
 static struct trace_header *seen; /* the tool's mapping */
 static int seen_fd;
@@ -195,7 +196,7 @@ static void events_are_recorded_while_there_is_a_lease(void **state)
 	assert_int_equal(event->id, 7);
 	assert_int_equal(event->arg[0], 512);
 	assert_int_equal(event->arg[1], 1);
-	assert_in_range(event->tsc, 1, trace_tsc());
+	assert_within(event->tsc, 1, trace_tsc());
 	trace_thread_end();
 	assert_false(trace_is_on());
 	trace_event_at(trace_tsc(), TRACE_EVENT_POP, object, 8, 512, 1);
@@ -245,7 +246,7 @@ static void memory_is_touched_only_while_it_is_on(void **state)
 	}
 	assert_int_equal(fstat(seen_fd, &after), 0);
 	/* The object's first page, the two of these values, the thread's. */
-	assert_in_range((uint64_t)(after.st_blocks - before.st_blocks) * 512, 0, 16384);
+	assert_within((uint64_t)(after.st_blocks - before.st_blocks) * 512, 0, 16384);
 }
 
 #define NR_WRITTEN 2000000U

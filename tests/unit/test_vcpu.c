@@ -16,6 +16,7 @@
 #include "core/kvm/kvm_ioctl.h"
 #include "core/kvm/vcpu.h"
 #include "tests/fake/memory.h"
+#include "tests/unit/within.h"
 
 #define TEST_PORT 0x3f8
 #define TEST_MMIO 0xd0000000ULL
@@ -167,7 +168,7 @@ static void exits_reach_the_buses(void **state)
 	assert_int_equal(f->vcpu.trace->counter[VCPU_EXIT_MMIO], 2);
 	assert_int_equal(f->nr_stops, 0);
 	/* From the first exit to the entry before the last one, which the pause ended. */
-	assert_in_range(f->vcpu.trace->histogram[TRACE_VCPU_HANDLE].count, 3, 4);
+	assert_within(f->vcpu.trace->histogram[TRACE_VCPU_HANDLE].count, 3, 4);
 }
 
 /* mov dx,0x3f8; xor eax,eax; again: inc eax; out dx,al; jmp again */

@@ -23,6 +23,7 @@
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
 #include "tests/fake/vm.h"
+#include "tests/unit/within.h"
 #include "vfio/pci/pci.h"
 
 #define BDF	   (1U << 3)
@@ -422,7 +423,7 @@ static void on_deliver(void *opaque, uint64_t address, uint32_t data)
 {
 	assert_int_equal(address, 0xfee00000);
 	assert_int_equal(data >> 16, generation);
-	assert_in_range(data & 0xffff, 0, NR_VECTORS - 1);
+	assert_within(data & 0xffff, 0, NR_VECTORS - 1);
 	delivered[data & 0xffff]++;
 }
 
@@ -460,8 +461,8 @@ static void two_thousand_vectors_all_deliver(void **state)
 	assert_int_equal(fake_kvm.nr_routes, NR_VECTORS);
 	assert_int_equal(fake_kvm.nr_unrouted, 0);
 	/* In runs of 64, and routed in a few goes. */
-	assert_in_range(fake_vfio.nr_set_irqs, 1, NR_VECTORS / 64 + 4);
-	assert_in_range(fake_kvm.nr_routings, 1, 4);
+	assert_within(fake_vfio.nr_set_irqs, 1, NR_VECTORS / 64 + 4);
+	assert_within(fake_kvm.nr_routings, 1, 4);
 	interrupt_all(f);
 	for (unsigned i = 0; i < NR_VECTORS; i++)
 		assert_int_equal(delivered[i], 1);
@@ -500,7 +501,7 @@ static void host_with_fewer_vectors_gives_all_it_has(void **state)
 	fake_vfio.limit = 1000;
 	enable_all(f);
 	assert_int_equal(fake_vfio.nr_taken, 1000);
-	assert_in_range(fake_vfio.nr_set_irqs, 1, 40);
+	assert_within(fake_vfio.nr_set_irqs, 1, 40);
 	interrupt_all(f);
 	for (unsigned i = 0; i < NR_VECTORS; i++)
 		assert_int_equal(delivered[i], i < 1000);

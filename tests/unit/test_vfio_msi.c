@@ -14,6 +14,7 @@
 
 #include "core/base/fd.h"
 #include "tests/unit/vfio_fixture.h"
+#include "tests/unit/within.h"
 
 #define ADDRESS 0xfee01000U
 #define HIGH	0x12345600U
@@ -147,8 +148,8 @@ static void each_vector_has_its_number_in_the_data(void **state)
 	assert_int_equal(fake_vfio.nr_given, 8);
 	assert_int_equal(fake_vfio.nr_taken, 8);
 	/* On, and the eventfds at once or in a row. */
-	assert_in_range(fake_vfio.nr_set_irqs, 1, 2);
-	assert_in_range(fake_kvm.nr_routings, 1, 2);
+	assert_within(fake_vfio.nr_set_irqs, 1, 2);
+	assert_within(fake_kvm.nr_routings, 1, 2);
 	for (unsigned i = 0; i < 8; i++)
 		expect_interrupt(i, DATA | i);
 }
@@ -297,7 +298,7 @@ static void host_with_fewer_vectors_gives_what_it_has(void **state)
 	/* It is not asked again and again. */
 	set_message(f, ADDRESS, 0x5050);
 	settle(f);
-	assert_in_range(fake_vfio.nr_set_irqs, 3, 4);
+	assert_within(fake_vfio.nr_set_irqs, 3, 4);
 	assert_int_equal(fake_vfio.nr_disable, 0);
 	expect_interrupt(1, 0x5051);
 }

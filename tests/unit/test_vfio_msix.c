@@ -25,6 +25,7 @@
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
+#include "tests/unit/within.h"
 #include "vfio/pci/pci.h"
 
 #define NR_VECTORS 128
@@ -182,7 +183,7 @@ static void on_deliver(void *opaque, uint64_t address, uint32_t data)
 	unsigned vector = data & 0xff;
 
 	assert_int_equal(address, ADDRESS);
-	assert_in_range(vector, 0, NR_VECTORS - 1);
+	assert_within(vector, 0, NR_VECTORS - 1);
 	/* Never by a message that the guest has replaced, never while it does not want any. */
 	assert_int_equal(data, f->data[vector]);
 	assert_false(f->masked[vector]);
@@ -338,11 +339,11 @@ static void burst_costs_two_commits(void **state)
 		fake_ring_settle(&f->ring);
 	}
 	settle(f);
-	assert_in_range(fake_kvm.nr_routings, 1, 2);
+	assert_within(fake_kvm.nr_routings, 1, 2);
 	assert_int_equal(fake_kvm.nr_attach, 64);
 	assert_int_equal(fake_kvm.nr_unrouted, 0);
 	/* One to switch it on, one for the first vector, one for the other 63 in a row. */
-	assert_in_range(fake_vfio.nr_set_irqs, 2, 3);
+	assert_within(fake_vfio.nr_set_irqs, 2, 3);
 	for (unsigned i = 0; i < 64; i++)
 		interrupt(f, i);
 	deliver(f);
@@ -564,7 +565,7 @@ static void guest_cannot_fill_the_log_by_asking_again(void **state)
 	}
 	log_close();
 	/* One for each is what it would be; two for each second that there is room for one. */
-	assert_in_range(count_lines(path), 1, 64 + 2 * (time(NULL) - begin + 1));
+	assert_within(count_lines(path), 1, 64 + 2 * (time(NULL) - begin + 1));
 	unlink(path);
 	close(fd);
 }

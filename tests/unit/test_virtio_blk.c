@@ -25,6 +25,7 @@
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/trace.h"
 #include "tests/unit/blk_fixture.h"
+#include "tests/unit/within.h"
 
 #define SECTORS	  2048
 #define HEADER	  DRIVER_DATA
@@ -486,13 +487,13 @@ static void requests_are_counted_and_timed(void **state)
 	/* Headers and status bytes, too; of what failed no status. */
 	assert_int_equal(trace->counter[TRACE_QUEUE_BYTES], 3 * 16 + 4096 + 2 * 512 + 2 + 1);
 	assert_int_equal(trace->counter[TRACE_QUEUE_ERRORS], 1);
-	assert_in_range(trace->counter[TRACE_QUEUE_KICKS], 0, 3);
+	assert_within(trace->counter[TRACE_QUEUE_KICKS], 0, 3);
 	assert_int_equal(trace->counter[TRACE_QUEUE_INTERRUPTS], 3);
 	assert_int_equal(trace->histogram[TRACE_QUEUE_LATENCY].count, 3);
-	assert_in_range(trace->histogram[TRACE_QUEUE_LATENCY].sum, 1, trace_tsc() - begin);
+	assert_within(trace->histogram[TRACE_QUEUE_LATENCY].sum, 1, trace_tsc() - begin);
 	assert_int_equal(trace->histogram[TRACE_QUEUE_DEVICE].count, 2);
-	assert_in_range(trace->histogram[TRACE_QUEUE_DEVICE].sum, 1,
-			trace->histogram[TRACE_QUEUE_LATENCY].sum);
+	assert_within(trace->histogram[TRACE_QUEUE_DEVICE].sum, 1,
+		      trace->histogram[TRACE_QUEUE_LATENCY].sum);
 	assert_int_equal(trace->histogram[TRACE_QUEUE_BATCH].count, 3);
 	assert_int_equal(trace->histogram[TRACE_QUEUE_BATCH].max, 1);
 }

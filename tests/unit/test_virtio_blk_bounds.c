@@ -18,6 +18,7 @@
 
 #include "core/base/bits.h"
 #include "tests/unit/blk_fixture.h"
+#include "tests/unit/within.h"
 
 #define IMAGE_SIZE (128 * MIB)
 #define FLUSH	   (1ULL << VIRTIO_BLK_F_FLUSH)
@@ -112,7 +113,7 @@ static void requests_of_any_size_need_no_memory(void **state)
 	driver_kick(&f->driver, 0);
 	assert_true(driver_wait(&f->driver, 0, &elem));
 	assert_int_equal(status_of(f, 0), VIRTIO_BLK_S_OK);
-	assert_in_range(status_kib("VmHWM:"), 0, before + 32 * 1024);
+	assert_within(status_kib("VmHWM:"), 0, before + 32 * 1024);
 	for (unsigned i = 0; i < 120; i += 7) {
 		assert_int_equal(pread(f->fd, got, sizeof(got), i * (off_t)MIB + 777), sizeof(got));
 		assert_memory_equal(got, guest + 1 + 777, sizeof(got));
@@ -124,7 +125,7 @@ static void requests_of_any_size_need_no_memory(void **state)
 	assert_true(driver_wait(&f->driver, 0, &elem));
 	assert_int_equal(status_of(f, 0), VIRTIO_BLK_S_OK);
 	assert_int_equal(elem.len, 120 * MIB + 1);
-	assert_in_range(status_kib("VmHWM:"), 0, before + 32 * 1024);
+	assert_within(status_kib("VmHWM:"), 0, before + 32 * 1024);
 	for (unsigned i = 0; i < MIB; i++)
 		assert_int_equal(guest[3 + i],
 				 (i + 1) % MIB ? (uint8_t)((i + 1) % 251) : guest[3 + i]);
@@ -349,7 +350,7 @@ static void driver_that_never_stops_leaves_others_their_turn(void **state)
 	sem_destroy(&flood.done);
 	printf("at most %u chains between two looks of the ring\n", flood.most);
 	/* Its size after a kick, and once more at the end of a turn; as many may have been added behind them. */
-	assert_in_range(flood.most, 1, 4 * q->size);
+	assert_within(flood.most, 1, 4 * q->size);
 }
 
 #define TEST(name)	   cmocka_unit_test_setup_teardown(name, setup, blk_fixture_destroy)

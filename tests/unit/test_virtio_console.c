@@ -28,6 +28,7 @@
 #include "io/console/console.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/virtio_driver.h"
+#include "tests/unit/within.h"
 
 #define RECEIVEQ      0
 #define TRANSMITQ     1
@@ -324,7 +325,7 @@ static void input_waits_for_the_driver_and_its_buffers(void **state)
 		driver_add(&f->driver, RECEIVEQ, &buffer, 1);
 		driver_kick(&f->driver, RECEIVEQ);
 		assert_true(driver_wait(&f->driver, RECEIVEQ, &elem));
-		assert_in_range(elem.len, 1, 100);
+		assert_within(elem.len, 1, 100);
 		expect_pattern(driver_ptr(&f->driver, BUFFER), elem.len, received);
 		received += elem.len;
 	}

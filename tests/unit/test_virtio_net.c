@@ -30,6 +30,7 @@
 #include "io/net/net.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/virtio_driver.h"
+#include "tests/unit/within.h"
 
 #define PAIRS	      2
 #define RX(pair)      (2U * (pair))
@@ -210,7 +211,7 @@ static void large_packets_fill_several_buffers(void **state)
 			const void *buffer;
 
 			assert_true(driver_wait(&f->driver, RX(0), &elem));
-			assert_in_range(elem.len, 1, SMALL);
+			assert_within(elem.len, 1, SMALL);
 			buffer = driver_ptr(&f->driver, f->driver.queue[RX(0)].desc[elem.id].addr);
 			if (!header) {
 				header = buffer;
@@ -254,7 +255,7 @@ static void packets_need_no_worker(void **state)
 	assert_int_equal(driver_count_workers(), workers);
 	begin_ms = cpu_time_ms();
 	usleep(300000);
-	assert_in_range(cpu_time_ms() - begin_ms, 0, 150);
+	assert_within(cpu_time_ms() - begin_ms, 0, 150);
 }
 
 /* With fewer buffers than packets, so that the device runs out of them again and again. */

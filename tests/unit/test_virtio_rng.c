@@ -20,6 +20,7 @@
 #include "io/rng/rng.h"
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/virtio_driver.h"
+#include "tests/unit/within.h"
 
 #define BUFFER	      (DRIVER_DATA + 0x10000)
 #define COMMON(field) (DRIVER_COMMON + offsetof(struct virtio_pci_common_cfg, field))
@@ -75,7 +76,7 @@ static void buffers_are_filled(void **state)
 		driver_add(&f->driver, 0, &buffer, 1);
 		driver_kick(&f->driver, 0);
 		assert_true(driver_wait(&f->driver, 0, &elem));
-		assert_in_range(elem.len, 1, 4096);
+		assert_within(elem.len, 1, 4096);
 		assert_memory_not_equal(bytes, last, sizeof(last));
 		memcpy(last, bytes, sizeof(last));
 	}

@@ -30,6 +30,7 @@
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/vhost.h"
 #include "tests/fake/virtio_driver.h"
+#include "tests/unit/within.h"
 
 #define PAIRS	      2
 #define COMMAND_QUEUE (2U * PAIRS)
@@ -409,7 +410,7 @@ static void deleted_interface_is_not_the_guests_fault(void **state)
 	WAIT_FOR(needs_reset(f));
 	log_close();
 	n = pread(fd, text, sizeof(text) - 1, 0);
-	assert_in_range(n, 1, sizeof(text) - 1);
+	assert_within(n, 1, sizeof(text) - 1);
 	text[n] = '\0';
 	assert_non_null(strstr(text, "tap t0: the interface was deleted"));
 	assert_null(strstr(text, "broke the specification"));
@@ -517,7 +518,7 @@ static void doorbells_do_not_wake_the_ring(void **state)
 		fd_eventfd_signal(vring(0).call);
 		usleep(300);
 	}
-	assert_in_range(ring_sleeps() - before, 0, 10);
+	assert_within(ring_sleeps() - before, 0, 10);
 	assert_int_not_equal(fd_eventfd_drain(vring(1).kick), 0);
 }
 
