@@ -195,14 +195,26 @@ static int run(const struct config *config)
 	r = config->print ? config_print(config, stdout, &err) : log_open(&config->log, &err);
 	if (r)
 		return exit_status(&err);
-	if (config->print)
-		return 0;
 	if (config->unknown)
 		log_warning("config %s: not known, and left out: %s", config->file,
 			    config->unknown);
+	if (config->print)
+		return 0;
 	r = config->dry_run ? machine_explain(config, stdout, &err) : run_machine(config, &err);
 	log_close();
 	return r ? exit_status(&err) : 0;
+}
+
+/* What was printed is there, or torc fails. */
+static int finish_output(int status)
+{
+	struct error err = { 0 };
+
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	error_set(&err, errno ? -errno : -EIO, "standard output");
+	error_remedy(&err, "see what takes it: is there room?");
+	return exit_status(&err);
 }
 
 int main(int argc, char **argv)
@@ -231,5 +243,5 @@ int main(int argc, char **argv)
 		break;
 	}
 	config_destroy(&config);
-	return status;
+	return finish_output(status);
 }
