@@ -253,6 +253,10 @@ static int finish(struct parser *p, struct error *err)
 	if (!r)
 		r = config_finish_lines(&p->config, p->config.is_json || was_given(p, "serial"),
 					err);
+	if (!r)
+		r = config_finish_slots(&p->config, err);
+	if (r && p->config.file)
+		error_set(err, r, "config %s", p->config.file);
 	p->config.cpus.max = p->config.cpus.max ?: p->config.cpus.boot;
 	for (unsigned i = 0; i < p->config.nr_disks; i++)
 		p->config.disk[i].options.nr_queues = p->config.disk[i].options.nr_queues

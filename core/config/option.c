@@ -41,16 +41,31 @@ const char *config_id_owner(const struct config *config, const char *id)
 	return NULL;
 }
 
+static unsigned count_slots(const struct config *config)
+{
+	return config->nr_devices + config->nr_disks + config->nr_nets + !!config->rng +
+	       (config->console.mode != LINE_OFF);
+}
+
 int config_check_slots(const struct config *config, const char *kind, const char *path,
 		       struct error *err)
 {
-	unsigned nr = config->nr_devices + config->nr_disks + config->nr_nets + !!config->rng +
-		      (config->console.mode != LINE_OFF);
-
-	if (nr < CONFIG_MAX_DEVICES)
+	if (count_slots(config) < CONFIG_MAX_DEVICES)
 		return 0;
 	error_set(err, -EINVAL, "%s %s", kind, path);
 	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
+	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+}
+
+int config_finish_slots(const struct config *config, struct error *err)
+{
+	unsigned nr = count_slots(config);
+
+	if (nr <= CONFIG_MAX_DEVICES)
+		return 0;
+	error_set(err, -EINVAL, "devices");
+	error_reason(err, "they are %u, console and entropy device included, of %u at most", nr,
+		     CONFIG_MAX_DEVICES);
 	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
 }
 
@@ -163,7 +178,10 @@ static int check_rng(const struct schema_values *values, void *out, const void *
 {
 	const struct config *config = context;
 
-	return config_check_slots(config, "rng", config->rng, err);
+	/* It is among them already. */
+	return count_slots(config) <= CONFIG_MAX_DEVICES
+		       ? 0
+		       : config_check_slots(config, "rng", config->rng, err);
 }
 
 const struct schema config_rng_schema = {
@@ -384,7 +402,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 		    "there that a process left which is gone is replaced.\nThe file is for the textfile collector of Prometheus's "
 		    "node_exporter, which reads those whose names end so. It is written at the start, every *seconds*, and at "
 		    "the end with the last numbers, and then left there; who collects it sees by its time how old it is. Each "
-		    "text is written to *path*.*PID* and renamed, so that nobody reads half of one. The main thread writes it, "
+		    "text is written to `path.PID` and renamed, so that nobody reads half of one. The main thread writes it, "
 		    "which no vCPU waits for. A file that cannot be written at the start is refused; later that is a warning, and "
 		    "torc tries again.",
 	  .examples = "--metrics path=/run/torc-metrics\ncurl --unix-socket /run/torc-metrics http://localhost/metrics\n--metrics path=/var/lib/prometheus/node-exporter/torc.prom,interval=15" },

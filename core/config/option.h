@@ -118,6 +118,15 @@ int config_check_slots(const struct config *config, const char *kind, const char
 		       struct error *err);
 
 /**
+ * config_finish_slots - whether all devices fit onto the guest's bus
+ * @config: all of it was read
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_finish_slots(const struct config *config, struct error *err);
+
+/**
  * config_set_cpus - the value of --cpus
  * @config: gets the vCPUs and on which CPUs they may run
  * @value: as typed

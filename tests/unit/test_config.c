@@ -333,7 +333,13 @@ static void as_many_devices_as_slots_and_no_more(void **state)
 	strcpy(strstr(line, " --disk"), " --console null");
 	assert_int_equal(line_parse(&c, line, &err), -EINVAL);
 	assert_non_null(strstr(err.reason, "more than 31 devices"));
-	strcpy(strstr(line, " path=/30"), " --console null");
+	strcpy(strstr(line, " --console"), " --rng src=/r");
+	assert_int_equal(line_parse(&c, line, &err), -EINVAL);
+	assert_non_null(strstr(err.reason, "more than 31 devices"));
+	strcpy(strstr(line, " path=/30"), " --rng src=/r");
+	c = line_good(line);
+	config_destroy(&c);
+	strcpy(strstr(line, " --rng"), " --console null");
 	c = line_good(line);
 	assert_int_equal(c.nr_devices, CONFIG_MAX_DEVICES - 1);
 	assert_int_equal(c.console.mode, LINE_NULL);
