@@ -44,7 +44,7 @@ static int file_open_error(struct error *err, int code, const char *what, const 
 	if (code == -EACCES)
 		return file_error(err, code, what, path, NULL,
 				  "make the file readable for the user torc runs as");
-	return file_error(err, code, what, path, NULL, "check the path given on the command line");
+	return file_error(err, code, what, path, NULL, "check the path");
 }
 
 static int file_open(struct boot_file *file, const char *what, const char *path, struct error *err)

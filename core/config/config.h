@@ -70,6 +70,7 @@ struct config_zone {
 	char *file; /* a file to map, or a folder to make one in; NULL: none; not with hugepages */
 	int host_node; /* -1: not given */
 	struct config_backing backing;
+	uint64_t hotplug_size; /* as JSON has it; there is none */
 };
 
 /** A value of --numa. All vCPUs and all zones are in one node each; each node has some of them. */
@@ -144,6 +145,7 @@ struct config {
 	char *file;			 /* of --config; NULL: none */
 	bool is_json;  /* it came from there, where clients say more than they mean */
 	char *unknown; /* keys there that torc does not know, with commas between; NULL: none */
+	unsigned nr_unknown; /* of them */
 	char *kernel;
 	char *initramfs; /* NULL: none */
 	char *cmdline;	 /* never NULL */

@@ -37,15 +37,21 @@ static int check_topology(const struct schema_values *values, const struct confi
 static int check_max(const struct schema_values *values, const struct config *config,
 		     struct config_cpus *cpus, struct error *err)
 {
+	const char *boot = "boot=";
+
 	if (!schema_given(values, "max"))
 		cpus->max = cpus->boot;
+	if (config->is_json)
+		boot = "boot_vcpus ";
 	if (cpus->max == cpus->boot || (config->is_json && cpus->max > cpus->boot))
 		return 0;
 	schema_refuse("max", err,
-		      cpus->max < cpus->boot ? "%u is less than boot=%u"
-					     : "%u is more than boot=%u, and vCPU hotplug is not "
-					       "supported yet",
-		      cpus->max, cpus->boot);
+		      cpus->max < cpus->boot
+			      ? "%u is less than %s%u"
+			      : "%u is more than %s%u, and vCPU hotplug is not supported yet",
+		      cpus->max, boot, cpus->boot);
+	if (config->is_json)
+		return error_remedy(err, "leave it out, or write %u", cpus->boot);
 	return error_remedy(err, "leave max out, or write max=%u", cpus->boot);
 }
 

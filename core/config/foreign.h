@@ -29,8 +29,5 @@
 		SCHEMA_FOREIGN("ops_size", CONFIG_NEEDS_RATES, NULL),           \
 		SCHEMA_FOREIGN("ops_one_time_burst", CONFIG_NEEDS_RATES, NULL), \
 		SCHEMA_FOREIGN("ops_refill_time", CONFIG_NEEDS_RATES, NULL)
-#define CONFIG_KEYS_OF_MEMORY_HOTPLUG                                     \
-	SCHEMA_FOREIGN("hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0"), \
-		SCHEMA_FOREIGN("hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0")
 
 #endif

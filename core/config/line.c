@@ -156,14 +156,18 @@ int config_finish_lines(struct config *config, bool serial_given, struct error *
 	if (console->mode == LINE_TTY && !serial_given)
 		config->serial.mode = LINE_NULL;
 	if (console->mode == LINE_TTY && serial->mode == LINE_TTY) {
-		error_set(err, -EINVAL, "option --console: value tty");
+		error_set(err, -EINVAL,
+			  config->is_json ? "key console" : "option --console: value tty");
 		error_reason(err, "the serial port has standard input and output already");
+		if (config->is_json)
+			return error_remedy(err, "give one of them another mode: Null, for one");
 		return error_remedy(err, "write --serial null, or leave --serial out");
 	}
 	if (takes_path(console->mode) && takes_path(serial->mode) &&
 	    !strcmp(console->path, serial->path)) {
-		error_set(err, -EINVAL, "option --console: value %s%s", mode_name[console->mode],
-			  console->path);
+		error_set(err, -EINVAL,
+			  config->is_json ? "key console: %s%s" : "option --console: value %s%s",
+			  mode_name[console->mode], console->path);
 		error_reason(err, "the serial port has it already");
 		return error_remedy(err, "name another path, or write null for one of them");
 	}

@@ -88,12 +88,16 @@ static int check_beside_zones(const struct schema_values *values, const struct c
 		if (!values->value[i] || (config->is_json && schema->key[i].preset &&
 					  !strcmp(values->value[i], schema->key[i].preset)))
 			continue;
-		schema_refuse(schema->key[i].name, err, "given beside --memory-zone");
+		schema_refuse(schema->key[i].name, err, "given beside %s",
+			      config->is_json ? "zones" : "--memory-zone");
 		return error_remedy(err, "say it of each zone");
 	}
 	if (!schema_given(values, "size") || !size)
 		return 0;
-	schema_refuse("size", err, "given beside --memory-zone");
+	schema_refuse("size", err, "given beside %s", config->is_json ? "zones" : "--memory-zone");
+	if (config->is_json)
+		return error_remedy(err,
+				    "the zones have sizes of their own: write 0, or leave it out");
 	return error_remedy(err, "the zones have sizes of their own: write size=0 here, or leave "
 				 "--memory out");
 }
@@ -181,7 +185,10 @@ const struct schema config_zone_schema = {
 		  .help = "Map this file, or a new one without a name in this directory, say of a hugetlbfs or a tmpfs. What the guest "
 		    "writes goes to the file with `shared=on` only. Not with `hugepages=on`: the file system says what the pages "
 		    "are." },
-		CONFIG_KEYS_OF_MEMORY_HOTPLUG,
+		SCHEMA_FOREIGN("hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0", .flags = SCHEMA_TYPED),
+		SCHEMA_FOREIGN("hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0"),
+		/* As of the memory. */
+		{ "hotplug_size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, hotplug_size), .flags = SCHEMA_JSON | SCHEMA_OR_ZERO },
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
 		{ .name = NULL },
 	},

@@ -45,6 +45,18 @@ static int check_queues(const struct schema_values *values, struct config_net *n
 	return error_remedy(err, "leave num_queues out");
 }
 
+/* One that is in both; -1: none. */
+static int shared_fd(const struct schema_fds *a, const struct schema_fds *b)
+{
+	for (unsigned i = 0; i < a->nr; i++) {
+		for (unsigned j = 0; j < b->nr; j++) {
+			if (a->fd[i] == b->fd[j])
+				return a->fd[i];
+		}
+	}
+	return -1;
+}
+
 static int check_names(const struct config *config, const struct schema_values *values,
 		       const struct config_net *net, struct error *err)
 {
@@ -62,8 +74,18 @@ static int check_names(const struct config *config, const struct schema_values *
 			return error_remedy(err, "use several queues of one device instead");
 		}
 	}
+	for (unsigned i = 0; i < config->nr_nets; i++) {
+		int fd = shared_fd(&config->net[i].fds, &net->fds);
+
+		if (fd < 0)
+			continue;
+		schema_refuse("fd", err, "descriptor %d is given twice", fd);
+		return error_remedy(err, "pass each device descriptors of its own");
+	}
 	for (unsigned i = 0; net->fds.nr && i < ARRAY_SIZE(beside); i++) {
-		if (!schema_given(values, beside[i]))
+		/* JSON has the default mask beside anything. */
+		if (!schema_given(values, beside[i]) ||
+		    (config->is_json && !strcmp(schema_given(values, beside[i]), DEFAULT_MASK)))
 			continue;
 		schema_refuse(beside[i], err, "given beside fd");
 		return error_remedy(err,
@@ -106,7 +128,7 @@ const struct schema config_net_schema = {
 		  .help = "Set the interface's MTU, 68 to 65521; what it is already needs no privilege. The guest is told the MTU that "
 		    "there is, its own being 1500 at first. Beside `fd` the interface is left as it is, and the guest is told "
 		    "this one: torc does not see the MTU of an interface in another network namespace." },
-		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds), .flags = SCHEMA_TYPED,
+		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds), .json = "fds",
 		  .help = "Use these descriptors, which torc inherits, of a TAP interface with IFF_VNET_HDR and IFF_NO_PI, one for each "
 		    "pair of queues." },
 		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, nr_queues), .min = 1,

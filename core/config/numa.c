@@ -33,7 +33,11 @@ static int check_vcpus(const struct config *config, const struct schema_values *
 		if (v >= config->cpus.boot) {
 			schema_refuse("cpus", err, "%u is not there: the last vCPU is %u", v,
 				      config->cpus.boot - 1);
-			return error_remedy(err, "leave it out, or write --cpus boot=%u", v + 1);
+			return error_remedy(err,
+					    config->is_json
+						    ? "leave it out, or give the guest %u vCPUs"
+						    : "leave it out, or write --cpus boot=%u",
+					    v + 1);
 		}
 		for (unsigned i = 0; i < config->nr_nodes; i++) {
 			if (!CPU_ISSET(v, &config->node[i].vcpus))
@@ -101,12 +105,23 @@ static int check_distances_of(const struct schema_values *values, const struct c
 	return 0;
 }
 
+/* What an option has to say of it is said where that is read. */
+static int refuse_no_zones(const struct config *config, struct error *err)
+{
+	if (!config->is_json)
+		return -ENOENT;
+	error_set(err, -EINVAL, "memory");
+	error_reason(err, "there are no zones that nodes could be made of");
+	return error_remedy(err, "give memory zones, each with an id and a size");
+}
+
 static int check(const struct schema_values *values, void *out, const void *context,
 		 struct error *err)
 {
 	const struct config *config = context;
 	struct config_node *node = out;
-	int r = config->nr_zones ? check_id(config, values, node, err) : -ENOENT;
+	int r = config->nr_zones ? check_id(config, values, node, err)
+				 : refuse_no_zones(config, err);
 
 	if (!r)
 		r = check_vcpus(config, values, node, err);

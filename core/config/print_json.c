@@ -22,10 +22,31 @@ static json_t *describe_vm(void)
 	return vm;
 }
 
+/* What is nullable, which OpenAPI says so, in JSON Schema: null is one more of its types. */
+static void say_null(json_t *type)
+{
+	json_t *value, *any;
+	const char *key;
+
+	json_object_foreach(type, key, value) say_null(value);
+	if (!json_is_true(json_object_get(type, "nullable")))
+		return;
+	json_object_del(type, "nullable");
+	any = json_object_get(type, "anyOf");
+	if (any)
+		json_array_append_new(any, json_pack("{s:s}", "type", "null"));
+	else
+		json_object_set_new(type, "type",
+				    json_pack("[O, s]", json_object_get(type, "type"), "null"));
+	if (json_object_get(type, "enum"))
+		json_array_append_new(json_object_get(type, "enum"), json_null());
+}
+
 void config_print_json(FILE *out)
 {
 	json_t *vm = describe_vm();
 
+	say_null(vm);
 	json_object_set_new(vm, "$schema",
 			    json_string("https://json-schema.org/draft/2020-12/schema"));
 	json_object_set_new(vm, "title", json_string("torc " TORC_VERSION ": a VM"));

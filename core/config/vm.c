@@ -3,10 +3,16 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "core/config/foreign.h"
 #include "core/config/option.h"
 #include "core/schema/json.h"
+
+#define MAX_UNKNOWN 20 /* that are named */
+
+/* Cloud Hypervisor's machines have it unless another one is named. */
+#define USUAL_RNG "/dev/urandom"
 
 #define MEMBER_OF_CONFIG .offset = 0, .size = sizeof(struct config)
 
@@ -15,7 +21,7 @@ static const struct schema payload_schema = {
 	.key = (const struct schema_key[]){
 		{ "kernel", SCHEMA_STRING, SCHEMA_MEMBER(struct config, kernel) },
 		{ "initramfs", SCHEMA_STRING, SCHEMA_MEMBER(struct config, initramfs) },
-		{ "cmdline", SCHEMA_STRING, SCHEMA_MEMBER(struct config, cmdline) },
+		{ "cmdline", SCHEMA_STRING, SCHEMA_MEMBER(struct config, cmdline), .flags = SCHEMA_EMPTY },
 		SCHEMA_FOREIGN("firmware", "the devices that a firmware wants", NULL),
 		SCHEMA_FOREIGN("igvm", CONFIG_NEEDS_CONFIDENTIAL, NULL),
 		SCHEMA_FOREIGN("host_data", CONFIG_NEEDS_CONFIDENTIAL, NULL),
@@ -95,11 +101,16 @@ const struct schema config_vm_schema = {
 };
 /* clang-format on */
 
+/* The first ones: whoever writes so many is told that there are more. */
 static void add_unknown(void *opaque, const char *path)
 {
 	struct config *config = opaque;
 	char *longer;
 
+	if (config->nr_unknown == MAX_UNKNOWN)
+		path = "and others";
+	if (config->nr_unknown++ > MAX_UNKNOWN)
+		return;
 	if (asprintf(&longer, "%s%s%s", config->unknown ?: "", config->unknown ? ", " : "", path) <
 	    0)
 		return;
@@ -121,6 +132,24 @@ static struct line_config line_of(struct config_line *json)
 	return line;
 }
 
+/* A text that can be read, as a FIFO may be. */
+static FILE *open_file(const char *path, struct error *err)
+{
+	FILE *file = fopen(path, "re");
+	struct stat st;
+	int r = file ? 0 : -errno;
+
+	if (!r && !fstat(fileno(file), &st) && S_ISDIR(st.st_mode))
+		r = -EISDIR;
+	if (!r)
+		return file;
+	if (file)
+		fclose(file);
+	error_set(err, r, "config %s", path);
+	error_remedy(err, "name a file that torc may read");
+	return NULL;
+}
+
 static int refuse_file(const char *path, const json_error_t *at, struct error *err)
 {
 	error_set(err, -EINVAL, "config %s", path);
@@ -134,11 +163,16 @@ static int refuse_file(const char *path, const json_error_t *at, struct error *e
 
 int config_read_file(struct config *config, const char *path, struct error *err)
 {
+	FILE *file = open_file(path, err);
 	json_error_t at;
-	json_t *object = json_load_file(path, JSON_REJECT_DUPLICATES, &at);
+	json_t *object;
 	int r;
 
 	config->is_json = true;
+	if (!file)
+		return err->code;
+	object = json_loadf(file, JSON_REJECT_DUPLICATES, &at);
+	fclose(file);
 	if (json_is_object(object)) {
 		r = config_read_vm(config, object, err);
 		if (r)
@@ -158,9 +192,16 @@ int config_read_vm(struct config *config, const json_t *object, struct error *er
 	int r;
 
 	config->is_json = true;
-	/* Cloud Hypervisor's defaults, which are others than on its command line. */
+	if (config->metrics.path && json_is_object(json_object_get(object, "metrics"))) {
+		error_set(err, -EINVAL, "key metrics");
+		error_reason(err, "given beside option --metrics");
+		return error_remedy(err, "leave one of them out");
+	}
+	/* Cloud Hypervisor's defaults, which are others than on its command line; null is no entropy device. */
 	config->serial_json.mode = LINE_NULL;
 	config->console_json.mode = LINE_TTY;
+	if (!json_object_get(object, "rng") && config_copy_string(&config->rng, USUAL_RNG, err))
+		return err->code;
 	r = schema_read_json(&config_vm_schema, object, config, config, &unknown, err);
 	config->serial = line_of(&config->serial_json);
 	config->console = line_of(&config->console_json);
@@ -180,13 +221,18 @@ static struct config_line json_of(const struct line_config *line)
 json_t *config_write_vm(const struct config *config)
 {
 	struct config copy = *config;
+	json_t *object;
 
 	copy.serial_json = json_of(&config->serial);
 	copy.console_json = json_of(&config->console);
 	/* What zones have is theirs. */
 	if (copy.nr_zones)
 		copy.memory = (struct config_memory){ .backing.thp = true };
-	return schema_write_json(&config_vm_schema, &copy);
+	object = schema_write_json(&config_vm_schema, &copy);
+	/* Else it is the usual one. */
+	if (object && !config->rng)
+		json_object_set_new(object, "rng", json_null());
+	return object;
 }
 
 int config_print(const struct config *config, FILE *out, struct error *err)

@@ -86,7 +86,7 @@ static json_t *describe(const struct schema_key *key, const void *preset)
 	case SCHEMA_BOOL:
 		return json_pack("{s:s}", "type", "boolean");
 	case SCHEMA_UINT:
-		return integer(key->flags & SCHEMA_OR_ZERO ? 0 : key->min, key->max);
+		return integer(key->min, key->max);
 	case SCHEMA_SIZE:
 		return integer(0, 0);
 	case SCHEMA_STRING:
@@ -118,7 +118,7 @@ static json_t *describe(const struct schema_key *key, const void *preset)
 	case SCHEMA_LIST:
 		return list(key);
 	case SCHEMA_FDS:
-		break;
+		return array(integer(3, 65535));
 	}
 	return NULL;
 }
@@ -133,7 +133,7 @@ json_t *schema_describe(const struct schema *schema, const void *preset)
 		const char *name = key->json ?: key->name;
 		json_t *one;
 
-		if (key->needs || key->flags & SCHEMA_TYPED || key->kind == SCHEMA_FDS)
+		if (key->needs || key->flags & SCHEMA_TYPED)
 			continue;
 		one = describe(key, preset);
 		/* Which is Markdown, as OpenAPI has it. */
@@ -144,6 +144,8 @@ json_t *schema_describe(const struct schema *schema, const void *preset)
 		json_object_set_new(json_object_get(type, "properties"), name, one);
 		if (key->flags & SCHEMA_REQUIRED)
 			json_array_append_new(required, json_string(name));
+		else
+			json_object_set_new(one, "nullable", json_true());
 	}
 	if (json_array_size(required))
 		json_object_set(type, "required", required);

@@ -37,12 +37,13 @@ static const char *const wanted[] = {
 	[SCHEMA_IPV4] = "a string",
 	[SCHEMA_CPUS] = "an array of numbers",
 	[SCHEMA_BITS] = "an array of numbers",
+	[SCHEMA_FDS] = "an array of numbers",
 	[SCHEMA_AFFINITY] = "an array of objects with a number and host_cpus, an array of numbers",
 	[SCHEMA_DISTANCES] = "an array of objects with the numbers destination and distance",
 	[SCHEMA_NAMES] = "an array of strings without commas and brackets",
 	[SCHEMA_TOPOLOGY] =
-		"an object with the numbers threads_per_core, cores_per_die, dies_per_package and "
-		"packages",
+		("an object with the numbers threads_per_core, cores_per_die, dies_per_package and "
+		 "packages"),
 	[SCHEMA_STRUCT] = "an object",
 	[SCHEMA_LIST] = "an array of objects",
 };
@@ -143,6 +144,7 @@ static bool put_text(FILE *text, const struct schema_key *key, const json_t *val
 		return put_word(text, key, value);
 	case SCHEMA_CPUS:
 	case SCHEMA_BITS:
+	case SCHEMA_FDS:
 		return put_array(text, key, value, put_number);
 	case SCHEMA_AFFINITY:
 		return json_is_string(value) && key->words
@@ -173,6 +175,34 @@ static int text_of(const struct schema_key *key, const json_t *value, char **out
 	return fits ? 0 : refuse_type(key, err);
 }
 
+/* Whether @value is @usual as far as it says anything: members may be missing, or null. */
+static bool says_no_more(const json_t *value, const json_t *usual)
+{
+	const char *name;
+	json_t *member;
+
+	if (!json_is_object(value) || !json_is_object(usual))
+		return json_is_null(value) || json_equal(value, usual);
+	json_object_foreach((json_t *)(uintptr_t)value, name, member)
+	{
+		const json_t *same = json_object_get(usual, name);
+
+		if (!json_is_null(member) && (!same || !says_no_more(member, same)))
+			return false;
+	}
+	return true;
+}
+
+/* What is usual is JSON, or a string or number as it is typed. */
+static bool is_usual(const char *usual, const json_t *value, const char *text)
+{
+	json_t *parsed = usual && *usual == '{' ? json_loads(usual, 0, NULL) : NULL;
+	bool is_same = usual && (parsed ? says_no_more(value, parsed) : !strcmp(usual, text));
+
+	json_decref(parsed);
+	return is_same;
+}
+
 /* A key of Cloud Hypervisor's: taken if it says what torc does, or what its clients send always. */
 static int take_foreign(const struct schema_key *key, const json_t *value, struct error *err)
 {
@@ -185,7 +215,7 @@ static int take_foreign(const struct schema_key *key, const json_t *value, struc
 
 	if (!string && !dump)
 		return error_set(err, -ENOMEM, "JSON");
-	if (key->usual && !strcmp(key->usual, string ?: dump)) {
+	if (is_usual(key->usual, value, string ?: dump)) {
 		free(dump);
 		return 0;
 	}
@@ -224,6 +254,13 @@ static int read_member(const struct schema_source *source, const struct schema *
 	return read_object(json->reading, schema, json->value, out);
 }
 
+static int refuse_element(struct error *err)
+{
+	error_set(err, -EINVAL, "value");
+	error_reason(err, "not of the right type");
+	return error_remedy(err, "write an object");
+}
+
 static int read_list(struct reading *reading, const struct schema_key *key, const json_t *array,
 		     void *out)
 {
@@ -242,7 +279,7 @@ static int read_list(struct reading *reading, const struct schema_key *key, cons
 		snprintf(reading->path, sizeof(path), "%.60s%.30s[%zu].", path, name_of(key), i);
 		r = json_is_object(value)
 			    ? schema_add(key, &source.source, out, reading->context, reading->err)
-			    : refuse_type(key, reading->err);
+			    : refuse_element(reading->err);
 		if (r)
 			break;
 	}
@@ -250,10 +287,18 @@ static int read_list(struct reading *reading, const struct schema_key *key, cons
 	return r ? error_set(reading->err, r, "%s[%zu]", name_of(key), i) : 0;
 }
 
+static void tell(const struct reading *reading, const char *within, const char *name)
+{
+	char path[3 * MAX_PATH];
+
+	snprintf(path, sizeof(path), "%s%s%.100s", reading->path, within, name);
+	if (reading->unknown)
+		reading->unknown->tell(reading->unknown->opaque, path);
+}
+
 static void tell_unknown(const struct reading *reading, const struct schema *schema,
 			 const json_t *object)
 {
-	char path[2 * MAX_PATH];
 	const char *name;
 	json_t *value;
 
@@ -264,16 +309,64 @@ static void tell_unknown(const struct reading *reading, const struct schema *sch
 		while (i < schema_count(schema) && (schema->key[i].flags & SCHEMA_TYPED ||
 						    strcmp(name, name_of(&schema->key[i])) != 0))
 			i++;
-		snprintf(path, sizeof(path), "%s%.100s", reading->path, name);
-		if (i == schema_count(schema) && reading->unknown)
-			reading->unknown->tell(reading->unknown->opaque, path);
+		if (i == schema_count(schema))
+			tell(reading, "", name);
 	}
 }
 
-/* null; and [] of numbers or names, as of a node without CPUs, for which a command line has no word. */
-static bool is_nothing(const struct schema_key *key, const json_t *value)
+static bool is_among(const char *name, const char *const *names)
+{
+	while (*names && strcmp(name, *names) != 0)
+		names++;
+	return *names;
+}
+
+static void tell_unknown_members(const struct reading *reading, const char *within,
+				 const json_t *object, const char *const *known)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach((json_t *)(uintptr_t)object, name, value)
+	{
+		if (!is_among(name, known))
+			tell(reading, within, name);
+	}
+}
+
+/* Within a value that is made of objects and no schema's. */
+static void tell_unknown_within(const struct reading *reading, const struct schema_key *key,
+				const json_t *value)
+{
+	const char *const affinity[] = { key->noun, SCHEMA_HOST_CPUS, NULL };
+	static const char *const distance[] = { SCHEMA_DESTINATION, SCHEMA_DISTANCE, NULL };
+	char within[MAX_PATH];
+	const json_t *one;
+	size_t i;
+
+	snprintf(within, sizeof(within), "%.30s.", name_of(key));
+	if (key->kind == SCHEMA_TOPOLOGY)
+		tell_unknown_members(reading, within, value, schema_topology_part);
+	if (key->kind != SCHEMA_AFFINITY && key->kind != SCHEMA_DISTANCES)
+		return;
+	json_array_foreach(value, i, one)
+	{
+		snprintf(within, sizeof(within), "%.30s[%zu].", name_of(key), i);
+		tell_unknown_members(reading, within, one,
+				     key->kind == SCHEMA_AFFINITY ? affinity : distance);
+	}
+}
+
+/*
+ * null; and [] of numbers or names, as of a node without CPUs, for which a command line has no word; and "" where a key
+ * without a value is as one that is not given.
+ */
+static bool is_nothing(const struct schema *schema, const struct schema_key *key,
+		       const json_t *value)
 {
 	if (!value || json_is_null(value))
+		return true;
+	if (schema->defaults && json_is_string(value) && !json_string_length(value))
 		return true;
 	if (!json_is_array(value) || json_array_size(value) || key->needs)
 		return false;
@@ -295,7 +388,7 @@ static int read_key(struct reading *reading, struct schema_values *values, char 
 	const struct schema_key *key = &values->schema->key[i];
 	int r;
 
-	if (is_nothing(key, value) || key->flags & SCHEMA_TYPED) {
+	if (is_nothing(values->schema, key, value) || key->flags & SCHEMA_TYPED) {
 		if (!(key->flags & SCHEMA_REQUIRED))
 			return 0;
 		schema_refuse(name_of(key), reading->err, "missing");
@@ -307,11 +400,19 @@ static int read_key(struct reading *reading, struct schema_values *values, char 
 		return read_struct(reading, key, value, (char *)out + key->offset);
 	if (key->kind == SCHEMA_LIST)
 		return read_list(reading, key, value, out);
+	tell_unknown_within(reading, key, value);
 	r = text_of(key, value, text, reading->err);
+	if (!r && !**text && !(key->flags & SCHEMA_EMPTY)) {
+		schema_refuse(name_of(key), reading->err, "has no value");
+		return error_remedy(reading->err, "write one, or leave it out");
+	}
 	if (r)
 		return r;
 	values->value[i] = *text;
-	return schema_read_value(values, i, out, reading->err);
+	r = schema_read_value(values, i, out, reading->err);
+	/* Units are typed only. */
+	return r && key->kind == SCHEMA_SIZE ? error_remedy(reading->err, "write a number of bytes")
+					     : r;
 }
 
 /* Readers and checks call a key as it is typed. */

@@ -45,7 +45,7 @@ json_t *schema_write_json(const struct schema *schema, const void *from);
  * @schema: borrowed
  * @preset: by schema_preset(); where defaults are taken from
  *
- * What torc does not have is not in it. Return: to be given back; NULL, or incomplete, when out of memory.
+ * What torc does not have is not in it. What may be null is "nullable", as OpenAPI 3.0 has it. Return: to be given back; NULL, or incomplete, when out of memory.
  */
 json_t *schema_describe(const struct schema *schema, const void *preset);
 

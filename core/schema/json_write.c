@@ -29,6 +29,15 @@ static json_t *bits(uint64_t mask)
 	return array;
 }
 
+static json_t *fds(const struct schema_fds *all)
+{
+	json_t *array = all->nr ? json_array() : NULL;
+
+	for (unsigned i = 0; i < all->nr; i++)
+		json_array_append_new(array, json_integer(all->fd[i]));
+	return array;
+}
+
 static json_t *word(const struct schema_key *key, uint64_t index)
 {
 	const struct schema_word *found = &key->words[index];
@@ -88,12 +97,14 @@ static json_t *mac(const struct schema_mac *m)
 			 : NULL;
 }
 
-static json_t *ipv4(const struct in_addr *address)
+/* Where there is a default, 0.0.0.0 is not that there is none. */
+static json_t *ipv4(const struct schema_key *key, const struct in_addr *address)
 {
 	char text[INET_ADDRSTRLEN];
 
-	return address->s_addr ? json_string(inet_ntop(AF_INET, address, text, sizeof(text)))
-			       : NULL;
+	return address->s_addr || key->preset
+		       ? json_string(inet_ntop(AF_INET, address, text, sizeof(text)))
+		       : NULL;
 }
 
 static bool is_missing(const struct schema_key *key, uint64_t value)
@@ -163,11 +174,13 @@ json_t *schema_write_value(const struct schema_key *key, const void *from)
 	case SCHEMA_MAC:
 		return mac(member);
 	case SCHEMA_IPV4:
-		return ipv4(member);
+		return ipv4(key, member);
 	case SCHEMA_CPUS:
 		return CPU_COUNT((const cpu_set_t *)member) ? numbers(member) : NULL;
 	case SCHEMA_BITS:
 		return schema_load(key, member) ? bits(schema_load(key, member)) : NULL;
+	case SCHEMA_FDS:
+		return fds(member);
 	case SCHEMA_AFFINITY:
 		return affinity(key, member);
 	case SCHEMA_DISTANCES:

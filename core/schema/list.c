@@ -177,30 +177,46 @@ static int read_bits(const struct schema_values *values, unsigned i, void *to, s
 	return r;
 }
 
+static bool has_fd(const struct schema_fds *fds, unsigned fd)
+{
+	for (unsigned i = 0; i < fds->nr; i++) {
+		if (fds->fd[i] == (int)fd)
+			return true;
+	}
+	return false;
+}
+
 static int read_fds(const struct schema_values *values, unsigned i, void *to, struct error *err)
 {
-	const char *text = values->value[i];
+	const char *name = values->schema->key[i].name, *p = values->value[i];
 	struct schema_fds fds = { 0 };
-	bool list = *text == '[';
-	char *end;
+	bool list = take(&p, '[');
 
-	for (const char *p = text + list; p; p = *end == ',' && list ? end + 1 : NULL) {
-		long fd = strtol(p, &end, 10);
+	do {
+		unsigned fd;
 
-		if (end == p || fd < 3 || fd > 65535 || (*end && *end != ',' && *end != ']')) {
-			schema_refuse(values->schema->key[i].name, err,
-				      "\"%s\" is no list of descriptors from 3 on", text);
-			return error_remedy(err, "write fd=3, or fd=[3,4] for two pairs of queues");
-		}
+		if (!take_number(&p, 65535, &fd) || fd < 3)
+			break;
 		if (fds.nr == SCHEMA_MAX_FDS) {
-			schema_refuse(values->schema->key[i].name, err, "more than %d descriptors",
-				      SCHEMA_MAX_FDS);
+			schema_refuse(name, err, "more than %d descriptors", SCHEMA_MAX_FDS);
 			return error_remedy(err, "pass fewer");
 		}
+		if (has_fd(&fds, fd)) {
+			schema_refuse(name, err, "descriptor %u is given twice", fd);
+			return error_remedy(err, "each pair of queues has one of its own");
+		}
 		fds.fd[fds.nr++] = (int)fd;
-	}
-	*(struct schema_fds *)to = fds;
-	return 0;
+		if (list && take(&p, ']'))
+			list = false;
+		if (!*p) {
+			if (list)
+				break;
+			*(struct schema_fds *)to = fds;
+			return 0;
+		}
+	} while (list && take(&p, ','));
+	schema_refuse(name, err, "\"%s\" is no list of descriptors from 3 on", values->value[i]);
+	return error_remedy(err, "write fd=3, or fd=[3,4] for two pairs of queues");
 }
 
 static int read_distances(const struct schema_values *values, unsigned i, void *to,

@@ -36,7 +36,7 @@ enum schema_kind {
 	SCHEMA_CPUS,   /* cpu_set_t: "[0-3,5]" or "0-3"; an array of numbers */
 	SCHEMA_BITS,   /* an unsigned integer: a bit for each of "[0,2]", at most max; likewise */
 	SCHEMA_AFFINITY, /* struct schema_affinities: "[0@[1,3-5],1@[2]]", numbers up to max, or one of words */
-	SCHEMA_FDS,	  /* struct schema_fds: "3" or "[3,4]"; not in JSON */
+	SCHEMA_FDS,	  /* struct schema_fds: "3" or "[3,4]"; an array of numbers */
 	SCHEMA_DISTANCES, /* unsigned[SCHEMA_MAX_NODES]: "[1@20,2@30]", distances from min to max */
 	SCHEMA_NAMES,	  /* struct schema_names: "[a,b]" or "a"; an array of strings */
 	SCHEMA_TOPOLOGY,  /* unsigned[4]: "1:4:1:1", each from min to max; an object */
@@ -52,9 +52,11 @@ enum {
 	/* A UINT or SIZE that may be missing, which is -1, or 0. */
 	SCHEMA_OR_NONE = 4,
 	SCHEMA_OR_ZERO = 8,
-	/* In JSON only, as STRUCT and LIST are; on a command line only, as FDS is. */
+	/* In JSON only, as STRUCT and LIST are; on a command line only. */
 	SCHEMA_JSON = 16,
 	SCHEMA_TYPED = 32,
+	/* A STRING that may be "". */
+	SCHEMA_EMPTY = 64,
 };
 
 struct schema_mac {

@@ -100,6 +100,7 @@ static const char *type_of(const json_t *value)
 	static const char *const name[] = {
 		[JSON_OBJECT] = "object",   [JSON_ARRAY] = "array",  [JSON_STRING] = "string",
 		[JSON_INTEGER] = "integer", [JSON_TRUE] = "boolean", [JSON_FALSE] = "boolean",
+		[JSON_NULL] = "null",
 	};
 
 	return name[json_typeof(value)];
@@ -108,14 +109,18 @@ static const char *type_of(const json_t *value)
 /* Of two forms that a value may have the second. */
 static void check_described(const json_t *type, const json_t *value)
 {
-	const json_t *words, *one;
+	const json_t *words, *one, *type_name;
 	const char *key;
 	size_t i;
 
 	if (json_object_get(type, "anyOf"))
 		type = json_array_get(json_object_get(type, "anyOf"), json_is_array(value));
 	words = json_object_get(type, "enum");
-	assert_string_equal(json_string_value(json_object_get(type, "type")), type_of(value));
+	type_name = json_object_get(type, "type");
+	/* What may be null has two. */
+	if (json_is_array(type_name))
+		type_name = json_array_get(type_name, json_is_null(value));
+	assert_string_equal(json_string_value(type_name), type_of(value));
 	json_object_foreach((json_t *)(uintptr_t)value, key, one)
 	{
 		const json_t *of = json_object_get(json_object_get(type, "properties"), key);
@@ -147,14 +152,18 @@ static void descriptions_have_defaults_and_limits(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(queue); i++)
 		at = json_object_get(at, queue[i]);
-	size = json_pack("{s:s, s:s, s:i, s:i, s:i}", "type", "integer", "format", "int64",
-			 "minimum", 4, "maximum", 1024, "default", 128);
+	size = json_pack("{s:[s, s], s:s, s:i, s:i, s:i}", "type", "integer", "null", "format",
+			 "int64", "minimum", 4, "maximum", 1024, "default", 128);
 	assert_int_equal(json_object_del((json_t *)(uintptr_t)at, "description"), 0);
 	assert_true(json_equal(at, size));
 	json_decref(vm);
 	vm = description("json", "properties");
 	at = json_object_get(json_object_get(schemas, "VmConfig"), "properties");
-	assert_true(json_equal(at, vm));
+	/* The same but for how they say null. */
+	assert_int_equal(json_object_size(at), json_object_size(vm));
+	for (size_t i = 0; i < ARRAY_SIZE(queue); i++)
+		at = json_object_get(at, queue[i]);
+	assert_true(json_is_true(json_object_get(at, "nullable")));
 	json_decref(size);
 	json_decref(vm);
 	json_decref(all);
@@ -175,6 +184,8 @@ static void what_is_printed_is_read_the_same(void **state)
 		"guest_numa_id=0,cpus=0-1,memory_zones=a",
 		"--kernel /k --memory-zone id=a,size=64M id=b,size=64M --cpus 2 --numa guest_numa_id=0,cpus=[0-1] guest_numa_id=1,memory_zones=[a,b]",
 		"--kernel /k --net tap=t,mac=02:00:00:00:00:01,ip=10.0.0.1,mask=255.0.0.0,mtu=9000,vhost=on,num_queues=4",
+		"--kernel /k --net ip=10.0.0.1,mask=0.0.0.0",
+		"--kernel /k --net fd=3 fd=[5,4]",
 		"--kernel /k --net tap=,mac=,ip= --serial pty --console socket=/s,mode=0660",
 		"--kernel /k --device path=/d,x_exclude_mmap_bars=[0,2],trace=ring,bind=on path=/e,id=e",
 		"--kernel /k --rng src=/dev/urandom --serial file=/a,b,mode=0640 --console tty",
@@ -235,6 +246,11 @@ static void defaults_are_cloud_hypervisors(void **state)
 	assert_int_equal(c.memory.size, 512 * MIB);
 	assert_int_equal(c.cpus.boot, 1);
 	assert_string_equal(c.cmdline, "");
+	assert_string_equal(c.rng, "/dev/urandom");
+	config_destroy(&c);
+	/* Cloud Hypervisor cannot say so, but what options mean can be that. */
+	c = good("{\"payload\":{\"kernel\":\"/k\"},\"rng\":null}");
+	assert_null(c.rng);
 	config_destroy(&c);
 }
 
@@ -260,6 +276,32 @@ static void unknown_keys_are_told(void **state)
 
 	assert_string_equal(c.unknown, "speed, payload.colour, disks[1].fd, disks[1].zones");
 	config_destroy(&c);
+	/* Within what is no schema's, too. */
+	c = good(
+		"{\"payload\":{\"kernel\":\"/k\"},\"cpus\":{\"boot_vcpus\":1,"
+		"\"topology\":{\"threads_per_core\":1,\"cores_per_die\":1,\"dies_per_package\":1,\"packages\":1,\"x\":1},"
+		"\"affinity\":[{\"vcpu\":0,\"host_cpus\":[0],\"y\":1}]}}");
+	assert_string_equal(c.unknown, "cpus.topology.x, cpus.affinity[0].y");
+	config_destroy(&c);
+}
+
+static void of_many_unknown_keys_the_first_are_told(void **state)
+{
+	char *text = calloc(1, 100000);
+	struct config c;
+	size_t end;
+
+	assert_non_null(text);
+	strcpy(text, "{\"payload\":{\"kernel\":\"/k\"}");
+	end = strlen(text);
+	for (unsigned i = 0; i < 5000; i++)
+		end += (size_t)sprintf(text + end, ",\"x%u\":1", i);
+	strcpy(text + end, "}");
+	c = good(text);
+	assert_true(strlen(c.unknown) < 200);
+	assert_non_null(strstr(c.unknown, "x19, and others"));
+	config_destroy(&c);
+	free(text);
 }
 
 static const struct {
@@ -291,7 +333,20 @@ static const struct {
 	{ "{\"memory\":{\"zones\":[{\"id\":\"a\"}]}}", "memory: zones[0]: key size", "missing",
 	  "512M" },
 	{ "{\"disks\":{}}", "key disks", "right type", "an array" },
-	{ "{\"disks\":[{\"path\":\"/a\"},7]}", "disks[1]: key disks", "right type", "" },
+	{ "{\"disks\":[{\"path\":\"/a\"},7]}", "disks[1]: value", "right type", "an object" },
+	{ "{\"disks\":[{\"path\":\"\"}]}", "disks[0]: key path", "has no value", "" },
+	{ "{\"payload\":{\"kernel\":\"\"}}", "payload: key kernel", "has no value", "" },
+	{ "{\"memory\":{\"size\":-1}}", "memory: key size", "-1", "a number of bytes" },
+	{ "{\"cpus\":{\"boot_vcpus\":4,\"max_vcpus\":2}}", "cpus: key max_vcpus",
+	  "less than boot_vcpus 4", "write 4" },
+	{ "{\"numa\":[{\"guest_numa_id\":0,\"cpus\":[0]}]}", "numa[0]: memory", "no zones",
+	  "zones" },
+	{ "{\"memory\":{\"size\":1,\"zones\":[{\"id\":\"a\",\"size\":67108864}]}}",
+	  "memory: key size", "beside zones", "write 0" },
+	{ "{\"net\":[{\"fds\":[3,3]}]}", "net[0]: key fds", "3 is given twice", "" },
+	{ "{\"net\":[{\"fds\":[3]},{\"fds\":[4,3]}]}", "net[1]: key fds", "3 is given twice", "" },
+	{ "{\"payload\":{\"kernel\":\"/k\"},\"serial\":{\"mode\":\"Tty\"}}", "key console",
+	  "standard input and output", "Null" },
 	{ "{\"disks\":[{\"path\":\"/a\"},{}]}", "disks[1]: key path", "missing", "path=" },
 	{ "{\"disks\":[{\"path\":\"/a\",\"image_type\":\"Qcow2\"}]}", "disks[0]: key image_type",
 	  "raw images only", "" },
@@ -334,6 +389,65 @@ static void options_of_a_vm_are_not_given_beside_it(void **state)
 	assert_int_equal(load(&config, " --metrics path=/m", &err), 0);
 	assert_string_equal(config.metrics.path, "/m");
 	config_destroy(&config);
+	put("{\"payload\":{\"kernel\":\"/k\"},\"metrics\":{\"path\":\"/m\"}}");
+	assert_int_equal(load(&config, " --metrics path=/n.prom", &err), -EINVAL);
+	assert_non_null(strstr(err.object, "key metrics"));
+	assert_non_null(strstr(err.reason, "--metrics"));
+}
+
+/* Of a default as much as is said, in any order; a client's serializer leaves out what it likes. */
+static void defaults_may_be_said_in_any_way(void **state)
+{
+	static const char *const taken[] = {
+		"\"debug_console\":{\"file\":null,\"mode\":\"Off\",\"iobase\":233}",
+		"\"debug_console\":{\"iobase\":233,\"mode\":\"Off\"}",
+		"\"debug_console\":{\"mode\":\"Off\"}",
+		"\"cpus\":{\"boot_vcpus\":1,\"features\":{}}",
+		"\"memory\":{\"size\":0,\"zones\":[{\"id\":\"a\",\"size\":67108864,\"hotplug_size\":1073741824}]}",
+	};
+	struct config config;
+	struct error err = { 0 };
+	char text[256];
+
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+		snprintf(text, sizeof(text), "{\"payload\":{\"kernel\":\"/k\"},%s}", taken[i]);
+		config = good(text);
+		config_destroy(&config);
+	}
+	put("{\"payload\":{\"kernel\":\"/k\"},\"debug_console\":{\"mode\":\"Tty\",\"iobase\":233}}");
+	assert_int_equal(load(&config, "", &err), -EINVAL);
+}
+
+static void not_more_devices_than_slots(void **state)
+{
+	char text[2048] = "{\"payload\":{\"kernel\":\"/k\"},\"disks\":[{\"path\":\"/0\"}";
+	struct error err = { 0 };
+	struct config config;
+	size_t end;
+
+	for (unsigned i = 1; i < 30; i++)
+		snprintf(text + strlen(text), sizeof(text) - strlen(text), ",{\"path\":\"/%u\"}",
+			 i);
+	end = strlen(text);
+	strcpy(text + end, "],\"console\":{\"mode\":\"Off\"}}");
+	config = good(text);
+	config_destroy(&config);
+	strcpy(text + end, "],\"console\":{\"mode\":\"Null\"}}");
+	put(text);
+	assert_int_equal(load(&config, "", &err), -EINVAL);
+	assert_non_null(strstr(err.reason, "they are 32"));
+}
+
+/* What cannot be read at all. */
+static void what_is_no_file_is_said_so(void **state)
+{
+	struct error err = { 0 };
+	struct config config;
+
+	assert_int_equal(line_parse(&config, "--config /tmp", &err), -EISDIR);
+	assert_string_equal(err.object, "config /tmp");
+	err = (struct error){ 0 };
+	assert_int_equal(line_parse(&config, "--config /nowhere/at-all", &err), -ENOENT);
 }
 
 int main(void)
@@ -345,8 +459,12 @@ int main(void)
 		cmocka_unit_test(defaults_are_cloud_hypervisors),
 		cmocka_unit_test(nothing_of_a_list_is_no_list),
 		cmocka_unit_test(unknown_keys_are_told),
+		cmocka_unit_test(of_many_unknown_keys_the_first_are_told),
 		cmocka_unit_test(what_will_not_do_says_where),
 		cmocka_unit_test(options_of_a_vm_are_not_given_beside_it),
+		cmocka_unit_test(defaults_may_be_said_in_any_way),
+		cmocka_unit_test(not_more_devices_than_slots),
+		cmocka_unit_test(what_is_no_file_is_said_so),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
