@@ -4,24 +4,29 @@ import html
 import math
 import statistics
 
-WIDTH, LABEL, RIGHT = 920, 300, 24
-LINE, GAP, TOP, BOTTOM = 16, 8, 8, 28
+WIDTH, LABEL, RIGHT = 920, 300, 48
+LINE, GAP, TOP, BOTTOM = 16, 8, 8, 44
 # Values further apart than this are on a logarithmic axis.
 LOG_FROM = 8
 COLOURS = ('#5f6670', '#0072b2', '#d55e00', '#009e73', '#cc79a7', '#8a6d00')
 
 STYLE = '''
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; color: #1c2024; }
+:root { color-scheme: light dark; --ink: #1c2024; --dim: #4a5058; --grid: #d8dce0; --faint: #eef0f2; --page: #ffffff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e4e7ea; --dim: #a2a9b1; --grid: #3c434b; --faint: #2a3037; --page: #16191d; }
+}
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 66rem; margin: 2rem auto; padding: 0 1rem; color: var(--ink);
+  background: var(--page); }
 h2 { margin-top: 2.2rem; }
 table { border-collapse: collapse; margin: .6rem 0 1rem; font-size: 12.5px; }
-th, td { padding: .2rem .4rem; border-bottom: 1px solid #d8dce0; text-align: right; white-space: nowrap; }
+th, td { padding: .2rem .4rem; border-bottom: 1px solid var(--grid); text-align: right; white-space: nowrap; }
 div.wide { overflow-x: auto; }
 table.facts td { white-space: normal; overflow-wrap: anywhere; text-align: left; vertical-align: top; }
-table.facts td:first-child { white-space: nowrap; color: #4a5058; }
+table.facts td:first-child { white-space: nowrap; color: var(--dim); }
 code { overflow-wrap: anywhere; }
 th:first-child, td:first-child { text-align: left; }
-svg { display: block; width: 100%; height: auto; font: 12px system-ui, sans-serif; margin: .4rem 0; }
-p.note { color: #4a5058; }
+svg { display: block; width: 100%; min-width: 640px; height: auto; font: 12px system-ui, sans-serif; margin: .4rem 0; }
+p.note { color: var(--dim); }
 '''
 
 
@@ -62,12 +67,12 @@ def number(value):
     return f'{value:,.0f}' if value == round(value) else f'{value:,.3g}'
 
 
-def text(x, y, content, anchor='start', colour='#1c2024'):
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{html.escape(content)}</text>'
+def text(x, y, content, anchor='start', colour='var(--ink)'):
+    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" style="fill: {colour}">{html.escape(content)}</text>'
 
 
 def line(x1, y1, x2, y2, colour, width=1):
-    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" stroke="{colour}" stroke-width="{width}"/>'
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" style="stroke: {colour}" stroke-width="{width}"/>'
 
 
 def side(axis, y, name, values, colour):
@@ -95,11 +100,11 @@ def plot(rows, unit, names):
     lines = sum(sum(1 for side_ in row['sides'].values() if side_) for row in rows)
     bottom = TOP + lines * LINE + len(rows) * GAP
     title = f'{unit or "count"}, {"logarithmic" if axis.log else "linear"}'
-    parts = [f'<svg viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img" aria-label="{html.escape(title)}">']
+    parts = [f'<div class="wide"><svg viewBox="0 0 {WIDTH} {bottom + BOTTOM}" role="img" aria-label="{html.escape(title)}">']
     for tick in axis.ticks():
         x = axis.at(tick)
-        parts += [line(x, TOP, x, bottom, '#e2e5e8'), text(x, bottom + 14, number(tick), 'middle', '#4a5058')]
-    parts.append(text(0, bottom + 14, title, 'start', '#4a5058'))
+        parts += [line(x, TOP, x, bottom, 'var(--grid)'), text(x, bottom + 14, number(tick), 'middle', 'var(--dim)')]
+    parts.append(text(LABEL, bottom + 32, title, 'start', 'var(--dim)'))
     y = TOP
     for row in rows:
         parts.append(text(0, y + LINE / 2 + 4, row['name']))
@@ -108,8 +113,8 @@ def plot(rows, unit, names):
                 parts += side(axis, y + LINE / 2, names[key], found, colour)
                 y += LINE
         y += GAP
-        parts.append(line(0, y - GAP / 2, WIDTH - RIGHT, y - GAP / 2, '#eef0f2'))
-    return '\n'.join(parts + ['</svg>'])
+        parts.append(line(0, y - GAP / 2, WIDTH - RIGHT, y - GAP / 2, 'var(--faint)'))
+    return '\n'.join(parts + ['</svg></div>'])
 
 
 def table(rows):

@@ -42,7 +42,7 @@ guests of torc and of other VMMs, in turn. As root.
   -h, --help         this text
   -V, --version      torc's
 It says first what it will do and how long that takes. Ctrl-C ends it and puts
-everything back; after a kill -9, torc-vfio recover does. See torc-bench(1).
+everything back; after a kill -9, torc-vfio unbind BDF does. See torc-bench(1).
 '''
 
 
@@ -120,9 +120,9 @@ def plan(request, session, jobs, order, seconds, folder):
                         f'IOMMU group {device.group}, NUMA node {device.node}')]
     lines += [('systems', ', '.join(title(system) for system in order))]
     lines += measure.describe(request, jobs)
-    lines += [('CPUs', f'{words(session.cpus)} for fio and the vCPUs, {words(session.others)} for interrupts'),
+    lines += [('CPUs', f'{words(session.cpus)} for {measure.WORK} and the vCPUs, {words(session.others)} for interrupts'),
               ('device goes', f'to vfio-pci and back to {device.driver}, by torc-vfio; also after Ctrl-C. After kill -9: '
-                              'torc-vfio recover'),
+                              f'torc-vfio unbind {device.bdf}'),
               ('takes', f'about {duration(estimate)}'), ('results', folder)]
     return lines
 
@@ -181,10 +181,15 @@ def measure(arguments):
                             'memory MiB': refusals.MEMORY_MIB, 'seconds': arguments.runtime, 'rounds': arguments.rounds},
                'check': check, 'jobs': [{'name': job.name, 'title': job.title} for job in jobs],
                'runs': []}
-    os.makedirs(folder, exist_ok=True)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise Refusal(f'--out {folder}', error.strerror, 'name a folder that can be made') from None
 
     def save(runs):
         results['runs'] = runs
+        # Until all of it is there.
+        results['incomplete'] = 'it was killed before all was measured'
         with open(f'{folder}/result.json', 'w', encoding='utf-8') as file:
             json.dump(results, file, indent=1)
 
@@ -195,6 +200,7 @@ def measure(arguments):
         with session:
             results['settings']['guests booted with'] = session.cmdline
             module.measure(session, arguments.runtime, arguments.rounds, progress, save)
+        results.pop('incomplete', None)
     except (Refusal, RuntimeError, OSError, Interrupted) as error:
         failure = error
         results['incomplete'] = str(error).splitlines()[0]

@@ -30,6 +30,8 @@ exec </dev/console >/dev/console 2>&1
 echo TORC-GUEST-READY
 sh /job
 echo "TORC-GUEST-EXIT $?"
+# To the last byte, or the kernel's own line comes between: a change of the terminal's settings waits for that.
+stty opost
 echo o >/proc/sysrq-trigger
 sleep 100
 '''

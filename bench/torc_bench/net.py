@@ -23,6 +23,7 @@ from torc_bench.vmms import HOST, VIRTIO, title
 from tracing import difference, exits_of, less, now
 
 PROGRAMS = ('iperf3', 'sockperf', 'ip')
+WORK = 'the servers'
 START_S = {HOST: 5}
 VMM_START_S = 20
 AROUND_S = 1.5

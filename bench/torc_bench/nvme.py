@@ -22,6 +22,7 @@ AROUND_S = 1.5
 SLOW_S = 600
 MODULES = ('nvme',)
 PROGRAMS = ('fio',)
+WORK = 'fio'
 
 
 def estimate(jobs_, system, seconds, first):

@@ -32,7 +32,9 @@ def side_cell(metric, values):
 
 def ratio_cell(metric, values, host):
     beside = found.ratio(values, host) if metric.ratio else None
-    return f'{beside[0]:.2f}±{beside[1]:.2f}' if beside else ''
+    if not beside:
+        return ''
+    return f'{beside[0]:.2f}±{beside[1]:.2f}' if len(values) > 1 else f'{beside[0]:.2f}'
 
 
 def job_table(results, job, systems):
@@ -90,7 +92,7 @@ def stages_table(results, job):
         stage = stages['stages'][name]
         body.append([f'{name}: {STAGES.get(name, "")}', f'{stage["p50"]:,.1f}', f'{stage["mean"]:,.1f}', f'{stage["count"]:,}'])
     if stages['total']:
-        body.append(['all of it', *(f'{stages["total"][key]:,.1f}' for key in ('p50', 'mean')), f'{stages["total"]["count"]:,}'])
+        body.append(['all of it, until the guest has it', *(f'{stages["total"][key]:,.1f}' for key in ('p50', 'mean')), f'{stages["total"]["count"]:,}'])
     return body
 
 
@@ -105,8 +107,10 @@ def notes(results):
     often = f'{counts[0]}' if len(set(counts)) == 1 else f'{min(counts)} to {max(counts)}'
     text = [f'Incomplete: {results["incomplete"]}'] if results.get('incomplete') else []
     text = [*text,
-            f'Medians of {often} runs of each system, in turn; "x host" is the median of the ratios of each run to the '
-            f'host\'s run of the same half round, and half of their range.',
+            f'Medians of {often} run{"" if often == "1" else "s"} of each system, in turn; "x host" is the median of the ratios of '
+            f'each run to the host\'s run of the same half round, and half of their range.',
+            *(['fio keeps latencies in steps of 1/64 of a power of two: of 1 us from 65 us on, of 4 us from 262 us on.']
+              if results['what'] == 'nvme' else []),
             f'A percentile with fewer than {metrics.LEAST_BEYOND} samples beyond it in one of the runs is "-".']
     posted = results['machine']['posted_interrupts']
     text.append('Posted interrupts: yes; they reach a running vCPU past the host, which cannot see their way.'
@@ -119,7 +123,9 @@ def notes(results):
         text.append(f'Other virtual machines ran meanwhile, {results["machine"]["other_machines"]} at most: host CPU and '
                     'posting notices are theirs, too.')
     if results['machine'].get('hypervisor'):
-        text.append('This machine is a virtual one: counts and ratios mean something, times do not.')
+        text.append('This machine is a virtual one: its times mean nothing, and they and their ratios vary with what else its host '
+                    'does, from run to run and from one measurement to the next. Where it runs without hardware help, so do '
+                    'exits.')
     return text
 
 
@@ -188,7 +194,8 @@ def plot_rows(results, metric):
     """The rows of one metric in all jobs, for plots.plot()."""
     rows = []
     for job in results['jobs']:
-        sides = {system: found.known(side) for system, side in found.values(results, job['name'], metric.key).items()}
+        sides = {system: [] if None in side else side
+                 for system, side in found.values(results, job['name'], metric.key).items()}
         rows.append({'name': job['title'], 'sides': sides})
     return rows
 
@@ -204,7 +211,8 @@ def page(results):
                   if len(rows) > 1]
     parts.append('<h2>Each run is a dot</h2>')
     for metric in metrics.OF[results['what']]:
-        plot = plots.plot(plot_rows(results, metric), f'{metric.name}, {metrics.UNITS.get(metric.unit, metric.unit)}', names)
+        unit = metrics.UNITS.get(metric.unit, metric.unit)
+        plot = plots.plot(plot_rows(results, metric), unit if unit == metric.name else f'{metric.name}, {unit}', names)
         if plot:
             parts += [f'<h3>{html.escape(metric.name)}</h3>', plot]
     parts += ['<h2>The machine</h2>', plots.facts(facts(results))]

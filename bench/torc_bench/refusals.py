@@ -6,6 +6,7 @@ A row has a name, the commands that it is for, and a function of what was asked 
 All are looked at before anything is changed; those marked `again` once more whenever the device is about to go to
 somebody else or to be written to.
 """
+import fcntl
 import os
 import re
 import subprocess
@@ -17,6 +18,8 @@ from torc_bench.host import CLASSES
 from torc_bench.vmms import VMMS
 
 MEMORY_MIB = 1024
+# A folder that goes with the processes of a measurement, and whose lock they hold.
+WORK = '/run/torc-bench'
 # ARPHRD_ETHER of <linux/if_arp.h>.
 ETHERNET = '1'
 # Of the host: what the guest's initramfs is made of, and what runs things where they have to run.
@@ -138,7 +141,7 @@ def other_class(request):
 def no_driver(request):
     if request.device.driver == 'vfio-pci':
         return request.device.bdf, 'bound to vfio-pci; the bare host is measured with its own driver', \
-            f'torc-vfio unbind {request.device.bdf}, or torc-vfio recover'
+            f'torc-vfio unbind {request.device.bdf}'
     if not request.device.driver:
         return request.device.bdf, 'has no driver; the bare host is measured with it', \
             f'echo {request.device.bdf} >/sys/bus/pci/drivers_probe'
@@ -301,6 +304,30 @@ def out_in_the_way(request):
     return f'--out {request.out}', 'exists and is no empty folder', 'name a new one'
 
 
+def out_not_writable(request):
+    folder = os.path.dirname(os.path.abspath(request.out or '.'))
+    while not os.path.exists(folder):
+        folder = os.path.dirname(folder)
+    if os.access(folder, os.W_OK | os.X_OK):
+        return None
+    return f'--out {request.out or "."}', f'{folder} cannot be written to', 'name a folder that can be made'
+
+
+def another(_request):
+    """One that holds the lock of the folder that measurements are made in; see session.py."""
+    try:
+        lock = os.open(WORK, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return WORK, 'another torc-bench is at work', 'wait for it to end'
+    finally:
+        os.close(lock)
+    return None
+
+
 @dataclass
 class Row:
     name: str
@@ -323,6 +350,8 @@ ROWS = [
     Row('no KVM', no_kvm),
     Row('little memory', little_memory),
     Row('results in the way', out_in_the_way),
+    Row('results cannot be written', out_not_writable),
+    Row('another torc-bench', another),
     Row('no device', no_device),
     Row('other class', other_class),
     Row('no driver', no_driver),

@@ -4,7 +4,7 @@ What a measurement needs of the host, and that all of it goes away again: also a
 
 After kill -9: guests and what runs on the bare host are killed by the kernel (setpriv, unshare); the folder of the
 initramfs is a tmpfs in a mount namespace of this process; a shell that waits for the end of this process removes the
-trace instance. The device is put back by `torc-vfio recover`.
+trace instance. The device is put back by `torc-vfio unbind`.
 """
 import contextlib
 import ctypes
@@ -24,7 +24,7 @@ from torc_bench.vmms import HOST, VMMS, Machine
 from tracing import KVM, TRACING, Tracer, is_of, machines, now, read, total_exits
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-WORK = '/run/torc-bench'
+WORK = refusals.WORK
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 CLONE_NEWNS = 0x20000
 MOST_CPUS = 4

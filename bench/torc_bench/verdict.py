@@ -42,7 +42,9 @@ def interrupt_part(results, job, system, sides):
     if not stages['total']:
         return 'torc-trace saw no interrupt that reached the guest while it ran'
     way = stages['total']['p50']
-    added = added_time(sides[system], sides[HOST])
+    # What the run that was traced had added, and what all have.
+    at = [bool(run['jobs'][job].get('stages')) for run in results['runs'] if run['system'] == system].index(True)
+    added = min(sides[system][at] - sides[HOST][at] if at < len(sides[HOST]) else 0, added_time(sides[system], sides[HOST]))
     return f'{microseconds(way)} us of it from interrupt to guest' if 0 < way <= added else \
         f'the interrupt takes {microseconds(way)} us to the guest'
 
@@ -56,9 +58,13 @@ def posted(results, job, system):
 def throughput(results, job, system):
     for key, name in ('iops', 'I/Os per second'), ('mbits', 'throughput'), ('pps', 'packets per second'):
         sides = found.values(results, job, key)
-        beside = found.ratio(sides.get(system, []), sides.get(HOST, []))
-        if beside:
-            return f'{name} {beside[0]:.2f} times'
+        host, guest = sides.get(HOST, []), sides.get(system, [])
+        beside = found.ratio(guest, host)
+        if not beside:
+            continue
+        if found.overlap(found.known(guest), found.known(host)):
+            return f'{name} within the spread of the host\'s'
+        return f'{name} {beside[0]:.2f} times'
     return ''
 
 

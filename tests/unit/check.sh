@@ -54,6 +54,7 @@ assert verdicts["kvm"] == verdicts["iommu"] == "ok", verdicts' "$tmp/out"; then
 else
 	result 'not ok' 'JSON can be read'
 fi
+ends 'a folder that is not there' 1 'option --sys .*: no such folder' --sys "$sys.not"
 ends 'no such device' 1 'device .*01:00.0: No such file' --sys "$sys" --proc "$proc" --dev "$dev" 01:00.0
 rm "$tmp/dev/kvm"
 ends 'something in the way' 1 '^1 in the way, ' --sys "$sys" --proc "$proc" --dev "$dev"

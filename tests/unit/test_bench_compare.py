@@ -3,6 +3,7 @@
 """torc-bench compare, on results that are made up. Usage: test_bench_compare.py BENCH."""
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,27 @@ class Compare(unittest.TestCase):
             run = subprocess.run([sys.executable, f'{BENCH}/torc-bench', 'compare', f'{folder}/a.json', f'{folder}/b'],
                                  capture_output=True, text=True, check=False)
             return run.returncode, run.stdout + run.stderr
+
+    def test_equal_results_are_seldom_told_worse(self):
+        """Of sides that differ by chance alone: a hundred rows are looked at, and there is one exit status."""
+        rng, worse = random.Random(7), 0
+        for _ in range(30):
+            sides = []
+            for _ in range(2):
+                both = result([rng.gauss(100, 8) for _ in range(6)], [rng.gauss(110, 8) for _ in range(6)])
+                for run in both['runs']:
+                    run['jobs']['a'].update({key: rng.gauss(100, 8) for key in ('mean', 'max', 'cpu_us', 'exits', 'interrupts')})
+                sides.append(both)
+            worse += self.compare(*sides)[0]
+        self.assertLessEqual(worse, 2)
+
+    def test_what_was_not_measured_is_no_result(self):
+        whole = result(HOST, HOST)
+        for runs in [], None:
+            status, text = self.compare({**whole, 'runs': runs}, whole)
+            self.assertEqual(status, 2, text)
+            self.assertIn('remedy:', text)
+        self.assertIn('a.json is incomplete: it was killed', self.compare({**whole, 'incomplete': 'it was killed'}, whole)[1])
 
     def test_noise_is_no_change(self):
         noise = [100, 103, 101, 102, 99]

@@ -192,7 +192,7 @@ class Plan(unittest.TestCase):
             lines = dict(command.plan(request, measured, nvme.jobs(request), order, 3, '/out'))
         self.assertIn(f'{BDF}, Fast Drive, driver nvme, IOMMU group 7', lines['device'])
         self.assertRegex(lines['drive'], r'namespace 1 \(nvme0n1\); WRITES')
-        self.assertIn('torc-vfio recover', lines['device goes'])
+        self.assertIn('torc-vfio unbind', lines['device goes'])
         self.assertRegex(lines['takes'], r'about \d+ (s|min)')
 
 

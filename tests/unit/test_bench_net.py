@@ -174,7 +174,7 @@ class Page(unittest.TestCase):
         self.assertRegex(text, r'exits per round trip +2.250')
         self.assertRegex(text, r'exits per packet or trip, by reason +torc')
         self.assertIn('  iperf3 -c 198.18.7.2 -t 3 -J -R', text)
-        self.assertEqual(verdict.line(results, 'tcp-to-peer', 'torc-ring'), 'virtio ring: throughput 1.00 times')
+        self.assertEqual(verdict.line(results, 'tcp-to-peer', 'torc-ring'), "virtio ring: throughput within the spread of the host's")
 
 
 if __name__ == '__main__':

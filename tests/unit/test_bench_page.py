@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page of torc-bench in Chromium, of results that are made up. Usage: test_bench_page.py BENCH."""
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,12 @@ from torc_bench import page  # noqa: E402
 from torc_bench.vmms import VIRTIO  # noqa: E402
 
 WIDTH, HEIGHT = 1200, 900
+# Pairs of words of a plot that are drawn over each other.
+OVERLAPS = '''[...document.querySelectorAll("svg")].flatMap(svg => {
+    const words = [...svg.querySelectorAll("text")].map(e => [e.textContent, e.getBoundingClientRect()]);
+    return words.flatMap(([a, p], i) => words.slice(i + 1).filter(([b, q]) =>
+        p.left < q.right && q.left < p.right && p.top + 2 < q.bottom && q.top + 2 < p.bottom).map(([b, q]) => a + " / " + b));
+})'''
 
 
 def rgb(colour):
@@ -63,7 +70,7 @@ class Page(unittest.TestCase):
         self.open(name='net/')
         self.assertEqual(self.browser.complaints, [])
         self.assertEqual(self.browser.evaluate('document.title'), 'torc-bench net: wire0 at 0000:02:00.0')
-        self.assertEqual(self.browser.evaluate('document.querySelector("h2 + p").innerText'), 'torc: throughput 1.00 times')
+        self.assertEqual(self.browser.evaluate('document.querySelector("h2 + p").innerText'), "torc: throughput within the spread of the host's")
         head = self.browser.evaluate('[...document.querySelector("table tr").cells].map(e => e.innerText)')
         self.assertEqual([name for name in head if name not in ('', 'x host')],
                          ['host', 'torc', 'QEMU', 'virtio ring', 'virtio vhost'])
@@ -78,10 +85,30 @@ class Page(unittest.TestCase):
         for width, name in (WIDTH, ''), (400, ''), (WIDTH, 'net/'), (400, 'net/'):
             self.open(width, name)
             self.assertEqual(self.browser.evaluate('document.documentElement.scrollWidth'), width)
-            boxes = self.browser.boxes('svg, h1, h2, div.wide, table.facts')
+            boxes = self.browser.boxes('h1, h2, div.wide, table.facts')
             self.assertGreater(len(boxes), 20)
             for x, _, wide, high in boxes:
                 self.assertTrue(x >= 0 and x + wide <= width and high > 10, (x, wide, high))
+
+    def test_plots_can_be_read(self):
+        """In a narrow window by moving them aside: each word is whole, and none is on another."""
+        for width, name in (WIDTH, ''), (400, ''), (WIDTH, 'net/'):
+            self.open(width, name)
+            for x, _, wide, high in self.browser.boxes('svg'):
+                self.assertGreaterEqual(wide, 640)
+                words = [box for box in self.browser.boxes('svg text') if x <= box[0] < x + wide]
+                self.assertLessEqual(max(box[0] + box[2] for box in words), x + wide)
+        self.open()
+        overlaps = self.browser.evaluate(OVERLAPS)
+        self.assertEqual(overlaps, [])
+
+    def test_light_and_dark(self):
+        for scheme, is_dark in ('light', False), ('dark', True):
+            self.browser.open(f'{self.folder}/report.html', WIDTH, HEIGHT, scheme)
+            row = pixels(self.browser.picture(self.browser.boxes('svg')[0], 1))[0]
+            self.assertEqual(sum(row[0]) < 3 * 64, is_dark)
+            words = self.browser.evaluate('getComputedStyle(document.querySelector("svg text")).fill')
+            self.assertEqual(sum(int(part) for part in re.findall(r'\d+', words)) > 3 * 128, is_dark)
 
     def test_each_run_is_a_dot_in_the_colour_of_its_system(self):
         self.open()

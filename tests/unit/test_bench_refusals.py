@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What torc-bench refuses, and what it says then, on a machine of folders. Usage: test_bench_refusals.py BENCH."""
+import fcntl
 import json
+import os
 import subprocess
 import sys
 import unittest
@@ -86,6 +88,20 @@ class Refusals(unittest.TestCase):
 
     def test_results_in_the_way(self):
         self.refused('--out', 'no empty folder', 'new one', out=self.machine.bin)
+
+    def test_results_that_cannot_be_written(self):
+        access = os.access
+        with unittest.mock.patch('os.access', lambda path, mode: path != self.machine.root and access(path, mode)):
+            self.refused(f'--out {self.machine.root}/a/b', f'{self.machine.root} cannot be written to', 'can be made',
+                         out=f'{self.machine.root}/a/b')
+
+    def test_another_torc_bench(self):
+        with unittest.mock.patch.object(refusals, 'WORK', self.machine.bin):
+            refusals.look(self.machine.request())
+            lock = os.open(self.machine.bin, os.O_RDONLY)
+            self.addCleanup(os.close, lock)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self.refused(self.machine.bin, 'another torc-bench', 'wait')
 
     def test_no_device(self):
         self.refused('0000:09:00.0', 'no such PCI device', 'torc-vfio list', bdf='09:00.0')

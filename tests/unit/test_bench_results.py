@@ -81,6 +81,18 @@ class Verdict(unittest.TestCase):
         self.results['runs'][1]['jobs']['randread-1']['stages']['total']['p50'] = 8
         self.assertIn('the interrupt takes 8.0 us to the guest', verdict.line(self.results, 'randread-1', 'torc'))
 
+    def test_nor_is_one_of_a_run_that_had_added_less(self):
+        torc = next(each for each in self.results['runs'] if each['system'] == 'torc')
+        self.assertIn('stages', torc['jobs']['randread-1'])
+        torc['jobs']['randread-1']['p50'] = self.results['runs'][0]['jobs']['randread-1']['p50'] + 1
+        self.assertIn('the interrupt takes 1.4 us to the guest', verdict.line(self.results, 'randread-1', 'torc'))
+
+    def test_throughput_within_the_spread(self):
+        for each in self.results['runs']:
+            each['jobs']['randread-1']['iops'] = 1000 if each['system'] == 'host' else 990
+        self.results['runs'][0]['jobs']['randread-1']['iops'] = 980
+        self.assertIn("I/Os per second within the spread of the host's", verdict.line(self.results, 'randread-1', 'torc'))
+
     def test_where_too_little_is_told(self):
         for each in self.results['runs']:
             each['jobs']['randread-1'].update(p50=None, iops=None)
@@ -135,7 +147,7 @@ class Page(unittest.TestCase):
 
     def test_where_the_time_goes(self):
         self.assertRegex(self.text, "host: the host's handler +0.5 +0.6 +100\nentry: the vCPU enters the guest +0.8 +0.9 +90")
-        self.assertRegex(self.text, 'all of it +1.4 +1.5 +90')
+        self.assertRegex(self.text, 'all of it, until the guest has it +1.4 +1.5 +90')
 
     def test_what_repeats_it(self):
         for words in ('torc-bench nvme 01:00.0', 'torc --kernel k', 'qemu --kernel k', 'Linux 6.12', 'fio-3.33',

@@ -127,7 +127,7 @@ class Plot(unittest.TestCase):
     NAMES = {'off': 'off', 'on': 'a < b'}
 
     def plot(self, off, on):
-        return parse(plots.plot([{'name': 'x & y', 'sides': {'off': off, 'on': on}}], 'IOPS', self.NAMES))
+        return parse(plots.plot([{'name': 'x & y', 'sides': {'off': off, 'on': on}}], 'IOPS', self.NAMES)).find('svg')
 
     @staticmethod
     def dots(svg):

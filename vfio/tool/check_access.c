@@ -71,7 +71,9 @@ void check_kvm(const struct check_host *host, const struct vfio_inspect *device,
 		no_kvm(host, f);
 	} else if (r) {
 		check_say(f, VFIO_CHECK_IN_THE_WAY, "/dev/kvm: %s", strerror(-r));
-		check_now(f, "usermod -aG kvm $USER # and log in again");
+		check_now(
+			f,
+			"usermod -aG kvm USER # and log in again; groupadd --system kvm where there is no such group");
 		check_lasting(f, "/etc/udev/rules.d/90-torc.rules",
 			      "KERNEL==\"kvm\", GROUP=\"kvm\", MODE=\"0660\"");
 	} else {
@@ -94,7 +96,7 @@ void check_container(const struct check_host *host, const struct vfio_inspect *d
 		check_lasting(f, "/etc/modules-load.d/torc.conf", "vfio-pci\nvfio_iommu_type1");
 	} else if (r == -ENOENT) {
 		check_say(f, VFIO_CHECK_UNKNOWN,
-			  "there is no /dev/vfio/vfio; VFIO loads once there is an IOMMU");
+			  "there is no /dev/vfio/vfio, and no IOMMU that VFIO could be loaded for");
 	} else if (r) {
 		check_say(f, VFIO_CHECK_IN_THE_WAY, "/dev/vfio/vfio: %s", strerror(-r));
 		check_now(f, "chmod 0666 /dev/vfio/vfio");

@@ -41,10 +41,12 @@ void check_driver(const struct check_host *host, const struct vfio_inspect *devi
 			check_now(f, "%s", verdict.remedy);
 		return;
 	}
+	/* It can be had, by either of these. */
 	if (d->driver[0])
-		check_say(f, VFIO_CHECK_IN_THE_WAY, "the host's driver %s has it", d->driver);
+		check_say(f, VFIO_CHECK_FACT,
+			  "the host's driver %s has it, until it is bound to vfio-pci", d->driver);
 	else
-		check_say(f, VFIO_CHECK_IN_THE_WAY, "no driver has it; it has to be vfio-pci");
+		check_say(f, VFIO_CHECK_FACT, "no driver has it, until it is bound to vfio-pci");
 	check_now(f, "torc-vfio bind %s", d->bdf);
 	check_lasting(f, "torc's command line", "--device path=/sys/bus/pci/devices/%s/,bind=on",
 		      d->bdf);

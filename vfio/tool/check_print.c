@@ -110,6 +110,8 @@ void vfio_check_print(const struct vfio_check_report *report, unsigned width, FI
 	fprintf(out, "\n%u in the way, %u could be better, %u ok",
 		report->count[VFIO_CHECK_IN_THE_WAY], report->count[VFIO_CHECK_BETTER],
 		report->count[VFIO_CHECK_OK]);
+	if (report->count[VFIO_CHECK_FACT])
+		fprintf(out, ", %u to know", report->count[VFIO_CHECK_FACT]);
 	if (report->count[VFIO_CHECK_UNKNOWN])
 		fprintf(out, ", %u not known", report->count[VFIO_CHECK_UNKNOWN]);
 	fputc('\n', out);

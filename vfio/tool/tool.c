@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/base/bits.h"
@@ -78,18 +79,41 @@ static void report(const char *bdf, const char *text)
 
 static const struct vfio_bind host_bind = { &vfio_host_paths, report };
 
+static int check_folder(const char *option, const char *path, struct error *err)
+{
+	struct stat st;
+
+	if (!stat(path, &st) && S_ISDIR(st.st_mode))
+		return 0;
+	error_set(err, -ENOENT, "option %s %s", option, path);
+	error_reason(err, "no such folder");
+	return error_remedy(err, "name what the host to look at has there, or a copy of it");
+}
+
+/* What is not there would be looked at as a host that has nothing. */
+static int check_paths(const struct options *o, struct error *err)
+{
+	int r = o->given & SYS ? check_folder("--sys", o->paths.sysfs, err) : 0;
+
+	if (!r && o->given & PROC)
+		r = check_folder("--proc", o->paths.proc, err);
+	return !r && o->given & DEV ? check_folder("--dev", o->paths.dev, err) : r;
+}
+
 static int run_list(const void *options, char **arg, int nr, struct error *err)
 {
 	const struct options *o = options;
+	int r = check_paths(o, err);
 
-	return vfio_show_list(&o->paths, o->given & JSON, stdout, err);
+	return r ? r : vfio_show_list(&o->paths, o->given & JSON, stdout, err);
 }
 
 static int run_inspect(const void *options, char **arg, int nr, struct error *err)
 {
 	const struct options *o = options;
+	int r = check_paths(o, err);
 
-	return vfio_show_device(&o->paths, arg[0], o->given & JSON, stdout, err);
+	return r ? r : vfio_show_device(&o->paths, arg[0], o->given & JSON, stdout, err);
 }
 
 static int run_bind(const void *options, char **arg, int nr, struct error *err)
@@ -161,8 +185,10 @@ static int run_check(const void *options, char **arg, int nr, struct error *err)
 {
 	const struct options *o = options;
 	struct vfio_check_report report;
-	int r = vfio_check(&o->paths, arg, (unsigned)nr, &report, err);
+	int r = check_paths(o, err);
 
+	if (!r)
+		r = vfio_check(&o->paths, arg, (unsigned)nr, &report, err);
 	if (r)
 		return r;
 	*o->is_unfit = report.count[VFIO_CHECK_IN_THE_WAY];
