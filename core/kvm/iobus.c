@@ -157,6 +157,18 @@ void iobus_register_reader(struct iobus *bus, struct iobus_reader *reader)
 	pthread_mutex_unlock(&bus->lock);
 }
 
+void iobus_unregister_reader(struct iobus *bus, struct iobus_reader *reader)
+{
+	pthread_mutex_lock(&bus->lock);
+	for (struct iobus_reader **link = &bus->readers; *link; link = &(*link)->next) {
+		if (*link == reader) {
+			*link = reader->next;
+			break;
+		}
+	}
+	pthread_mutex_unlock(&bus->lock);
+}
+
 /* A table without what was removed becomes the current one. The caller holds the lock. */
 static int compact(struct iobus *bus)
 {

@@ -70,11 +70,20 @@ void iobus_destroy(struct iobus *bus);
 /**
  * iobus_register_reader - announce a thread that will dispatch
  * @bus: the bus
- * @reader: zeroed; must live until iobus_destroy()
+ * @reader: zeroed; must live until it is unregistered, or iobus_destroy()
  *
  * Any thread.
  */
 void iobus_register_reader(struct iobus *bus, struct iobus_reader *reader);
+
+/**
+ * iobus_unregister_reader - a thread will dispatch no more
+ * @bus: the bus
+ * @reader: registered, or not; outside a dispatch
+ *
+ * Any thread.
+ */
+void iobus_unregister_reader(struct iobus *bus, struct iobus_reader *reader);
 
 /**
  * iobus_add - make a region answer

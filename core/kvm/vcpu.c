@@ -135,6 +135,8 @@ void vcpu_destroy(struct vcpu *vcpu)
 		vcpu_request_pause(vcpu);
 		pthread_join(vcpu->thread, NULL);
 	}
+	iobus_unregister_reader(&vcpu->vm->pio, &vcpu->pio_reader);
+	iobus_unregister_reader(&vcpu->vm->mmio, &vcpu->mmio_reader);
 	vcpu_state_free(vcpu->initial);
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->vm->run_size);

@@ -287,6 +287,26 @@ static void destroying_a_zeroed_bus_does_nothing(void **state)
 	iobus_destroy(&bus);
 }
 
+static void a_reader_that_has_gone_is_not_looked_at(void **state)
+{
+	struct fixture *f = *state;
+	struct iobus_reader *gone = calloc(2, sizeof(*gone));
+
+	assert_non_null(gone);
+	iobus_register_reader(&f->bus, &gone[0]);
+	iobus_register_reader(&f->bus, &gone[1]);
+	/* Neither the first nor the last of the list. */
+	iobus_unregister_reader(&f->bus, &gone[0]);
+	iobus_unregister_reader(&f->bus, &gone[1]);
+	iobus_unregister_reader(&f->bus, &gone[1]);
+	/* As one that is within a dispatch, so that nothing would be freed on its account. */
+	gone[0].generation = gone[1].generation = 1;
+	assert_int_equal(add(f, 0x1000, 0x1000), 0);
+	assert_null(f->bus.retired);
+	assert_ptr_equal(f->bus.readers, &f->reader);
+	free(gone);
+}
+
 #define STRESS_REGIONS 16
 #define STRESS_MOVES   20000
 
@@ -374,6 +394,7 @@ int main(void)
 		CASE(device_may_move_itself_in_a_dispatch),
 		CASE(retired_tables_are_freed_when_nobody_reads),
 		CASE(retired_table_stays_while_a_reader_may_hold_it),
+		CASE(a_reader_that_has_gone_is_not_looked_at),
 		cmocka_unit_test(destroying_a_zeroed_bus_does_nothing),
 		cmocka_unit_test(readers_dispatch_while_a_writer_moves_regions),
 	};
