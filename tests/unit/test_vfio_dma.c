@@ -69,7 +69,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	vfio_dma_stop(&dma);
+	vfio_dma_destroy(&dma);
 	vfio_ioas_destroy(&ioas);
 	assert_int_equal(fake.nr_mapped, 0);
 	return 0;

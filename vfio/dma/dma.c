@@ -179,7 +179,15 @@ void vfio_dma_stop(struct vfio_dma *dma)
 	vfio_dma_cancel(dma);
 	if (dma->started)
 		pthread_join(dma->thread, NULL);
+	dma->started = false;
+}
+
+void vfio_dma_destroy(struct vfio_dma *dma)
+{
+	if (!dma->initialised)
+		return;
+	vfio_dma_stop(dma);
 	pthread_cond_destroy(&dma->changed);
 	pthread_mutex_destroy(&dma->lock);
-	dma->started = dma->initialised = false;
+	dma->initialised = false;
 }

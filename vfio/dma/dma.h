@@ -117,4 +117,12 @@ void vfio_dma_cancel(struct vfio_dma *dma);
  */
 void vfio_dma_stop(struct vfio_dma *dma);
 
+/**
+ * vfio_dma_destroy - likewise, and no peer is added or removed any more
+ * @dma: initialised or zeroed
+ *
+ * Main thread.
+ */
+void vfio_dma_destroy(struct vfio_dma *dma);
+
 #endif
