@@ -88,8 +88,7 @@ int hotplug_init(struct hotplug *hotplug, const struct hotplug_config *config)
 
 void hotplug_destroy(struct hotplug *hotplug)
 {
-	for (unsigned i = 0; i < hotplug->nr_devices; i++)
-		hotplug->device[i].state = HOTPLUG_GONE;
+	hotplug_stop(hotplug);
 	pci_hotplug_destroy(&hotplug->pci);
 }
 
@@ -107,6 +106,13 @@ void hotplug_start(struct hotplug *hotplug)
 {
 	hotplug->started = true;
 	ring_defer(hotplug->ring, &hotplug->release);
+}
+
+void hotplug_stop(struct hotplug *hotplug)
+{
+	hotplug->started = false;
+	for (unsigned i = 0; i < hotplug->nr_devices; i++)
+		hotplug->device[i].state = HOTPLUG_GONE;
 }
 
 void hotplug_ask(struct hotplug *hotplug, unsigned i)

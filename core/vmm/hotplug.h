@@ -74,8 +74,8 @@ struct hotplug_config {
 int hotplug_init(struct hotplug *hotplug, const struct hotplug_config *config);
 
 /**
- * hotplug_destroy - no device is released any more; they are their owners' to free
- * @hotplug: initialised or zeroed; no vCPU runs. hotplug_ask() may still be called.
+ * hotplug_destroy - as hotplug_stop(), and the guest's registers are gone
+ * @hotplug: initialised or zeroed; no vCPU runs
  */
 void hotplug_destroy(struct hotplug *hotplug);
 
@@ -92,6 +92,12 @@ void hotplug_watch(struct hotplug *hotplug, unsigned i, struct pci_device *pci);
  * @hotplug: initialised
  */
 void hotplug_start(struct hotplug *hotplug);
+
+/**
+ * hotplug_stop - no device is released any more; they are their owners' to free
+ * @hotplug: initialised or zeroed; hotplug_ask() may still be called
+ */
+void hotplug_stop(struct hotplug *hotplug);
 
 /**
  * hotplug_ask - ask the guest to let go of a device, and release it at the deadline anyway

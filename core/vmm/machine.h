@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Machine: everything of one VM, wired together; owned and run by the main thread.
+ * Machine: everything one guest consists of, made from a configuration, run, taken apart.
  *
- * machine_create() builds it from a configuration, machine_run() runs the guest and the main ring until the guest
- * powers off, a signal ends it or it fails, machine_free() takes it apart in reverse order. A guest's reset
- * restarts it in place: vCPUs pause, devices are reset, kernel and tables are loaded again; nothing is closed.
+ * A machine has a thread of its own, "machine", with a ring: it makes the machine's parts (machine_parts.h), serves what
+ * vCPUs, devices and lines want of the whole machine, and takes the parts apart again. Headers of what a machine
+ * has call it the machine's thread. Its owner, on the main thread, never waits for it: it asks by machine_end() and
+ * machine_call(), and is told when the machine is there and when it is over.
  */
 #ifndef CORE_VMM_MACHINE_H
 #define CORE_VMM_MACHINE_H
@@ -14,45 +15,102 @@
 
 #include "core/base/error.h"
 #include "core/config/config.h"
+#include "io/ring/ring.h"
 
 struct machine;
 
+/** Who is told of a machine; by the machine's thread. */
+struct machine_owner {
+	/* All that it opens by name is open. */
+	void (*opened)(void *opaque);
+	/* It is over: machine_join() does not wait any more. */
+	void (*ended)(void *opaque);
+	void *opaque;
+};
+
+/** What somebody asks of a machine: embedded in its arguments, which stay until the reply. */
+struct machine_call {
+	/* The machine's thread, one call at a time, never while the machine is being reset. */
+	void (*run)(struct machine *machine, struct machine_call *call);
+	/* On the ring that it came from; NULL: nobody waits. */
+	void (*reply)(struct machine_call *call);
+	struct ring *from;
+	int result; /* -ESHUTDOWN: the machine ended before it was run; else what run() left there */
+
+	/* The machine's. */
+	struct machine *machine;
+	struct ring_work work;
+	struct machine_call *next;
+};
+
 /**
- * machine_create - build a machine
+ * machine_create - see whether there can be such a machine, and where everything would be
  * @config: outlives the machine
+ * @owner: copied
  * @out: receives it; untouched on failure
- * @err: filled on failure; nothing on the host is changed then
- *
- * Blocks the signals that end a VM; machine_run() takes them from a signalfd. Return: 0; -errno.
- */
-int machine_create(const struct config *config, struct machine **out, struct error *err);
-
-/**
- * machine_explain - check everything that machine_create() checks first, and say where everything would be
- * @config: what would be run
- * @out: receives the plan, a line for each resource
  * @err: filled on failure
  *
- * Changes nothing on the host. Main thread. Return: 0; -errno.
+ * Nothing on the host is changed. Main thread. Return: 0; -errno.
  */
-int machine_explain(const struct config *config, FILE *out, struct error *err);
+int machine_create(const struct config *config, const struct machine_owner *owner,
+		   struct machine **out, struct error *err);
 
 /**
- * machine_run - run the guest
- * @machine: created, not yet run
+ * machine_print_plan - where everything would be, a line for each resource
+ * @machine: created
+ * @out: receives it
+ */
+void machine_print_plan(const struct machine *machine, FILE *out);
+
+/**
+ * machine_start - have its thread make it and run the guest
+ * @machine: created; signals that its owner takes are blocked
  * @err: filled on failure
  *
- * Return: 0 when the guest powered off or a signal asked torc to end; -EIO when the guest cannot go on (triple
- * faults in a row, an error of KVM); -errno.
+ * Moves the calling thread to where torc's own threads are to be. Main thread. Return: 0; -errno.
  */
-int machine_run(struct machine *machine, struct error *err);
+int machine_start(struct machine *machine, struct error *err);
 
 /**
- * machine_free - take it apart: memory unpinned, devices reset and closed, terminal restored
- * @machine: may be NULL
+ * machine_end - ask it to end, and when it was asked before, to hurry
+ * @machine: started
  *
- * Requests that do not end are given up after a second signal; what they may use is left to the end of the process then.
- * Return: whether nothing was given up.
+ * Requests that do not end are given up two seconds after the second time. Main thread.
+ */
+void machine_end(struct machine *machine);
+
+/**
+ * machine_call - ask something of it
+ * @machine: started, not joined
+ * @call: zeroed but for run(), reply() and from
+ *
+ * Main thread. Return: 0, and reply() comes; -ESHUTDOWN: it does not run yet, or no longer.
+ */
+int machine_call(struct machine *machine, struct machine_call *call);
+
+/**
+ * machine_terminal_changed - its console may have another size
+ * @machine: started, or NULL
+ *
+ * Main thread.
+ */
+void machine_terminal_changed(struct machine *machine);
+
+/**
+ * machine_join - wait for its end
+ * @machine: started
+ * @err: filled on failure
+ *
+ * Main thread. Return: 0 when the guest powered off or was asked to end; -EIO when the guest cannot go on (triple faults in a
+ * row, an error of KVM); -errno, also of making it.
+ */
+int machine_join(struct machine *machine, struct error *err);
+
+/**
+ * machine_free - free what machine_create() made
+ * @machine: joined, or never started; may be NULL
+ *
+ * Main thread. Return: true; false when requests were given up: what they may use is left to the end of the process.
  */
 bool machine_free(struct machine *machine);
 

@@ -36,7 +36,7 @@ static int bind_device(struct machine *machine, unsigned i, struct error *err)
 	return r ? r : vfio_host_check(host, err);
 }
 
-int machine_bind_devices(struct machine *machine, struct error *err)
+static int bind_devices(struct machine *machine, struct error *err)
 {
 	unsigned nr = machine->config->nr_devices;
 	int r = 0;
@@ -53,7 +53,7 @@ int machine_bind_devices(struct machine *machine, struct error *err)
 	return r;
 }
 
-void machine_unbind_devices(struct machine *machine)
+static void unbind_devices(struct machine *machine)
 {
 	for (unsigned i = 0; machine->hold && i < machine->config->nr_devices; i++) {
 		struct error err = { 0 };
@@ -68,3 +68,6 @@ void machine_unbind_devices(struct machine *machine)
 	free(machine->hold);
 	machine->hold = NULL;
 }
+
+const struct machine_part machine_part_bound = { "devices bound", bind_devices, unbind_devices,
+						 NULL };

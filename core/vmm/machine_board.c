@@ -46,7 +46,7 @@ static void reset_port(void *opaque, uint8_t value)
 		machine_ask(opaque, MACHINE_RESET);
 }
 
-int machine_add_ports(struct machine *machine, struct error *err)
+static int add_ports(struct machine *machine, struct error *err)
 {
 	const struct iobus_region ports[] = {
 		{ LAYOUT_PORT_PCI_ADDRESS, 8, &pci_port_ops, machine->pci, "pci" },
@@ -71,6 +71,39 @@ int machine_add_ports(struct machine *machine, struct error *err)
 	r = iobus_add(&machine->vm.mmio, &ecam);
 	return r ? error_set(err, r, "ECAM") : 0;
 }
+
+const struct machine_part machine_part_ports = { .name = "ports of the board", .init = add_ports };
+
+static void serial_irq(void *opaque, bool level)
+{
+	struct machine *machine = opaque;
+
+	irq_set_line(&machine->vm.irq, LAYOUT_GSI_COM1, level);
+}
+
+static int open_serial(struct machine *machine, struct error *err)
+{
+	const struct serial_config serial = { machine->config->serial, machine_quit };
+	int r = serial_init(&machine->serial, &serial, &machine->ring, serial_irq, machine, err);
+
+	if (!r)
+		machine_announce_pty("serial", machine->serial.line.pty);
+	return r;
+}
+
+static void close_serial(struct machine *machine)
+{
+	serial_destroy(&machine->serial);
+}
+
+static int reset_serial(struct machine *machine, struct error *err)
+{
+	serial_reset(&machine->serial);
+	return 0;
+}
+
+const struct machine_part machine_part_serial = { "serial port", open_serial, close_serial,
+						  reset_serial };
 
 void machine_announce_pty(const char *name, const char *path)
 {
@@ -108,7 +141,7 @@ static const uint8_t reset_code[] = {
 	0xfd,
 };
 
-int machine_enter(struct machine *machine, struct error *err)
+static int enter(struct machine *machine, struct error *err)
 {
 	struct acpi_machine acpi = describe(machine);
 	void *tables = guest_mem_ptr(&machine->mem, (gpa_t){ LAYOUT_ACPI }, LAYOUT_ACPI_SIZE);
@@ -124,3 +157,20 @@ int machine_enter(struct machine *machine, struct error *err)
 	r = acpi_build(&acpi, LAYOUT_ACPI, tables, LAYOUT_ACPI_SIZE, &used, err);
 	return r ? r : vcpu_set_entry(&machine->vcpu[0], &machine->loader.entry, err);
 }
+
+static int first_entry(struct machine *machine, struct error *err)
+{
+	int r = machine_finish_load(machine, err);
+
+	return r ? r : enter(machine, err);
+}
+
+static int entry_again(struct machine *machine, struct error *err)
+{
+	int r = machine_reload(machine, err);
+
+	return r ? r : enter(machine, err);
+}
+
+const struct machine_part machine_part_entry = { "ready to enter the guest", first_entry, NULL,
+						 entry_again };

@@ -28,7 +28,7 @@ static int find_device(struct machine *machine, unsigned i, struct error *err)
 					       : vfio_host_check(host, err);
 }
 
-int machine_find_devices(struct machine *machine, struct error *err)
+static int find_all(struct machine *machine, struct error *err)
 {
 	unsigned nr = machine->config->nr_devices;
 
@@ -45,6 +45,13 @@ int machine_find_devices(struct machine *machine, struct error *err)
 	}
 	return 0;
 }
+
+static void forget_all(struct machine *machine)
+{
+	free(machine->host);
+}
+
+const struct machine_part machine_part_found = { "devices found", find_all, forget_all, NULL };
 
 /* In turn, as the queues of disks; they are there before the guest takes a vector. */
 static struct ring *ring_of_vector(void *opaque, unsigned vector)
@@ -95,7 +102,7 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 	return 0;
 }
 
-int machine_hold_groups(struct machine *machine, struct error *err)
+static int hold_groups(struct machine *machine, struct error *err)
 {
 	int r;
 
@@ -110,7 +117,7 @@ int machine_hold_groups(struct machine *machine, struct error *err)
 	return r;
 }
 
-void machine_drop_groups(struct machine *machine)
+static void drop_groups(struct machine *machine)
 {
 	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
 		if (machine->held[i])
@@ -119,7 +126,16 @@ void machine_drop_groups(struct machine *machine)
 	}
 }
 
-int machine_add_devices(struct machine *machine, struct error *err)
+static void leave_groups(struct machine *machine)
+{
+	drop_groups(machine);
+	vfio_ioas_destroy(&machine->ioas);
+}
+
+const struct machine_part machine_part_groups = { "IOMMU groups held", hold_groups, leave_groups,
+						  NULL };
+
+static int add_all(struct machine *machine, struct error *err)
 {
 	int r = 0;
 
@@ -128,10 +144,37 @@ int machine_add_devices(struct machine *machine, struct error *err)
 	vfio_dma_init(&machine->dma);
 	for (unsigned i = 0; i < machine->config->nr_devices && !r; i++)
 		r = add_device(machine, i, err);
-	machine_drop_groups(machine);
-	log_debug("start-up: devices opened");
+	drop_groups(machine);
 	return r;
 }
+
+static void free_all(struct machine *machine)
+{
+	/* From now on a turn of the ring releases none. */
+	hotplug_stop(&machine->hotplug);
+	vfio_dma_stop(&machine->dma);
+	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
+		if (machine->device[i])
+			pci_bus_remove(&machine->device[i]->pci);
+		vfio_pci_free(machine->device[i]);
+		machine->device[i] = NULL;
+	}
+	vfio_dma_destroy(&machine->dma);
+}
+
+static int reset_all(struct machine *machine, struct error *err)
+{
+	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
+		if (machine->device[i])
+			vfio_pci_reset(machine->device[i]);
+	}
+	/* None of them reaches memory any more. */
+	hotplug_reset(&machine->hotplug);
+	return 0;
+}
+
+const struct machine_part machine_part_passthrough = { "passed-through devices", add_all, free_all,
+						       reset_all };
 
 /*
  * While memory is being mapped, a vCPU that sets Bus Master Enable stands still. For so much memory that could be

@@ -47,7 +47,7 @@ static void release(void *opaque, unsigned i, bool forced)
 
 static const struct hotplug_ops hotplug_ops = { .set_irq = set_irq, .release = release };
 
-int machine_init_hotplug(struct machine *machine, struct error *err)
+static int init(struct machine *machine, struct error *err)
 {
 	const struct hotplug_config config = {
 		.ring = &machine->ring,
@@ -62,6 +62,13 @@ int machine_init_hotplug(struct machine *machine, struct error *err)
 
 	return r ? error_set(err, r, "PCI hotplug") : 0;
 }
+
+static void destroy(struct machine *machine)
+{
+	hotplug_destroy(&machine->hotplug);
+}
+
+const struct machine_part machine_part_hotplug = { "hotplug", init, destroy, NULL };
 
 static void log_failed(const struct vfio_pci *vp)
 {

@@ -6,10 +6,8 @@
 #define CORE_VMM_MACHINE_INTERNAL_H
 
 #include <sched.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/signalfd.h>
 
 #include <linux/kvm.h>
 
@@ -22,8 +20,7 @@
 #include "core/pci/pci.h"
 #include "core/vmm/hotplug.h"
 #include "core/vmm/machine.h"
-#include "core/vmm/metrics.h"
-#include "core/vmm/metrics_file.h"
+#include "core/vmm/machine_parts.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 #include "io/ring/ring_memory.h"
@@ -38,7 +35,7 @@
 #include "vfio/dma/ioas.h"
 #include "vfio/pci/pci.h"
 
-/** What somebody wants of the machine; the first one counts until the main thread has served it. */
+/** What the guest wants of the machine, or does to it; the first one counts until the machine's thread has served it. */
 enum machine_request {
 	MACHINE_NONE,
 	MACHINE_POWER_OFF,
@@ -91,7 +88,11 @@ struct machine_taker {
 
 struct machine {
 	const struct config *config;
-	struct ring ring;		/* main */
+	struct machine_owner owner;
+	pthread_t thread;
+	bool started;
+	unsigned nr_planned, nr_built;	/* parts that were made, or begun */
+	struct ring ring;		/* the thread's */
 	cpu_set_t allowed;		/* CPUs that torc was started with */
 	struct topology *host_topology; /* of the host; NULL when nothing is to be placed */
 	struct placement_plan plan;
@@ -100,6 +101,7 @@ struct machine {
 	struct machine_populate populate;
 	struct machine_numa *numa;
 	struct vm vm;
+	struct kvm_cpuid2 *cpuid;
 	struct guest_mem mem;
 	struct pci_bus *pci;
 	unsigned nr_pci_buses;	 /* initialised so far */
@@ -136,29 +138,27 @@ struct machine {
 	unsigned nr_virtio;
 	struct virtio_pci *console; /* one of them, or NULL */
 
-	sigset_t old_mask;
-	bool masked;
-	int signal_fd;
-	struct ring_op signal_op;
-	unsigned nr_signals; /* to end */
-	uint64_t
-		give_up_ns; /* after the second one: when not to wait any longer; CLOCK_MONOTONIC */
-	bool gave_up;	    /* on a device's requests: what they may still use stays */
-	struct metrics metrics;
-	struct metrics_file metrics_file;
+	unsigned nr_ends;    /* how often its end was asked for; the owner writes it, atomic */
+	uint64_t give_up_ns; /* from the second time on: until when to wait; CLOCK_MONOTONIC */
+	int hurry_fd;	     /* eventfd: look at that again */
+	bool gave_up;	     /* on a device's requests: what they may still use stays */
 
 	bool running;		  /* vCPUs may be in the guest */
-	bool ring_failed;	  /* atomic */
-	pthread_mutex_t ask_lock; /* of the vCPUs, by threads that may outlive them */
-	bool vcpus_end;		  /* nobody asks them any more */
+	bool is_busy;		  /* it is being reset: what is asked of it waits */
+	bool is_ending;		  /* what is asked of it is refused */
+	bool ring_failed;	  /* of a ring thread; atomic */
+	pthread_mutex_t ask_lock; /* of what is asked by threads that may outlive who serves it: */
+	bool vcpus_end;		  /* nobody asks the vCPUs any more */
+	bool has_ring;		  /* the ring can be posted to */
 	int request;		  /* enum machine_request; atomic */
-	struct ring_work request_work;
+	struct ring_work request_work, end_work, resize_work;
+	struct machine_call *calls; /* that wait until it is not busy */
 	uint64_t last_fault_ns;
-	struct error error; /* why machine_run() fails */
+	struct error error; /* why it ended, or was not made; read by the owner after the end */
 };
 
 /**
- * machine_ask - have the main thread do something with the whole machine
+ * machine_ask - have the machine's thread do something with the whole machine
  * @machine: running
  * @request: what
  *
@@ -167,10 +167,35 @@ struct machine {
 void machine_ask(struct machine *machine, enum machine_request request);
 
 /**
- * machine_request_work - serves machine_ask() on the main ring
- * @work: the machine's request_work
+ * machine_post - have the machine's thread run a piece of work
+ * @machine: any
+ * @work: as for ring_post()
+ *
+ * Any thread. Return: whether there is a ring to run it.
  */
-void machine_request_work(struct ring_work *work);
+bool machine_post(struct machine *machine, struct ring_work *work);
+
+/**
+ * machine_ends - whether the owner wants the machine to end
+ * @machine: any
+ *
+ * Any thread. Return: how often machine_end() was called.
+ */
+unsigned machine_ends(const struct machine *machine);
+
+/**
+ * machine_init_requests - what machine_ask(), machine_end() and others post
+ * @machine: zeroed
+ */
+void machine_init_requests(struct machine *machine);
+
+/**
+ * machine_run - run the guest until its end
+ * @machine: all parts are made
+ *
+ * The machine's thread. @machine->error says why the guest cannot go on.
+ */
+void machine_run(struct machine *machine);
 
 /**
  * machine_quit - the user typed Ctrl-A x
@@ -187,82 +212,11 @@ void machine_quit(void *opaque);
 void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why);
 
 /**
- * machine_add_virtio - make the virtio devices and put them on the bus
- * @machine: the ring threads run
- * @err: filled on failure
- *
- * Return: 0; -errno.
- */
-int machine_add_virtio(struct machine *machine, struct error *err);
-
-/**
- * machine_take_terminal_signal - do what a signal asks for that is about the terminal only
- * @machine: on the main thread; its console need not be there yet
- * @number: of the signal, taken
- *
- * Return: whether it was SIGTSTP, SIGCONT or SIGWINCH.
- */
-bool machine_take_terminal_signal(struct machine *machine, uint32_t number);
-
-/**
- * machine_take_signals - read what signals are there, and do what they ask for
- * @machine: on the main thread
- */
-void machine_take_signals(struct machine *machine);
-
-/**
- * machine_reset_virtio - let what is in flight end, forget the drivers
- * @machine: no vCPU runs, the ring threads do
- *
- * Return: 0; -EINTR: it was asked to end before that was over, or a ring has failed.
- */
-int machine_reset_virtio(struct machine *machine);
-
-/**
- * machine_end_virtio - the same for the last time
- * @machine: no vCPU runs, the ring threads do
- *
- * Waits for as long as storage takes, but no longer than two seconds from a second signal on (a fifth for those behind one
- * that took them), and not for a ring that has failed. A device that still has requests then is left to them: gave_up.
- */
-void machine_end_virtio(struct machine *machine);
-
-/**
- * machine_close_console - write out what is queued, let go of the terminal
- * @machine: virtio devices reset for the last time, the ring threads run
- */
-void machine_close_console(struct machine *machine);
-
-/**
- * machine_free_virtio - close them
- * @machine: devices reset and off the bus
- */
-void machine_free_virtio(struct machine *machine);
-
-/**
- * machine_start_load - begin to load the kernel into guest memory
- * @machine: guest memory is mapped, the kernel opened
- * @err: filled on failure
- *
- * Main thread. Return: 0; -errno of pthread_create().
- */
-int machine_start_load(struct machine *machine, struct error *err);
-
-/**
- * machine_enter - ACPI tables and the entry state of the first vCPU
- * @machine: kernel loaded, vCPUs in their reset state
- * @err: filled on failure
- *
- * Main thread. Return: 0; -errno.
- */
-int machine_enter(struct machine *machine, struct error *err);
-
-/**
  * machine_reload - load the kernel again, for a reset
  * @machine: no vCPU runs
  * @err: filled on failure
  *
- * Main thread. Return: 0; what boot_load() returns.
+ * The machine's thread. Return: 0; what boot_load() returns.
  */
 int machine_reload(struct machine *machine, struct error *err);
 
@@ -271,18 +225,9 @@ int machine_reload(struct machine *machine, struct error *err);
  * @machine: started to load, or not
  * @err: filled on failure
  *
- * Main thread. Return: 0; what boot_load() returns.
+ * The machine's thread. Return: 0; what boot_load() returns.
  */
 int machine_finish_load(struct machine *machine, struct error *err);
-
-/**
- * machine_add_ports - the ports of the board: serial, PCI, sleep and reset
- * @machine: VM, PCI bus and serial are initialised
- * @err: filled on failure
- *
- * Return: 0; -errno.
- */
-int machine_add_ports(struct machine *machine, struct error *err);
 
 /**
  * machine_announce_pty - tell the user which terminal to open; the log may be elsewhere, or not say so much
@@ -318,15 +263,6 @@ unsigned machine_count_zones(const struct config *config);
 uint64_t machine_page_size(const struct machine *machine, const struct config_zone *zone);
 
 /**
- * machine_plan - decide where everything goes
- * @machine: devices found; gets its topology and plan
- * @err: filled on failure
- *
- * Main thread. Return: 0; what topology_read() and placement_make() return.
- */
-int machine_plan(struct machine *machine, struct error *err);
-
-/**
  * machine_log_plan - tell the user
  * @machine: with a plan
  */
@@ -338,7 +274,7 @@ void machine_log_plan(const struct machine *machine);
  * @i: index of the vCPU
  * @err: filled on failure
  *
- * Main thread. Return: 0; what affinity_set() returns.
+ * The machine's thread. Return: 0; what affinity_set() returns.
  */
 int machine_go_to_vcpu(struct machine *machine, unsigned i, struct error *err);
 
@@ -347,7 +283,7 @@ int machine_go_to_vcpu(struct machine *machine, unsigned i, struct error *err);
  * @machine: with a plan
  * @err: filled on failure
  *
- * Main thread. Return: 0; what affinity_set() returns.
+ * The machine's thread. Return: 0; what affinity_set() returns.
  */
 int machine_come_back(struct machine *machine, struct error *err);
 
@@ -357,27 +293,9 @@ int machine_come_back(struct machine *machine, struct error *err);
  * @i: index of the vCPU
  * @err: filled on failure
  *
- * Main thread. Return: 0; what affinity_set() returns.
+ * The machine's thread. Return: 0; what affinity_set() returns.
  */
 int machine_pin_vcpu(struct machine *machine, unsigned i, struct error *err);
-
-/**
- * machine_map_memory - map guest memory as configured and planned
- * @machine: with a plan
- * @err: filled on failure
- *
- * Main thread. Return: 0; what guest_mem_init() returns.
- */
-int machine_map_memory(struct machine *machine, struct error *err);
-
-/**
- * machine_populate - populate memory that is to be there before the guest runs
- * @machine: memory is mapped, signals are blocked, no terminal is in raw mode yet
- * @err: filled on failure
- *
- * Main thread. Return: 0; -ECANCELED a signal came; what guest_mem_populate() returns.
- */
-int machine_populate(struct machine *machine, struct error *err);
 
 /**
  * machine_report_memory - log how long populating took and on which nodes guest memory is
@@ -385,15 +303,6 @@ int machine_populate(struct machine *machine, struct error *err);
  * @took_ns: how long
  */
 void machine_report_memory(const struct machine *machine, uint64_t took_ns);
-
-/**
- * machine_init_topology - arrange the guest's CPUs, and give them APIC ids
- * @machine: only its config is needed
- * @err: filled on failure
- *
- * Return: 0; -ENOMEM; -EINVAL ids that interrupts do not reach.
- */
-int machine_init_topology(struct machine *machine, struct error *err);
 
 /**
  * machine_describe_numa - the guest's nodes for ACPI
@@ -411,16 +320,6 @@ void machine_describe_numa(struct machine *machine, struct acpi_numa *numa);
 unsigned machine_count_pci_buses(const struct machine *machine);
 
 /**
- * machine_init_pci - make the root buses
- * @machine: memory is mapped, with a plan
- * @phys_bits: width of the guest's physical addresses
- * @err: filled on failure
- *
- * Main thread. Return: 0; -ENOMEM; what pci_bus_init() returns.
- */
-int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *err);
-
-/**
  * machine_bus_of - the root bus for a passed-through device; those of torc's own are on bus 0
  * @machine: with its buses
  * @i: index of the device
@@ -430,41 +329,11 @@ int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *
 struct pci_bus *machine_bus_of(struct machine *machine, unsigned i);
 
 /**
- * machine_assign_pci - give every BAR an address
- * @machine: all functions are on their buses
- * @err: filled on failure
- *
- * Main thread. Return: 0; what pci_bus_assign() returns.
- */
-int machine_assign_pci(struct machine *machine, struct error *err);
-
-/**
- * machine_reset_pci - reset configuration space of all functions
- * @machine: no vCPU runs
- */
-void machine_reset_pci(struct machine *machine);
-
-/**
- * machine_destroy_pci - unmap all BARs and destroy the buses
- * @machine: no vCPU runs
- */
-void machine_destroy_pci(struct machine *machine);
-
-/**
  * machine_describe_pci - the root buses for ACPI
  * @machine: with its buses
  * @acpi: receives them
  */
 void machine_describe_pci(const struct machine *machine, struct acpi_machine *acpi);
-
-/**
- * machine_find_devices - check every --device before anything is changed
- * @machine: only its config is needed
- * @err: filled on failure
- *
- * Return: 0; -EINVAL twice the same; what vfio_host_find() and vfio_host_check() return.
- */
-int machine_find_devices(struct machine *machine, struct error *err);
 
 /**
  * machine_check_bind - whether a device with bind=on can be bound, if it has to be
@@ -474,58 +343,6 @@ int machine_find_devices(struct machine *machine, struct error *err);
  * Return: 0; what vfio_bind_check() returns.
  */
 int machine_check_bind(const struct vfio_host_device *host, struct error *err);
-
-/**
- * machine_bind_devices - bind what has bind=on to vfio-pci
- * @machine: its devices are found, signals are blocked
- * @err: filled on failure
- *
- * Return: 0; what vfio_bind() and vfio_host_check() return.
- */
-int machine_bind_devices(struct machine *machine, struct error *err);
-
-/**
- * machine_unbind_devices - put back what was bound for this run
- * @machine: has closed its devices, and KVM, which holds their groups as well
- *
- * What cannot be put back is logged, and left to torc-vfio recover.
- */
-void machine_unbind_devices(struct machine *machine);
-
-/**
- * machine_hold_groups - open the IOMMU groups of all devices
- * @machine: its devices were found
- * @err: filled on failure
- *
- * Before the first device is opened: that is reset then, and so may functions be whose turn comes later; and how far the
- * IOMMU reaches is known from then on. Those that cannot be had say so in their device's turn.
- * Return: 0; -errno of /dev/vfio/vfio.
- */
-int machine_hold_groups(struct machine *machine, struct error *err);
-
-/**
- * machine_drop_groups - give back what machine_hold_groups() took
- * @machine: its devices are open, or will not be
- */
-void machine_drop_groups(struct machine *machine);
-
-/**
- * machine_add_devices - open every --device and put it on the bus
- * @machine: memory and bus are initialised, the groups held; they no longer are afterwards
- * @err: filled on failure
- *
- * Return: 0; -errno.
- */
-int machine_add_devices(struct machine *machine, struct error *err);
-
-/**
- * machine_init_hotplug - let devices leave
- * @machine: main ring and PCI buses are initialised
- * @err: filled on failure
- *
- * Main thread. Return: 0; what hotplug_init() returns.
- */
-int machine_init_hotplug(struct machine *machine, struct error *err);
 
 /**
  * machine_device_event - what to do when the host says something of a device; see struct vfio_pci_config
@@ -539,7 +356,7 @@ void machine_device_event(void *opaque, struct vfio_pci *vp, enum vfio_pci_event
  * machine_pause - have all vCPUs leave the guest, and finish the accesses that they have begun
  * @machine: its vCPUs are initialised
  *
- * Main thread.
+ * The machine's thread.
  */
 void machine_pause(struct machine *machine);
 
@@ -547,7 +364,7 @@ void machine_pause(struct machine *machine);
  * machine_resume - let all vCPUs enter the guest
  * @machine: all paused
  *
- * Main thread.
+ * The machine's thread.
  */
 void machine_resume(struct machine *machine);
 
@@ -564,7 +381,7 @@ bool machine_waits_for_dma(const struct machine *machine);
  * @machine: everything else is set up
  * @err: filled on failure
  *
- * A failure later on ends machine_run(). Main thread. Return: 0; -errno of pthread_create().
+ * A failure later on ends machine_run(). The machine's thread. Return: 0; -errno of pthread_create().
  */
 int machine_start_dma(struct machine *machine, struct error *err);
 
@@ -581,7 +398,7 @@ void machine_register_memory(struct machine *machine);
  * machine_finish_register - wait for what machine_register_memory() began
  * @machine: its rings run
  *
- * Main thread.
+ * The machine's thread.
  */
 void machine_finish_register(struct machine *machine);
 

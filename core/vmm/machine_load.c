@@ -24,7 +24,7 @@ static void *loader_main(void *arg)
 	return NULL;
 }
 
-int machine_start_load(struct machine *machine, struct error *err)
+static int start_load(struct machine *machine, struct error *err)
 {
 	struct machine_loader *loader = &machine->loader;
 	int r = thread_start(&loader->thread, "loader", loader_main, machine);
@@ -47,3 +47,11 @@ int machine_finish_load(struct machine *machine, struct error *err)
 		*err = loader->error;
 	return loader->result;
 }
+
+static void end_load(struct machine *machine)
+{
+	machine_finish_load(machine, NULL);
+}
+
+const struct machine_part machine_part_loader = { "kernel being loaded", start_load, end_load,
+						  NULL };

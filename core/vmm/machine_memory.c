@@ -72,7 +72,7 @@ static struct guest_zone_config zone_config(struct machine *machine, unsigned i)
 	};
 }
 
-int machine_map_memory(struct machine *machine, struct error *err)
+static int map(struct machine *machine, struct error *err)
 {
 	struct guest_mem_config config = { .nr_zones = machine_count_zones(machine->config) };
 
@@ -86,3 +86,12 @@ int machine_map_memory(struct machine *machine, struct error *err)
 	}
 	return guest_mem_init(&machine->mem, &config, err);
 }
+
+static void unmap(struct machine *machine)
+{
+	/* Requests that were given up still have it. */
+	if (!machine->gave_up)
+		guest_mem_destroy(&machine->mem);
+}
+
+const struct machine_part machine_part_memory = { "memory mapped", map, unmap, NULL };

@@ -97,7 +97,7 @@ static int refuse_apic_ids(const struct config *config, unsigned last, struct er
 	return error_remedy(err, "use counts that are powers of two, or fewer CPUs");
 }
 
-int machine_init_topology(struct machine *machine, struct error *err)
+static int init(struct machine *machine, struct error *err)
 {
 	unsigned nr = machine->config->cpus.boot, last = 0;
 
@@ -119,6 +119,14 @@ int machine_init_topology(struct machine *machine, struct error *err)
 		return 0;
 	return refuse_apic_ids(machine->config, last, err);
 }
+
+static void destroy(struct machine *machine)
+{
+	free(machine->numa);
+	free(machine->apic_ids);
+}
+
+const struct machine_part machine_part_topology = { "topology", init, destroy, NULL };
 
 /* The zones' parts, each in the domain of the node that has the zone. */
 static unsigned list_memory(const struct machine *machine, struct acpi_memory *memory)

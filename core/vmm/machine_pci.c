@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/base/bits.h"
+#include "core/kvm/cpuid.h"
 #include "core/kvm/layout.h"
 #include "core/vmm/machine_internal.h"
 
@@ -68,13 +69,13 @@ unsigned machine_count_pci_buses(const struct machine *machine)
 	return nodes ? nodes + has_device_elsewhere(machine) : 1;
 }
 
-int machine_init_pci(struct machine *machine, unsigned phys_bits, struct error *err)
+static int init(struct machine *machine, struct error *err)
 {
 	const struct pci_window io = { LAYOUT_PORT_IO_WINDOW, LAYOUT_PORT_IO_WINDOW_SIZE };
 	const struct pci_window mem32 = { LAYOUT_MMIO32, LAYOUT_MMIO32_SIZE };
 	unsigned nr = machine_count_pci_buses(machine);
 
-	choose_mem64(machine, phys_bits);
+	choose_mem64(machine, cpuid_phys_bits(machine->cpuid));
 	machine->pci = calloc(nr, sizeof(*machine->pci));
 	if (!machine->pci)
 		return error_set(err, -ENOMEM, "PCI bus");
@@ -110,7 +111,7 @@ static int assign_all(struct machine *machine, struct error *err)
 	return r;
 }
 
-int machine_assign_pci(struct machine *machine, struct error *err)
+static int assign(struct machine *machine, struct error *err)
 {
 	struct error why = { 0 };
 	int r = assign_all(machine, &why);
@@ -131,17 +132,24 @@ int machine_assign_pci(struct machine *machine, struct error *err)
 	return r;
 }
 
-void machine_reset_pci(struct machine *machine)
+const struct machine_part machine_part_addresses = { .name = "addresses of BARs", .init = assign };
+
+static int reset(struct machine *machine, struct error *err)
 {
 	for (unsigned i = 0; i < machine->nr_pci_buses; i++)
 		pci_bus_reset(&machine->pci[i]);
+	return 0;
 }
 
-void machine_destroy_pci(struct machine *machine)
+static void destroy(struct machine *machine)
 {
 	while (machine->nr_pci_buses)
 		pci_bus_destroy(&machine->pci[--machine->nr_pci_buses]);
+	free(machine->pci);
+	machine->pci = NULL;
 }
+
+const struct machine_part machine_part_pci = { "PCI buses", init, destroy, reset };
 
 static struct acpi_window window(struct pci_window w)
 {

@@ -183,7 +183,7 @@ static int decide(struct machine *machine, struct placement_request *request, st
 	return r;
 }
 
-int machine_plan(struct machine *machine, struct error *err)
+static int plan(struct machine *machine, struct error *err)
 {
 	struct placement_request *request;
 	int r;
@@ -204,6 +204,15 @@ int machine_plan(struct machine *machine, struct error *err)
 	free(request);
 	return r;
 }
+
+static void forget(struct machine *machine)
+{
+	claim_close(&machine->claim);
+	placement_destroy(&machine->plan);
+	free(machine->host_topology);
+}
+
+const struct machine_part machine_part_plan = { "placement planned", plan, forget, NULL };
 
 void machine_log_plan(const struct machine *machine)
 {

@@ -29,25 +29,13 @@ static void draw_bar(uint64_t done, uint64_t total)
 		(unsigned long long)(done / MIB), (unsigned long long)(total / MIB));
 }
 
-/* Nobody else reads the signals before machine_run(). */
-static bool is_interrupted(struct machine *machine)
-{
-	struct signalfd_siginfo info;
-
-	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
-		if (!machine_take_terminal_signal(machine, info.ssi_signo))
-			return true;
-	}
-	return false;
-}
-
 static void progress(void *opaque, uint64_t done, uint64_t total)
 {
 	struct machine *machine = opaque;
 	struct machine_populate *p = &machine->populate;
 	uint64_t now = clock_ns(CLOCK_MONOTONIC);
 
-	if (is_interrupted(machine))
+	if (machine_ends(machine))
 		__atomic_store_n(&p->cancel, true, __ATOMIC_RELAXED);
 	if (now - p->start_ns < QUIET_NS)
 		return;
@@ -70,7 +58,7 @@ static bool is_first(const struct guest_zone_config *zone, const struct config *
 	return zone->populate && (prefault || zone->is_strict);
 }
 
-int machine_populate(struct machine *machine, struct error *err)
+static int populate(struct machine *machine, struct error *err)
 {
 	struct machine_populate *p = &machine->populate;
 	const struct memory_populate_options options = {
@@ -89,8 +77,8 @@ int machine_populate(struct machine *machine, struct error *err)
 	r = guest_mem_populate(&machine->mem, &options, err);
 	if (p->has_bar)
 		fputs("\r\033[K", stderr);
-	/* A signal may come when all that is left to do is under way. */
-	if (!r && (p->cancel || is_interrupted(machine)))
+	/* That may come when all that is left to do is under way. */
+	if (!r && machine_ends(machine))
 		r = error_set(err, -ECANCELED, "populate guest memory");
 	if (!r)
 		machine_report_memory(machine, clock_ns(CLOCK_MONOTONIC) - p->start_ns);
@@ -98,6 +86,8 @@ int machine_populate(struct machine *machine, struct error *err)
 		error_reason(err, "a signal ended torc before it was done");
 	return r;
 }
+
+const struct machine_part machine_part_populated = { .name = "memory populated", .init = populate };
 
 static void warn_of_elsewhere(const struct guest_zone *zone)
 {

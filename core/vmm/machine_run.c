@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The main ring's turn: what vCPUs, signals and lines ask for; pausing, resetting, ending. */
+/* The turn of the machine's ring: what vCPUs, lines and the owner ask for; pausing, resetting, ending. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "core/base/bits.h"
 #include "core/base/clock.h"
@@ -16,9 +15,6 @@
 
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL
-
-/* For storage, once the user has asked for the end twice. */
-#define PATIENCE_NS 2000000000ULL
 
 static void request_pause(struct machine *machine)
 {
@@ -38,7 +34,7 @@ void machine_ask(struct machine *machine, enum machine_request request)
 	/* Pairs with the exchange in machine_request_work(). */
 	__atomic_compare_exchange_n(&machine->request, &none, (int)request, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
-	ring_post(&machine->ring, &machine->request_work);
+	machine_post(machine, &machine->request_work);
 }
 
 void machine_quit(void *opaque)
@@ -55,6 +51,82 @@ void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
 	};
 
 	machine_ask(opaque, requests[why]);
+}
+
+/* The owner's ring has it back. */
+static void answer(struct ring_work *work)
+{
+	struct machine_call *call = container_of(work, struct machine_call, work);
+
+	call->reply(call);
+}
+
+static void run_call(struct machine *machine, struct machine_call *call)
+{
+	if (machine->is_ending)
+		call->result = -ESHUTDOWN;
+	else
+		call->run(machine, call);
+	call->work.run = answer;
+	if (call->reply)
+		ring_post(call->from, &call->work);
+}
+
+/* Those that came while the machine was busy, in their order. */
+static void run_calls(struct machine *machine)
+{
+	while (machine->calls) {
+		struct machine_call *call = machine->calls;
+
+		machine->calls = call->next;
+		run_call(machine, call);
+	}
+}
+
+static void call_work(struct ring_work *work)
+{
+	struct machine_call *call = container_of(work, struct machine_call, work);
+	struct machine_call **last = &call->machine->calls;
+
+	while (*last)
+		last = &(*last)->next;
+	call->next = NULL;
+	*last = call;
+	if (!call->machine->is_busy)
+		run_calls(call->machine);
+}
+
+int machine_call(struct machine *machine, struct machine_call *call)
+{
+	call->machine = machine;
+	call->work.run = call_work;
+	return machine_post(machine, &call->work) ? 0 : -ESHUTDOWN;
+}
+
+static void resize_work(struct ring_work *work)
+{
+	struct machine *machine = container_of(work, struct machine, resize_work);
+
+	if (machine->console)
+		virtio_console_resize(machine->console);
+}
+
+/* A console that is not there yet looks by itself. */
+void machine_terminal_changed(struct machine *machine)
+{
+	if (machine)
+		machine_post(machine, &machine->resize_work);
+}
+
+static void end_work(struct ring_work *work)
+{
+	ring_stop(&container_of(work, struct machine, end_work)->ring);
+}
+
+unsigned machine_ends(const struct machine *machine)
+{
+	/* Pairs with the store in machine_end(). */
+	return load_acquire(&machine->nr_ends);
 }
 
 void machine_pause(struct machine *machine)
@@ -75,40 +147,24 @@ void machine_resume(struct machine *machine)
 }
 
 /* Devices first: none may write into memory that the next kernel is loaded to. */
-static int reset(struct machine *machine)
+static void reset(struct machine *machine)
 {
 	int r;
 
+	machine->is_busy = true;
 	machine_pause(machine);
-	machine_reset_pci(machine);
-	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
-		if (machine->device[i])
-			vfio_pci_reset(machine->device[i]);
-	}
-	hotplug_reset(&machine->hotplug);
-	/* What the user asked for meanwhile comes first. */
-	if (machine_reset_virtio(machine))
-		return 0;
-	serial_reset(&machine->serial);
-	for (unsigned i = 0; i < MACHINE_NR_IRQCHIPS; i++) {
-		r = kvm_set_irqchip(machine->vm.fd, &machine->irqchip[i]);
-		if (r)
-			return error_set(&machine->error, r, "KVM_SET_IRQCHIP");
-	}
-	for (unsigned i = 0; i < machine->nr_vcpus; i++) {
-		r = vcpu_reset(&machine->vcpu[i], &machine->error);
-		if (r)
-			return r;
-	}
-	r = machine_reload(machine, &machine->error);
-	if (!r)
-		r = machine_enter(machine, &machine->error);
+	r = machine_parts_reset(machine, machine_built, &machine->error);
+	machine->is_busy = false;
+	/* A ring that failed meanwhile was not looked at. */
+	if (load_acquire(&machine->ring_failed))
+		machine_post(machine, &machine->request_work);
+	/* What was asked for meanwhile comes first. */
 	if (r)
-		return r;
+		return;
 	/* Requests that the paused guest had still made are void now. */
 	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
 	machine_resume(machine);
-	return 0;
+	run_calls(machine);
 }
 
 static void fail(struct machine *machine, const char *reason, bool is_its_doing)
@@ -134,13 +190,17 @@ static void triple_fault(struct machine *machine)
 	reset(machine);
 }
 
-void machine_request_work(struct ring_work *work)
+static void request_work(struct ring_work *work)
 {
 	struct machine *machine = container_of(work, struct machine, request_work);
-	/* Pairs with the exchange in machine_ask(). */
-	enum machine_request request = (enum machine_request)__atomic_exchange_n(
-		&machine->request, MACHINE_NONE, __ATOMIC_ACQ_REL);
+	enum machine_request request;
 
+	/* What reset() turns the ring for is not over. */
+	if (machine->is_busy)
+		return;
+	/* Pairs with the exchange in machine_ask(). */
+	request = (enum machine_request)__atomic_exchange_n(&machine->request, MACHINE_NONE,
+							    __ATOMIC_ACQ_REL);
 	/* Whatever else was asked for: without it nothing goes on. Pairs with ring_failed(). */
 	if (load_acquire(&machine->ring_failed))
 		request = MACHINE_RING_FAILED;
@@ -177,70 +237,6 @@ void machine_request_work(struct ring_work *work)
 	}
 	if (machine->error.code)
 		ring_stop(&machine->ring);
-}
-
-/* Here torc stands still, unless nobody could let it go on: then the kernel does not stop it. */
-static void stop(void)
-{
-	sigset_t tstp;
-
-	sigemptyset(&tstp);
-	sigaddset(&tstp, SIGTSTP);
-	raise(SIGTSTP);
-	pthread_sigmask(SIG_UNBLOCK, &tstp, NULL);
-	pthread_sigmask(SIG_BLOCK, &tstp, NULL);
-}
-
-bool machine_take_terminal_signal(struct machine *machine, uint32_t number)
-{
-	switch (number) {
-	case SIGTSTP:
-		/* Who sees the terminal next wants it as it was. */
-		line_restore_terminal();
-		stop();
-		line_resume_terminal();
-		break;
-	case SIGCONT:
-		line_resume_terminal();
-		/* A stopped process is told of no change of its size. */
-		break;
-	case SIGWINCH:
-		break;
-	default:
-		return false;
-	}
-	if (machine->console)
-		virtio_console_resize(machine->console);
-	return true;
-}
-
-static void take_signal(struct machine *machine, const struct signalfd_siginfo *info)
-{
-	if (machine_take_terminal_signal(machine, info->ssi_signo))
-		return;
-	log_info("signal %u (%s): ending the VM", info->ssi_signo, strsignal((int)info->ssi_signo));
-	if (++machine->nr_signals == 2)
-		machine->give_up_ns = clock_ns(CLOCK_MONOTONIC) + PATIENCE_NS;
-	ring_stop(&machine->ring);
-}
-
-void machine_take_signals(struct machine *machine)
-{
-	struct signalfd_siginfo info;
-
-	while (read(machine->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		take_signal(machine, &info);
-}
-
-/* Polled, then read: a READ of a non-blocking signalfd is punted to a worker on some kernels and fails there. */
-static void signal_done(struct ring_op *op, int32_t res, uint32_t flags)
-{
-	struct machine *machine = container_of(op, struct machine, signal_op);
-
-	/* The poll tells of several signals once. */
-	machine_take_signals(machine);
-	if (!op->active && res != -ECANCELED)
-		ring_poll(&machine->ring, op, machine->signal_fd);
 }
 
 static void log_forwarding(const struct vfio_pci *vp)
@@ -305,13 +301,11 @@ static void publish_trace(const struct machine *machine)
 	trace_publish(title, vcpu_tsc_hz(&machine->vcpu[0]));
 }
 
-int machine_run(struct machine *machine, struct error *err)
+void machine_run(struct machine *machine)
 {
 	int r;
 
 	publish_trace(machine);
-	machine->signal_op.done = signal_done;
-	ring_poll(&machine->ring, &machine->signal_op, machine->signal_fd);
 	if (!machine_waits_for_dma(machine))
 		machine_resume(machine);
 	r = machine_start_dma(machine, &machine->error);
@@ -319,15 +313,21 @@ int machine_run(struct machine *machine, struct error *err)
 		machine_register_memory(machine);
 	if (!r)
 		r = ring_run(&machine->ring);
+	machine->is_ending = true;
 	/* A vCPU may wait for the DMA map. */
 	vfio_dma_cancel(&machine->dma);
 	machine_pause(machine);
 	/* What the guest asked for since is not to be served while the machine is taken apart. */
 	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
+	run_calls(machine);
 	if (r && !machine->error.code)
 		error_set(&machine->error, r, "io_uring_enter");
 	log_counters(machine);
-	if (machine->error.code)
-		*err = machine->error;
-	return machine->error.code;
+}
+
+void machine_init_requests(struct machine *machine)
+{
+	machine->request_work.run = request_work;
+	machine->resize_work.run = resize_work;
+	machine->end_work.run = end_work;
 }

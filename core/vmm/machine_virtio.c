@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "core/base/clock.h"
+#include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
 #include "io/console/console.h"
@@ -156,7 +157,7 @@ static int add_console(struct machine *machine, struct error *err)
 	return 0;
 }
 
-int machine_add_virtio(struct machine *machine, struct error *err)
+static int add_all(struct machine *machine, struct error *err)
 {
 	const struct config *config = machine->config;
 	int r = 0;
@@ -189,13 +190,19 @@ static bool is_abandoned(const struct virtio_pci *vp)
 	return false;
 }
 
-int machine_reset_virtio(struct machine *machine)
+/* The owner wants something of this thread: the next look may be another one. */
+static void take_hurry(struct machine *machine)
+{
+	fd_eventfd_drain(machine->hurry_fd);
+}
+
+static int reset(struct machine *machine, struct error *err)
 {
 	for (unsigned i = 0; i < machine->nr_virtio; i++) {
 		/* Now and then it is to be seen whether a ring has failed. */
-		while (virtio_pci_reset(machine->virtio[i], machine->signal_fd, LOOK_MS)) {
-			machine_take_signals(machine);
-			if (machine->nr_signals || is_abandoned(machine->virtio[i]))
+		while (virtio_pci_reset(machine->virtio[i], machine->hurry_fd, LOOK_MS)) {
+			take_hurry(machine);
+			if (machine_ends(machine) || is_abandoned(machine->virtio[i]))
 				return -EINTR;
 		}
 	}
@@ -210,7 +217,7 @@ static int patience_ms(const struct machine *machine, const struct virtio_pci *v
 
 	if (is_abandoned(vp))
 		return 0;
-	if (machine->nr_signals < 2)
+	if (machine_ends(machine) < 2)
 		return said ? LOOK_MS : SAY_AFTER_MS;
 	return left < LEAST_MS ? LEAST_MS : left;
 }
@@ -221,22 +228,22 @@ static bool end_device(struct machine *machine, struct virtio_pci *vp)
 	bool said = false;
 
 	for (;;) {
-		int r = virtio_pci_reset(vp, machine->signal_fd, patience_ms(machine, vp, said));
+		int r = virtio_pci_reset(vp, machine->hurry_fd, patience_ms(machine, vp, said));
 
 		if (!r)
 			return true;
 		if (r == -EINTR) {
-			machine_take_signals(machine);
+			take_hurry(machine);
 			continue;
 		}
-		if (machine->nr_signals >= 2 || is_abandoned(vp))
+		if (machine_ends(machine) >= 2 || is_abandoned(vp))
 			return false;
 		if (said)
 			continue;
 		said = true;
 		log_warning(
 			"%s: its requests do not end; waiting for what they are on; %s ends torc without it",
-			vp->dev->id, machine->nr_signals ? "another signal" : "a second signal");
+			vp->dev->id, machine_ends(machine) ? "another signal" : "a second signal");
 	}
 }
 
@@ -246,7 +253,7 @@ static void give_up(struct machine *machine, unsigned i)
 	machine->virtio[i] = NULL;
 }
 
-void machine_end_virtio(struct machine *machine)
+static void end_all(struct machine *machine)
 {
 	/* All at once. */
 	for (unsigned i = 0; i < machine->nr_virtio; i++)
@@ -268,10 +275,11 @@ void machine_end_virtio(struct machine *machine)
 	}
 }
 
-void machine_close_console(struct machine *machine)
+static void close_console(struct machine *machine)
 {
 	struct virtio_pci *vp = machine->console;
 
+	machine->console = NULL;
 	if (!vp || virtio_console_close(vp, is_abandoned(vp)   ? 0
 					    : machine->gave_up ? CONSOLE_MS
 							       : -1))
@@ -282,8 +290,18 @@ void machine_close_console(struct machine *machine)
 	}
 }
 
-void machine_free_virtio(struct machine *machine)
+static void destroy(struct machine *machine)
 {
-	for (unsigned i = 0; i < machine->nr_virtio; i++)
-		virtio_pci_free(machine->virtio[i]);
+	end_all(machine);
+	close_console(machine);
+	while (machine->nr_virtio) {
+		struct virtio_pci *vp = machine->virtio[--machine->nr_virtio];
+
+		if (!vp)
+			continue;
+		pci_bus_remove(&vp->pci);
+		virtio_pci_free(vp);
+	}
 }
+
+const struct machine_part machine_part_virtio = { "virtio devices", add_all, destroy, reset };

@@ -13,7 +13,7 @@
 #include "core/base/log.h"
 #include "core/base/trace.h"
 #include "core/config/config.h"
-#include "core/vmm/machine.h"
+#include "core/vmm/vmm.h"
 #include "io/line/line.h"
 
 #define EXIT_FAILED 1
@@ -157,8 +157,8 @@ static void close_inherited(const struct config *config)
 
 static int run_machine(const struct config *config, struct error *err)
 {
-	struct machine *machine = NULL;
 	unsigned nr_inherited = inherited.nr;
+	bool gave_up = false;
 	int r = trace_init(err);
 
 	if (r)
@@ -166,15 +166,11 @@ static int run_machine(const struct config *config, struct error *err)
 	trace_thread_begin("main");
 	catch_fatal_signals();
 	raise_descriptor_limit();
-	r = machine_create(config, &machine, err);
-	close_inherited(config);
-	if (!r)
-		r = machine_run(machine, err);
+	r = vmm_run(config, close_inherited, &gave_up, err);
 	/* Other things are limited, too, and who says EMFILE of them has said what raises that limit. */
 	if (r == -EMFILE && !*err->remedy)
 		explain_limit(config, nr_inherited, err);
-	/* First the terminal, then the message. */
-	if (!machine_free(machine)) {
+	if (gave_up) {
 		if (!r) {
 			error_set(err, -EIO, "storage");
 			error_reason(err, "does not answer; requests of the guest were given up");
@@ -200,7 +196,7 @@ static int run(const struct config *config)
 			    config->unknown);
 	if (config->print)
 		return 0;
-	r = config->dry_run ? machine_explain(config, stdout, &err) : run_machine(config, &err);
+	r = config->dry_run ? vmm_explain(config, stdout, &err) : run_machine(config, &err);
 	log_close();
 	return r ? exit_status(&err) : 0;
 }
