@@ -6,12 +6,12 @@
 #include "core/base/log.h"
 
 /* What can be wrong with the user's input comes first. */
-const struct machine_part *const machine_planned[] = {
+const struct machine_part *machine_planned[] = {
 	&machine_part_boot, &machine_part_topology, &machine_part_found,
 	&machine_part_plan, &machine_part_check,    NULL,
 };
 
-const struct machine_part *const machine_built[] = {
+const struct machine_part *machine_built[] = {
 	&machine_part_bound,
 	&machine_part_memory,
 	&machine_part_loader,
