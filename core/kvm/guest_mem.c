@@ -103,6 +103,8 @@ static int build(struct guest_mem *mem, const struct guest_mem_config *config, s
 
 	if (!r)
 		r = memory_reserve(mem->end, GIB, &base, err);
+	if (r)
+		return r;
 	mem->base = base;
 	for (unsigned i = 0; i < mem->nr_regions; i++)
 		mem->region[i].va = mem->base + mem->region[i].gpa.v;
