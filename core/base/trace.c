@@ -56,6 +56,7 @@ static struct {
 	struct trace_header *header;
 	int fd;
 	unsigned nr_threads, nr_objects;
+	bool has_ended[MAX_THREADS], is_released[MAX_OBJECTS];
 	struct reading init; /* when it was made */
 	uint64_t tsc_hz;
 } trace = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
@@ -142,6 +143,8 @@ int trace_init(struct error *err)
 	trace.header = header;
 	trace.fd = fd;
 	trace.nr_threads = trace.nr_objects = 0;
+	memset(trace.has_ended, 0, sizeof(trace.has_ended));
+	memset(trace.is_released, 0, sizeof(trace.is_released));
 	trace.tsc_hz = 0;
 	trace.init = read_clocks();
 	trace_lease = &header->lease_tsc;
@@ -190,12 +193,45 @@ void trace_set_guest_tsc(uint64_t offset)
 		WRITE_ONCE(trace.header->guest_tsc_offset, offset);
 }
 
+/* Back to 0, without making pages where there are none. */
+static void clear(struct trace_object *object)
+{
+	char *begin = (char *)object->counter, *end = (char *)(object + 1);
+	char *first = (char *)align_up((uintptr_t)begin, PAGE);
+	char *last = (char *)align_down((uintptr_t)end, PAGE);
+
+	memset(begin, 0, (size_t)(first - begin));
+	memset(last, 0, (size_t)(end - last));
+	if (fallocate(trace.fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		      first - (char *)trace.header, last - first))
+		memset(first, 0, (size_t)(last - first));
+}
+
+/* One that was released and is to be made again. Under the lock. */
+static struct trace_object *make_again(enum trace_kind kind, const char *name)
+{
+	for (unsigned i = 0; i < trace.nr_objects; i++) {
+		struct trace_object *object = &object_table()[i];
+
+		if (!trace.is_released[i] || object->kind != kind ||
+		    strncmp(object->name, name, sizeof(object->name) - 1))
+			continue;
+		trace.is_released[i] = false;
+		clear(object);
+		return object;
+	}
+	return NULL;
+}
+
 struct trace_object *trace_object(enum trace_kind kind, const char *name)
 {
-	struct trace_object *object = &nowhere;
+	struct trace_object *object = &nowhere, *again;
 
 	pthread_mutex_lock(&trace.lock);
-	if (trace.header && trace.nr_objects < MAX_OBJECTS) {
+	again = trace.header ? make_again(kind, name) : NULL;
+	if (again) {
+		object = again;
+	} else if (trace.header && trace.nr_objects < MAX_OBJECTS) {
 		object = &object_table()[trace.nr_objects++];
 		object->kind = (uint16_t)kind;
 		object->thread = NO_INDEX;
@@ -205,6 +241,16 @@ struct trace_object *trace_object(enum trace_kind kind, const char *name)
 	}
 	pthread_mutex_unlock(&trace.lock);
 	return object;
+}
+
+void trace_release(struct trace_object *object)
+{
+	if (!object || !trace_has_place(object))
+		return;
+	pthread_mutex_lock(&trace.lock);
+	if (trace.header)
+		trace.is_released[object - object_table()] = true;
+	pthread_mutex_unlock(&trace.lock);
 }
 
 bool trace_has_place(const struct trace_object *object)
@@ -234,18 +280,32 @@ void trace_own(struct trace_object *object)
 		WRITE_ONCE(object->thread, (uint16_t)(trace_self - thread_table()));
 }
 
+/* The place of a thread of that name that has ended, or a new one. Under the lock. */
+static unsigned thread_place(const char *name)
+{
+	for (unsigned i = 0; i < trace.nr_threads; i++) {
+		if (!trace.has_ended[i] ||
+		    strncmp(thread_table()[i].name, name, sizeof(self_name) - 1))
+			continue;
+		trace.has_ended[i] = false;
+		return i;
+	}
+	return trace.nr_threads < MAX_THREADS ? trace.nr_threads++ : MAX_THREADS;
+}
+
 void trace_thread_begin(const char *name)
 {
 	struct trace_thread *self;
 	unsigned index;
 
 	pthread_mutex_lock(&trace.lock);
-	if (trace.header && trace.nr_threads < MAX_THREADS) {
-		index = trace.nr_threads++;
+	index = trace.header ? thread_place(name) : MAX_THREADS;
+	if (index < MAX_THREADS) {
 		self = &thread_table()[index];
 		snprintf(self_name, sizeof(self_name), "%s", name);
 		memcpy(self->name, self_name, sizeof(self->name));
 		self->tid = (uint32_t)gettid();
+		store_release(&self->has_ended, 0);
 		self->events = EVENTS + index * RING_SIZE;
 		self_events = (struct trace_event *)(void *)((char *)trace.header + self->events);
 		trace_self = self;
@@ -262,8 +322,12 @@ const char *trace_thread_name(void)
 
 void trace_thread_end(void)
 {
-	if (trace_self)
+	if (trace_self) {
 		store_release(&trace_self->has_ended, 1); /* pairs with the tool's read */
+		pthread_mutex_lock(&trace.lock);
+		trace.has_ended[trace_self - thread_table()] = true;
+		pthread_mutex_unlock(&trace.lock);
+	}
 	trace_self = NULL;
 }
 

@@ -70,6 +70,15 @@ void trace_set_guest_tsc(uint64_t offset);
 struct trace_object *trace_object(enum trace_kind kind, const char *name);
 
 /**
+ * trace_release - whoever counted into an object is gone
+ * @object: from trace_object(), or NULL
+ *
+ * What it counted stays to be read, until the next object of this kind and name takes its place and begins with 0. Any
+ * thread.
+ */
+void trace_release(struct trace_object *object);
+
+/**
  * trace_has_place - whether what an object counts is its own
  * @object: from trace_object()
  *
@@ -104,7 +113,7 @@ void trace_own(struct trace_object *object);
 
 /**
  * trace_thread_begin - record the calling thread's events from now on
- * @name: as of the thread
+ * @name: as of the thread; behind those of one that has ended and was called so
  */
 void trace_thread_begin(const char *name);
 

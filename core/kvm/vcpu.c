@@ -137,6 +137,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 	}
 	iobus_unregister_reader(&vcpu->vm->pio, &vcpu->pio_reader);
 	iobus_unregister_reader(&vcpu->vm->mmio, &vcpu->mmio_reader);
+	trace_release(vcpu->trace);
 	vcpu_state_free(vcpu->initial);
 	if (vcpu->run)
 		munmap(vcpu->run, vcpu->vm->run_size);

@@ -289,6 +289,7 @@ void ring_destroy(struct ring *ring)
 		if (ring_turn(ring))
 			break;
 	}
+	trace_release(ring->trace);
 	ring_drop_memory(ring);
 	io_uring_queue_exit(&ring->uring);
 	free(ring->file);

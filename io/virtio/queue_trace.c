@@ -29,6 +29,7 @@ int queue_trace_init(struct queue_trace *t, const char *id, unsigned index, unsi
 
 void queue_trace_destroy(struct queue_trace *t)
 {
+	trace_release(t->object);
 	free(t->stamp);
 	free(t->run);
 	memset(t, 0, sizeof(*t));

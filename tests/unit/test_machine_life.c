@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "core/base/bits.h"
+#include "core/base/trace.h"
 #include "core/kvm/vcpu.h"
 #include "core/vmm/machine.h"
 #include "core/vmm/machine_parts.h"
@@ -144,6 +145,16 @@ static int live(bool is_looked_at, struct error *err)
 	return r;
 }
 
+static unsigned count_objects(void)
+{
+	unsigned n = 0;
+	char byte;
+
+	while (trace_read(n, 0, &byte, 1))
+		n++;
+	return n;
+}
+
 static void machines_come_and_go(void **state)
 {
 	struct holdings second = { 0 };
@@ -155,6 +166,8 @@ static void machines_come_and_go(void **state)
 			second = hold();
 	}
 	assert_same(&second, "after all rounds");
+	/* Nor of where they counted: there are as many objects as one machine has, main thread's and all. */
+	assert_within(count_objects(), 8, 16);
 	/* It can be told: rings and vCPUs are shared with the kernel. */
 	assert_within(maps_when_open, second.maps + 4, UINT32_MAX);
 }
@@ -237,6 +250,7 @@ static int setup(void **state)
 		 "--disk path=%s/a path=%s/b,direct=on,num_queues=2 --rng src=/dev/urandom",
 		 guest, folder, folder, folder);
 	assert_int_equal(line_parse(&config, line, &err), 0);
+	assert_int_equal(trace_init(&err), 0);
 	sem_init(&ended, 0, 0);
 	vcpu_signals_init();
 	return 0;
@@ -246,6 +260,7 @@ static int teardown(void **state)
 {
 	static const char *const names[] = { "a", "b" };
 
+	trace_destroy();
 	config_destroy(&config);
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
 		char path[sizeof(folder) + 16];

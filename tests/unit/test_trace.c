@@ -174,6 +174,54 @@ static void counters_and_histograms_are_seen(void **state)
 	assert_int_equal(seen_thread(1)->has_ended, 1);
 }
 
+static void a_released_object_is_made_again(void **state)
+{
+	struct trace_object *before = trace_object(TRACE_RING, "ring0"), *gone, *after;
+	unsigned last = TRACE_HISTOGRAMS - 1;
+
+	gone = trace_object(TRACE_VCPU, "vcpu0");
+	after = trace_object(TRACE_RING, "ring1");
+	trace_count(before, TRACE_COUNTERS - 1, 1);
+	histogram_record(&before->histogram[last], UINT64_MAX);
+	trace_count(gone, 0, 2);
+	histogram_record(&gone->histogram[0], 3);
+	histogram_record(&gone->histogram[last], UINT64_MAX);
+	trace_count(after, 0, 4);
+	trace_release(gone);
+	/* Until then it can be read. */
+	assert_int_equal(seen_object(1)->counter[0], 2);
+	assert_ptr_not_equal(trace_object(TRACE_RING, "vcpu0"), gone);
+	assert_ptr_not_equal(trace_object(TRACE_VCPU, "vcpu"), gone);
+	assert_ptr_equal(trace_object(TRACE_VCPU, "vcpu0"), gone);
+	assert_ptr_not_equal(trace_object(TRACE_VCPU, "vcpu0"), gone);
+	assert_int_equal(seen->nr_objects, 6);
+	for (unsigned i = 0; i < sizeof(gone->counter) + sizeof(gone->histogram); i++)
+		assert_int_equal(((const char *)gone->counter)[i], 0);
+	/* And nothing of its neighbours is gone. */
+	assert_int_equal(before->counter[TRACE_COUNTERS - 1], 1);
+	assert_int_equal(before->histogram[last].max, UINT64_MAX);
+	assert_int_equal(after->counter[0], 4);
+	assert_string_equal(after->name, "ring1");
+	trace_release(NULL);
+}
+
+static void a_thread_takes_the_place_of_one_that_has_ended(void **state)
+{
+	struct trace_object *object = trace_object(TRACE_RING, "ring0");
+
+	take_lease();
+	for (unsigned i = 0; i < 3; i++) {
+		trace_thread_begin("ring0");
+		trace_event_at(trace_tsc(), TRACE_EVENT_WAKE, object, 0, 0, 0);
+		assert_int_equal(seen_thread(0)->has_ended, 0);
+		assert_int_equal(seen_thread(0)->head, i + 1);
+		trace_thread_end();
+	}
+	trace_thread_begin("ring");
+	trace_thread_end();
+	assert_int_equal(seen->nr_threads, 2);
+}
+
 static void events_are_recorded_while_there_is_a_lease(void **state)
 {
 	struct trace_object *first = trace_object(TRACE_RING, "ring0");
@@ -322,8 +370,11 @@ static void what_has_no_place_counts_nowhere(void **state)
 		object = trace_object(TRACE_QUEUE, "queue");
 	assert_int_equal(seen->nr_objects, seen->max_objects);
 	for (unsigned i = 0; i <= seen->max_threads; i++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "thread%u", i);
 		trace_thread_end();
-		trace_thread_begin("thread");
+		trace_thread_begin(name);
 	}
 	assert_int_equal(seen->nr_threads, seen->max_threads);
 	take_lease();
@@ -387,6 +438,8 @@ int main(void)
 		WITH_TRACE(a_tool_finds_what_it_needs_only_once_published),
 		WITH_TRACE(clocks_agree_with_the_tsc),
 		WITH_TRACE(counters_and_histograms_are_seen),
+		WITH_TRACE(a_released_object_is_made_again),
+		WITH_TRACE(a_thread_takes_the_place_of_one_that_has_ended),
 		WITH_TRACE(events_are_recorded_while_there_is_a_lease),
 		WITH_TRACE(a_lease_that_has_passed_records_nothing_and_is_cleared),
 		WITH_TRACE(the_oldest_events_are_overwritten_and_the_head_tells),

@@ -340,6 +340,8 @@ void vfio_vectors_destroy(struct vfio_vectors *v)
 		return;
 	irq_batch_remove(v->batch, &v->client);
 	host_disable(v);
+	for (unsigned i = 0; i < v->guest.nr_vectors; i++)
+		trace_release(v->vector[i].trace);
 	pci_msix_destroy(&v->guest);
 	free(v->vector);
 	v->vector = NULL;
