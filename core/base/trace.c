@@ -58,7 +58,7 @@ static struct {
 	unsigned nr_threads, nr_objects;
 	bool has_ended[MAX_THREADS], is_released[MAX_OBJECTS];
 	struct reading init; /* when it was made */
-	uint64_t tsc_hz;
+	uint64_t tsc_hz;     /* atomic: others than who publishes print metrics */
 } trace = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 
 /* For what has no place in the table. Several threads may write to it; nobody reads it. */
@@ -180,8 +180,10 @@ void trace_publish(const char *vm, uint64_t tsc_hz)
 	header->tsc_base = now.tsc;
 	header->monotonic_base_ns = now.monotonic_ns;
 	header->realtime_base_ns = now.realtime_ns;
-	trace.tsc_hz = tsc_hz ? tsc_hz : measure_tsc_hz(&now);
-	header->tsc_hz = trace.tsc_hz;
+	if (!tsc_hz)
+		tsc_hz = measure_tsc_hz(&now);
+	store_release(&trace.tsc_hz, tsc_hz);
+	header->tsc_hz = tsc_hz;
 	snprintf(header->vm, sizeof(header->vm), "%s", vm);
 	/* Pairs with the tool's read. */
 	store_release(&header->magic, TRACE_MAGIC);
@@ -271,7 +273,7 @@ bool trace_read(unsigned i, size_t offset, void *to, size_t size)
 
 uint64_t trace_tsc_hz(void)
 {
-	return trace.tsc_hz;
+	return load_acquire(&trace.tsc_hz);
 }
 
 void trace_own(struct trace_object *object)

@@ -42,7 +42,8 @@ static void release_work(struct ring_work *work)
 		/* First: the release may turn the ring, which may call this again. */
 		dev->state = HOTPLUG_GONE;
 		ring_cancel(hotplug->ring, &dev->deadline);
-		hotplug->ops->release(hotplug->opaque, i, dev->forced);
+		if (!hotplug->ops->release(hotplug->opaque, i, dev->forced))
+			dev->state = HOTPLUG_DUE;
 	}
 }
 
@@ -138,4 +139,5 @@ void hotplug_reset(struct hotplug *hotplug)
 			pci_hotplug_remove(&hotplug->pci, dev->pci);
 	}
 	pci_hotplug_reset(&hotplug->pci);
+	ring_defer(hotplug->ring, &hotplug->release);
 }

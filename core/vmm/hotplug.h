@@ -37,8 +37,8 @@ struct hotplug_device {
 struct hotplug_ops {
 	/* Of the guest's interrupt line; any thread. */
 	void (*set_irq)(void *opaque, bool level);
-	/* The device goes: take it off its bus if it still is on it, and free it. */
-	void (*release)(void *opaque, unsigned device, bool forced);
+	/* The device goes: take it off its bus if it still is on it, and free it. Return: false: it cannot go yet. */
+	bool (*release)(void *opaque, unsigned device, bool forced);
 };
 
 struct hotplug {
@@ -107,7 +107,7 @@ void hotplug_stop(struct hotplug *hotplug);
 void hotplug_ask(struct hotplug *hotplug, unsigned i);
 
 /**
- * hotplug_reset - for a guest's reset: what is to leave leaves its bus now and is released later
+ * hotplug_reset - for a guest's reset: what is to leave leaves its bus now and is released at the end of the ring's turn
  * @hotplug: no vCPU runs; devices are reset, so that none reaches memory any more
  */
 void hotplug_reset(struct hotplug *hotplug);

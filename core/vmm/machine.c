@@ -88,6 +88,75 @@ static void stop_ring(struct machine *machine)
 
 const struct machine_part machine_part_ring = { "ring", start_ring, stop_ring, NULL };
 
+static int start_helper(struct machine *machine, struct error *err)
+{
+	int r = helper_start(&machine->helper, "helper");
+
+	return r ? error_set(err, r, "helper thread") : 0;
+}
+
+static void stop_helper(struct machine *machine)
+{
+	helper_stop(&machine->helper);
+}
+
+const struct machine_part machine_part_helper = { "helper", start_helper, stop_helper, NULL };
+
+/* A call for the helper to make. */
+struct blocking {
+	struct helper_job job;
+	struct ring_work work;
+	struct machine *machine;
+	void (*call)(void *arg);
+	void *arg;
+	bool is_over;
+};
+
+static void make_call(struct helper_job *job)
+{
+	struct blocking *b = container_of(job, struct blocking, job);
+
+	b->call(b->arg);
+}
+
+static void call_is_over(struct ring_work *work)
+{
+	container_of(work, struct blocking, work)->is_over = true;
+}
+
+static void call_was_made(struct helper_job *job)
+{
+	struct blocking *b = container_of(job, struct blocking, job);
+
+	ring_post(&b->machine->ring, &b->work);
+}
+
+static void do_nothing(struct helper_job *job)
+{
+}
+
+void machine_block(void *opaque, void (*call)(void *arg), void *arg)
+{
+	struct machine *machine = opaque;
+	struct blocking b = {
+		.job = { .run = make_call, .done = call_was_made },
+		.work.run = call_is_over,
+		.machine = machine,
+		.call = call,
+		.arg = arg,
+	};
+
+	struct helper_job last = { .run = do_nothing };
+
+	helper_submit(&machine->helper, &b.job);
+	if (ring_wait_for(&machine->ring, &b.is_over))
+		return;
+	/* A ring that has failed tells nothing. The helper is done with one job before it begins the next. */
+	helper_submit(&machine->helper, &last);
+	helper_wait(&machine->helper, &last);
+	ring_drain_posted(&machine->ring);
+}
+
 static void *machine_main(void *arg)
 {
 	struct machine *machine = arg;

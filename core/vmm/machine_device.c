@@ -75,6 +75,7 @@ static int add_device(struct machine *machine, unsigned i, struct error *err)
 		.trace = { machine->config->device[i].trace_by_ring ? ring_of_vector : NULL,
 			   machine },
 		.event = machine_device_event,
+		.block = machine_block,
 		.opaque = machine,
 		/* A device alone has no peer. */
 		.p2p = machine->config->p2p && machine->config->nr_devices > 1,
@@ -165,9 +166,11 @@ static void free_all(struct machine *machine)
 static int reset_all(struct machine *machine, struct error *err)
 {
 	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
-		if (machine->device[i])
-			vfio_pci_reset(machine->device[i]);
+		machine->in_reset = machine->device[i];
+		if (machine->in_reset)
+			vfio_pci_reset(machine->in_reset);
 	}
+	machine->in_reset = NULL;
 	/* None of them reaches memory any more. */
 	hotplug_reset(&machine->hotplug);
 	return 0;
@@ -187,7 +190,7 @@ bool machine_waits_for_dma(const struct machine *machine)
 	return machine->config->nr_devices && machine->mem.size > DMA_BEHIND_GUEST_MAX;
 }
 
-/* By the DMA thread. */
+/* By the helper. */
 static void dma_finished(void *opaque)
 {
 	struct machine *machine = opaque;
@@ -258,11 +261,11 @@ static void dma_work(struct ring_work *work)
 	hotplug_start(&machine->hotplug);
 }
 
-int machine_start_dma(struct machine *machine, struct error *err)
+void machine_start_dma(struct machine *machine)
 {
 	if (!machine->config->nr_devices)
-		return 0;
+		return;
 	machine->dma_work.run = dma_work;
-	return vfio_dma_start(&machine->dma, &machine->mem, &machine->ioas, dma_finished, machine,
-			      err);
+	vfio_dma_start(&machine->dma, &machine->helper, &machine->mem, &machine->ioas, dma_finished,
+		       machine);
 }

@@ -29,11 +29,14 @@ static void take_off_bus(struct machine *machine, struct pci_device *pci)
 		machine_resume(machine);
 }
 
-static void release(void *opaque, unsigned i, bool forced)
+static bool release(void *opaque, unsigned i, bool forced)
 {
 	struct machine *machine = opaque;
 	struct vfio_pci *vp = machine->device[i];
 
+	/* The helper has it. */
+	if (vp == machine->in_reset)
+		return false;
 	if (vp->pci.bus)
 		take_off_bus(machine, &vp->pci);
 	if (forced)
@@ -43,6 +46,7 @@ static void release(void *opaque, unsigned i, bool forced)
 	log_info("device %s (%s): given back to the host", vp->id, vp->device.host.bdf);
 	machine->device[i] = NULL;
 	vfio_pci_free(vp);
+	return true;
 }
 
 static const struct hotplug_ops hotplug_ops = { .set_irq = set_irq, .release = release };

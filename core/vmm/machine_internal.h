@@ -12,6 +12,7 @@
 #include <linux/kvm.h>
 
 #include "core/acpi/acpi.h"
+#include "core/base/helper.h"
 #include "core/boot/boot.h"
 #include "core/config/config.h"
 #include "core/kvm/guest_mem.h"
@@ -93,6 +94,7 @@ struct machine {
 	bool started;
 	unsigned nr_planned, nr_built;	/* parts that were made, or begun */
 	struct ring ring;		/* the thread's */
+	struct helper helper;		/* makes calls that may block for long */
 	cpu_set_t allowed;		/* CPUs that torc was started with */
 	struct topology *host_topology; /* of the host; NULL when nothing is to be placed */
 	struct placement_plan plan;
@@ -122,8 +124,7 @@ struct machine {
 	struct vfio_ioas ioas;
 	struct vfio_dma dma;
 	struct ring_work dma_work;
-	pthread_t register_thread;
-	bool registers; /* the thread was started */
+	struct helper_job register_job;
 	struct ring_memory ring_memory;
 	struct machine_taker *taker; /* one for each ring */
 	struct irq_batch batch;
@@ -131,6 +132,7 @@ struct machine {
 	int *hold;		       /* likewise, of what was bound for this run; -1: was not */
 	struct vfio_group *held[CONFIG_MAX_DEVICES]; /* until the devices are open */
 	struct vfio_pci *device[CONFIG_MAX_DEVICES]; /* NULL: gone */
+	struct vfio_pci *in_reset;		     /* one of them, or NULL */
 	struct hotplug hotplug;
 	struct hotplug_device hotplug_device[CONFIG_MAX_DEVICES];
 	struct virtio_host virtio_host;
@@ -152,6 +154,8 @@ struct machine {
 	bool has_ring;		  /* the ring can be posted to */
 	int request;		  /* enum machine_request; atomic */
 	struct ring_work request_work, end_work, resize_work;
+	struct ring_work serve_work,
+		calls_work;	    /* at the end of the ring's turn, as they may turn it */
 	struct machine_call *calls; /* that wait until it is not busy */
 	uint64_t last_fault_ns;
 	struct error error; /* why it ended, or was not made; read by the owner after the end */
@@ -369,6 +373,16 @@ void machine_pause(struct machine *machine);
 void machine_resume(struct machine *machine);
 
 /**
+ * machine_block - have the helper make a call that may block for long, and serve the ring meanwhile
+ * @opaque: the machine
+ * @call: made with @arg; its thread's are the host's devices while it lasts
+ * @arg: for @call
+ *
+ * The machine's thread, not within a callback of its ring. Returns when the call has.
+ */
+void machine_block(void *opaque, void (*call)(void *arg), void *arg);
+
+/**
  * machine_waits_for_dma - whether the guest starts only when its memory is mapped for the devices
  * @machine: memory is initialised
  *
@@ -377,13 +391,12 @@ void machine_resume(struct machine *machine);
 bool machine_waits_for_dma(const struct machine *machine);
 
 /**
- * machine_start_dma - have guest memory populated and mapped for the devices in the background
+ * machine_start_dma - have the helper populate guest memory and map it for the devices
  * @machine: everything else is set up
- * @err: filled on failure
  *
- * A failure later on ends machine_run(). The machine's thread. Return: 0; -errno of pthread_create().
+ * A failure later on ends machine_run(). The machine's thread.
  */
-int machine_start_dma(struct machine *machine, struct error *err);
+void machine_start_dma(struct machine *machine);
 
 /**
  * machine_register_memory - have the rings use registered guest memory, in the background

@@ -17,6 +17,7 @@ const struct machine_part *machine_built[] = {
 	&machine_part_loader,
 	&machine_part_vm,
 	&machine_part_ring,
+	&machine_part_helper,
 	&machine_part_groups,
 	&machine_part_pci,
 	&machine_part_hotplug,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Guest memory as registered buffers of the rings. That pins it, so it is done where all of it is there anyway: for a
- * passed-through device, or because the user wants it populated. A thread of its own registers, as that may take seconds.
+ * passed-through device, or because the user wants it populated. The helper registers it, as that may take seconds.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -9,7 +9,6 @@
 
 #include "core/base/bits.h"
 #include "core/base/log.h"
-#include "core/base/thread.h"
 #include "core/vmm/machine_internal.h"
 
 /* Only direct I/O goes to the pages themselves. */
@@ -36,9 +35,9 @@ static void take(struct ring_work *work)
 			 strerror(-r));
 }
 
-static void *register_main(void *arg)
+static void register_all(struct helper_job *job)
 {
-	struct machine *machine = arg;
+	struct machine *machine = container_of(job, struct machine, register_job);
 	const struct guest_mem *mem = &machine->mem;
 	struct iovec region[GUEST_MEM_MAX_REGIONS];
 	int r;
@@ -48,33 +47,29 @@ static void *register_main(void *arg)
 	r = ring_memory_init(&machine->ring_memory, region, mem->nr_regions);
 	if (r) {
 		log_info("io_uring: guest memory is not registered: %s", strerror(-r));
-		return NULL;
+		return;
 	}
 	log_info("io_uring: guest memory is registered for direct I/O");
 	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
 		ring_post(&machine->ring_thread[i].ring, &machine->taker[i].work);
-	return NULL;
 }
 
 void machine_register_memory(struct machine *machine)
 {
-	int r = -ENOMEM;
-
 	if (!is_wanted(machine))
 		return;
 	machine->taker = calloc(machine->nr_ring_threads, sizeof(*machine->taker));
-	for (unsigned i = 0; machine->taker && i < machine->nr_ring_threads; i++)
+	if (!machine->taker) {
+		log_info("io_uring: guest memory is not registered: %s", strerror(ENOMEM));
+		return;
+	}
+	for (unsigned i = 0; i < machine->nr_ring_threads; i++)
 		machine->taker[i] = (struct machine_taker){ { .run = take }, machine, i };
-	if (machine->taker)
-		r = thread_start(&machine->register_thread, "register", register_main, machine);
-	machine->registers = !r;
-	if (r)
-		log_info("io_uring: guest memory is not registered: %s", strerror(-r));
+	machine->register_job.run = register_all;
+	helper_submit(&machine->helper, &machine->register_job);
 }
 
 void machine_finish_register(struct machine *machine)
 {
-	if (machine->registers)
-		pthread_join(machine->register_thread, NULL);
-	machine->registers = false;
+	helper_wait(&machine->helper, &machine->register_job);
 }

@@ -92,8 +92,15 @@ static void call_work(struct ring_work *work)
 		last = &(*last)->next;
 	call->next = NULL;
 	*last = call;
-	if (!call->machine->is_busy)
-		run_calls(call->machine);
+	ring_defer(&call->machine->ring, &call->machine->calls_work);
+}
+
+static void calls_work(struct ring_work *work)
+{
+	struct machine *machine = container_of(work, struct machine, calls_work);
+
+	if (!machine->is_busy)
+		run_calls(machine);
 }
 
 int machine_call(struct machine *machine, struct machine_call *call)
@@ -190,9 +197,9 @@ static void triple_fault(struct machine *machine)
 	reset(machine);
 }
 
-static void request_work(struct ring_work *work)
+static void serve_work(struct ring_work *work)
 {
-	struct machine *machine = container_of(work, struct machine, request_work);
+	struct machine *machine = container_of(work, struct machine, serve_work);
 	enum machine_request request;
 
 	/* What reset() turns the ring for is not over. */
@@ -301,6 +308,13 @@ static void publish_trace(const struct machine *machine)
 	trace_publish(title, vcpu_tsc_hz(&machine->vcpu[0]));
 }
 
+static void request_work(struct ring_work *work)
+{
+	struct machine *machine = container_of(work, struct machine, request_work);
+
+	ring_defer(&machine->ring, &machine->serve_work);
+}
+
 void machine_run(struct machine *machine)
 {
 	int r;
@@ -308,11 +322,10 @@ void machine_run(struct machine *machine)
 	publish_trace(machine);
 	if (!machine_waits_for_dma(machine))
 		machine_resume(machine);
-	r = machine_start_dma(machine, &machine->error);
+	machine_start_dma(machine);
 	if (!machine->config->nr_devices)
 		machine_register_memory(machine);
-	if (!r)
-		r = ring_run(&machine->ring);
+	r = ring_run(&machine->ring);
 	machine->is_ending = true;
 	/* A vCPU may wait for the DMA map. */
 	vfio_dma_cancel(&machine->dma);
@@ -328,6 +341,8 @@ void machine_run(struct machine *machine)
 void machine_init_requests(struct machine *machine)
 {
 	machine->request_work.run = request_work;
+	machine->serve_work.run = serve_work;
+	machine->calls_work.run = calls_work;
 	machine->resize_work.run = resize_work;
 	machine->end_work.run = end_work;
 }

@@ -315,11 +315,24 @@ void ring_remove_poller(struct ring *ring, struct ring_poller *poller)
 	}
 }
 
-void ring_wait(struct ring *ring, struct ring_op *op)
+/* Within a turn: what that did and slept so far is left out. */
+static void begin_again(struct ring *ring)
 {
-	/* Within a turn: what that did and slept so far is left out. */
 	ring->turn_tsc = ring->now_tsc = ring_tsc(ring);
 	ring->idle_cycles = 0;
+}
+
+void ring_wait(struct ring *ring, struct ring_op *op)
+{
+	begin_again(ring);
 	while (op->active && !ring_turn(ring))
 		;
+}
+
+bool ring_wait_for(struct ring *ring, const bool *is_over)
+{
+	begin_again(ring);
+	while (!*is_over && !ring_turn(ring))
+		;
+	return *is_over;
 }

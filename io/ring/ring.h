@@ -329,4 +329,13 @@ void ring_cancel(struct ring *ring, struct ring_op *op);
  */
 void ring_wait(struct ring *ring, struct ring_op *op);
 
+/**
+ * ring_wait_for - run the ring until something that it does has set a flag
+ * @ring: the calling thread's, not from within a callback
+ * @is_over: set on the ring's thread
+ *
+ * Return: true; false: the ring has failed.
+ */
+bool ring_wait_for(struct ring *ring, const bool *is_over);
+
 #endif

@@ -39,6 +39,7 @@ struct fixture {
 	unsigned nr_released[NR_DEVICES];
 	bool forced[NR_DEVICES];
 	bool was_on_bus[NR_DEVICES];
+	bool is_busy[NR_DEVICES];
 };
 
 static int bar_map(struct pci_device *dev, unsigned bar, uint64_t addr)
@@ -60,15 +61,18 @@ static void set_irq(void *opaque, bool level)
 	f->level = level;
 }
 
-static void release(void *opaque, unsigned i, bool forced)
+static bool release(void *opaque, unsigned i, bool forced)
 {
 	struct fixture *f = opaque;
 
+	if (f->is_busy[i])
+		return false;
 	f->nr_released[i]++;
 	f->forced[i] = forced;
 	f->was_on_bus[i] = f->pci[i].bus;
 	if (f->pci[i].bus)
 		pci_hotplug_remove(&f->hotplug.pci, &f->pci[i]);
+	return true;
 }
 
 static const struct hotplug_ops ops = { .set_irq = set_irq, .release = release };
@@ -323,6 +327,21 @@ static void two_functions_go_each_in_its_own_way(void **state)
 	assert_true(f->forced[2]);
 }
 
+static void one_that_cannot_go_yet_goes_after_the_reset(void **state)
+{
+	struct fixture *f = *state;
+
+	f->is_busy[0] = true;
+	hotplug_ask(&f->hotplug, 0);
+	time_is_up(f);
+	assert_int_equal(f->nr_released[0], 0);
+	f->is_busy[0] = false;
+	hotplug_reset(&f->hotplug);
+	fake_ring_settle(&f->ring);
+	assert_int_equal(f->nr_released[0], 1);
+	assert_true(f->forced[0]);
+}
+
 static void a_guest_may_eject_of_its_own_accord_but_not_what_stays(void **state)
 {
 	struct fixture *f = *state;
@@ -464,6 +483,7 @@ int main(void)
 		TEST(what_the_guest_does_not_let_go_of_is_taken_in_the_end),
 		TEST(asking_again_does_not_put_the_end_off),
 		TEST(two_functions_go_each_in_its_own_way),
+		TEST(one_that_cannot_go_yet_goes_after_the_reset),
 		TEST(a_guest_may_eject_of_its_own_accord_but_not_what_stays),
 		TEST(nothing_goes_before_it_may),
 		TEST(a_reset_of_the_guest_takes_what_is_to_leave),

@@ -54,6 +54,7 @@ static const struct vfio_ioas_ops fake_ops = {
 
 static struct vfio_ioas ioas;
 static struct vfio_dma dma;
+static struct helper helper;
 static struct guest_mem mem; /* nothing to populate */
 
 static void finished(void *opaque)
@@ -64,12 +65,15 @@ static int setup(void **state)
 {
 	memset(&fake, 0, sizeof(fake));
 	vfio_dma_init(&dma);
+	if (helper_start(&helper, "helper"))
+		return -1;
 	return vfio_ioas_init(&ioas, &fake_ops, NULL);
 }
 
 static int teardown(void **state)
 {
 	vfio_dma_destroy(&dma);
+	helper_stop(&helper);
 	vfio_ioas_destroy(&ioas);
 	assert_int_equal(fake.nr_mapped, 0);
 	return 0;
@@ -77,7 +81,7 @@ static int teardown(void **state)
 
 static void map_memory(void)
 {
-	assert_int_equal(vfio_dma_start(&dma, &mem, &ioas, finished, NULL, NULL), 0);
+	vfio_dma_start(&dma, &helper, &mem, &ioas, finished, NULL);
 	assert_int_equal(vfio_dma_wait(&dma), 0);
 }
 

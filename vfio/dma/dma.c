@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/base/bits.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/base/thread.h"
 
 static int map(struct vfio_dma *dma)
 {
@@ -58,9 +58,9 @@ static void map_peers(struct vfio_dma *dma)
 	}
 }
 
-static void *dma_main(void *arg)
+static void populate_and_map(struct helper_job *job)
 {
-	struct vfio_dma *dma = arg;
+	struct vfio_dma *dma = container_of(job, struct vfio_dma, job);
 	uint64_t start = clock_ns(CLOCK_MONOTONIC), populated, mapped;
 	const struct memory_populate_options options = { .cancel = &dma->cancelled };
 	/* Pinning would populate too, but with one thread. */
@@ -84,7 +84,6 @@ static void *dma_main(void *arg)
 	pthread_mutex_unlock(&dma->lock);
 	if (r != -ECANCELED)
 		dma->finished(dma->opaque);
-	return NULL;
 }
 
 void vfio_dma_init(struct vfio_dma *dma)
@@ -95,20 +94,16 @@ void vfio_dma_init(struct vfio_dma *dma)
 	dma->initialised = true;
 }
 
-int vfio_dma_start(struct vfio_dma *dma, struct guest_mem *mem, struct vfio_ioas *ioas,
-		   void (*finished)(void *opaque), void *opaque, struct error *err)
+void vfio_dma_start(struct vfio_dma *dma, struct helper *helper, struct guest_mem *mem,
+		    struct vfio_ioas *ioas, void (*finished)(void *opaque), void *opaque)
 {
-	int r;
-
 	dma->mem = mem;
 	dma->ioas = ioas;
 	dma->finished = finished;
 	dma->opaque = opaque;
-	r = thread_start(&dma->thread, "dma", dma_main, dma);
-	if (r)
-		return error_set(err, r, "thread for DMA mapping");
-	dma->started = true;
-	return 0;
+	dma->helper = helper;
+	dma->job.run = populate_and_map;
+	helper_submit(helper, &dma->job);
 }
 
 int vfio_dma_wait(struct vfio_dma *dma)
@@ -177,9 +172,8 @@ void vfio_dma_stop(struct vfio_dma *dma)
 	if (!dma->initialised)
 		return;
 	vfio_dma_cancel(dma);
-	if (dma->started)
-		pthread_join(dma->thread, NULL);
-	dma->started = false;
+	if (dma->helper)
+		helper_wait(dma->helper, &dma->job);
 }
 
 void vfio_dma_destroy(struct vfio_dma *dma)

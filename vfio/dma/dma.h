@@ -3,12 +3,12 @@
  * DMA: populates guest memory and maps it for the devices, while the guest already boots.
  *
  * Pinning memory takes longer than everything else before the first guest instruction, and nothing needs it
- * before a driver lets its device master the bus. So a thread of its own does it, and the write that sets Bus Master
+ * before a driver lets its device master the bus. So the helper does it, and the write that sets Bus Master
  * Enable waits for it: until then the device cannot reach memory, mapped or not. It starts after everything else
  * is set up, since populating holds the address space's lock for long and mmap(2) would wait for that.
  *
  * BARs can be mapped too, so that devices reach each other without memory in between (peer to peer); what comes while
- * the thread is at work waits for it, and nobody waits for that.
+ * the helper is at work waits for it, and nobody waits for that.
  */
 #ifndef VFIO_DMA_DMA_H
 #define VFIO_DMA_DMA_H
@@ -19,6 +19,7 @@
 
 #include "core/base/bits.h"
 #include "core/base/error.h"
+#include "core/base/helper.h"
 #include "core/kvm/guest_mem.h"
 #include "vfio/dma/ioas.h"
 
@@ -37,8 +38,9 @@ struct vfio_dma {
 	struct vfio_ioas *ioas;
 	void (*finished)(void *opaque);
 	void *opaque;
-	pthread_t thread;
-	bool initialised, started;
+	struct helper *helper;
+	struct helper_job job;
+	bool initialised;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	bool cancelled; /* written under the lock, read by the populating threads without it */
@@ -61,16 +63,16 @@ void vfio_dma_init(struct vfio_dma *dma);
 /**
  * vfio_dma_start - begin to populate and map guest memory
  * @dma: initialised
+ * @helper: does it
  * @mem: stays mapped until vfio_dma_stop()
  * @ioas: its groups are attached; nobody else maps meanwhile
- * @finished: called once by the thread when all is mapped, or cannot be; @dma->result says
+ * @finished: called once by the helper when all is mapped, or cannot be; @dma->result says
  * @opaque: for @finished
- * @err: filled on failure
  *
- * Main thread. Return: 0; -errno of pthread_create().
+ * Main thread.
  */
-int vfio_dma_start(struct vfio_dma *dma, struct guest_mem *mem, struct vfio_ioas *ioas,
-		   void (*finished)(void *opaque), void *opaque, struct error *err);
+void vfio_dma_start(struct vfio_dma *dma, struct helper *helper, struct guest_mem *mem,
+		    struct vfio_ioas *ioas, void (*finished)(void *opaque), void *opaque);
 
 /**
  * vfio_dma_wait - wait until guest memory is mapped
@@ -110,7 +112,7 @@ void vfio_dma_remove_peer(struct vfio_dma *dma, iova_t iova);
 void vfio_dma_cancel(struct vfio_dma *dma);
 
 /**
- * vfio_dma_stop - end the thread
+ * vfio_dma_stop - end it, and wait until the helper is done with it
  * @dma: initialised or zeroed; nobody waits any more
  *
  * Main thread.

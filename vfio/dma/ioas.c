@@ -24,6 +24,7 @@ int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, stru
 	memset(ioas, 0, sizeof(*ioas));
 	ioas->ops = ops;
 	ioas->fd = -1;
+	pthread_mutex_init(&ioas->lock, NULL);
 	r = ops->open(ioas, err);
 	if (r)
 		ioas->ops = NULL;
@@ -110,7 +111,9 @@ int vfio_ioas_get_group(struct vfio_ioas *ioas, int id, struct vfio_group **out,
 		fd_close(&group->fd);
 		return r;
 	}
+	pthread_mutex_lock(&ioas->lock);
 	group->users = 1;
+	pthread_mutex_unlock(&ioas->lock);
 	ioas->nr_groups++;
 	*out = group;
 	return 0;
@@ -118,10 +121,14 @@ int vfio_ioas_get_group(struct vfio_ioas *ioas, int id, struct vfio_group **out,
 
 void vfio_ioas_put_group(struct vfio_ioas *ioas, struct vfio_group *group)
 {
-	if (--group->users)
+	pthread_mutex_lock(&ioas->lock);
+	if (--group->users) {
+		pthread_mutex_unlock(&ioas->lock);
 		return;
+	}
 	ioas->ops->detach(ioas, group);
 	fd_close(&group->fd);
+	pthread_mutex_unlock(&ioas->lock);
 	ioas->nr_groups--;
 	/* The kernel drops all mappings with the last group. */
 	if (!ioas->nr_groups)

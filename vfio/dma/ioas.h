@@ -10,6 +10,7 @@
 #ifndef VFIO_DMA_IOAS_H
 #define VFIO_DMA_IOAS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -46,6 +47,8 @@ struct vfio_ioas {
 	const struct vfio_ioas_ops *ops;
 	int fd;
 	bool has_iommu; /* a group is attached and the IOMMU model set */
+	pthread_mutex_t
+		lock; /* of the groups: they come and go on one thread, a reset needs them on another */
 	struct vfio_group group[VFIO_IOAS_MAX_GROUPS];
 	unsigned nr_groups;
 	struct vfio_ioas_map map[VFIO_IOAS_MAX_MAPS];

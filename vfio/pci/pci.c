@@ -73,10 +73,26 @@ static void unwatch(struct vfio_pci *vp, int *fd, struct ring_op *op)
 	fd_close(fd);
 }
 
+/* A reset of the host's device, which takes as long as that likes. */
+struct reset {
+	struct vfio_pci *vp;
+	int result;
+};
+
+static void run_reset(void *arg)
+{
+	struct reset *reset = arg;
+
+	reset->result = vfio_reset_run(&reset->vp->device, reset->vp->reset);
+}
+
 static void reset_function(struct vfio_pci *vp)
 {
-	int r = vfio_reset_run(&vp->device, vp->reset);
+	struct reset reset = { .vp = vp };
+	int r;
 
+	vp->block(vp->opaque, run_reset, &reset);
+	r = reset.result;
 	if (r == -ENOTTY)
 		log_guest_warning(
 			"%s (%s): the device has no reset; it starts in the state it was left in",
@@ -108,6 +124,7 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	vp->ring = config->ring;
 	vp->trace = config->trace;
 	vp->event = config->event;
+	vp->block = config->block;
 	vp->opaque = config->opaque;
 	vp->p2p = config->p2p;
 	vp->unmapped_bars = config->unmapped_bars;

@@ -111,6 +111,7 @@ struct vfio_pci {
 	uint8_t *rom;	  /* NULL until the guest reads it, or when it cannot be read */
 	uint16_t command; /* of the host's device, without what the guest decides */
 	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
+	void (*block)(void *opaque, void (*call)(void *arg), void *arg);
 	void *opaque;
 	int err_fd, req_fd;
 	struct ring_op err_op, req_op;
@@ -127,6 +128,8 @@ struct vfio_pci_config {
 	struct vfio_trace trace; /* of its vectors */
 	/* On the main ring, in a callback: the device is not to be freed there. */
 	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
+	/* Make a call that may block for long, and return when it has been made; the ring may be turned meanwhile. */
+	void (*block)(void *opaque, void (*call)(void *arg), void *arg);
 	void *opaque;
 	bool p2p;	       /* other devices are to reach its BARs by DMA */
 	uint8_t unmapped_bars; /* a bit for each that is not to be mapped into the guest */

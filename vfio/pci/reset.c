@@ -87,6 +87,8 @@ static int run_hot_reset(const struct vfio_device *device,
 	reset = calloc(1, sizeof(*reset) + VFIO_IOAS_MAX_GROUPS * sizeof(reset->group_fds[0]));
 	if (!reset)
 		return -ENOMEM;
+	/* No group goes while the kernel has its descriptor. */
+	pthread_mutex_lock(&device->ioas->lock);
 	r = vfio_reset_groups(device->ioas, info->devices, info->count, reset->group_fds);
 	if (r >= 0) {
 		reset->count = (uint32_t)r;
@@ -94,6 +96,7 @@ static int run_hot_reset(const struct vfio_device *device,
 			(uint32_t)(sizeof(*reset) + reset->count * sizeof(reset->group_fds[0]));
 		r = ioctl(device->fd, VFIO_DEVICE_PCI_HOT_RESET, reset) ? -errno : 0;
 	}
+	pthread_mutex_unlock(&device->ioas->lock);
 	free(reset);
 	return r;
 }
