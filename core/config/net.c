@@ -117,7 +117,7 @@ const struct schema config_net_schema = {
 		  .help = "The name of the interface. Without a value torc chooses one: `vmtap0` and so on." },
 		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, options.tap.ip),
 		  .help = "IPv4 address of the host's end. Without, the host's end of an interface that torc makes gets the first of "
-		    "192.168.249.1/24, 192.168.250.1/24 and so on to 192.168.255.1/24 in whose network the host has no interface." },
+		    "192.168.249.1/24, 192.168.250.1/24 and so on to 192.168.255.1/24 to which the host has no way yet." },
 		{ "mask", SCHEMA_IPV4, .value = "MASK", SCHEMA_MEMBER(struct config_net, options.tap.mask), .preset = DEFAULT_MASK,
 		  .help = "Its network mask; the default is 255.255.255.0." },
 		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct config_net, mac),
