@@ -20,6 +20,7 @@
 #include "io/ring/ring.h"
 
 #define RING_ENTRIES 64
+#define TERMINAL_NS  500000000ULL /* between two looks whether the terminal is ours again */
 
 struct vmm {
 	const struct config *config;
@@ -28,7 +29,7 @@ struct vmm {
 	sigset_t old_mask;
 	bool masked;
 	int signal_fd;
-	struct ring_op signal_op;
+	struct ring_op signal_op, terminal_timer;
 	struct metrics metrics;
 	struct metrics_file metrics_file;
 	struct machine *machine; /* NULL: none */
@@ -95,6 +96,19 @@ static void stop(void)
 	pthread_sigmask(SIG_BLOCK, &tstp, NULL);
 }
 
+/* Who is moved to the foreground while it runs is not told. */
+static void resume_terminal(struct vmm *vmm)
+{
+	if (!line_resume_terminal() && !vmm->terminal_timer.active)
+		ring_timeout(&vmm->ring, &vmm->terminal_timer, TERMINAL_NS);
+}
+
+static void terminal_time(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	if (res == -ETIME)
+		resume_terminal(container_of(op, struct vmm, terminal_timer));
+}
+
 static void take_signal(struct vmm *vmm, const struct signalfd_siginfo *info)
 {
 	switch (info->ssi_signo) {
@@ -102,10 +116,10 @@ static void take_signal(struct vmm *vmm, const struct signalfd_siginfo *info)
 		/* Who sees the terminal next wants it as it was. */
 		line_restore_terminal();
 		stop();
-		line_resume_terminal();
+		resume_terminal(vmm);
 		break;
 	case SIGCONT:
-		line_resume_terminal();
+		resume_terminal(vmm);
 		/* A stopped process is told of no change of its size. */
 		break;
 	case SIGWINCH:
@@ -227,6 +241,7 @@ int vmm_run(const struct config *config, void (*opened)(const struct config *con
 		.opened = opened,
 		.signal_fd = -1,
 		.ended_work.run = ended_work,
+		.terminal_timer.done = terminal_time,
 	};
 	int r = start(&vmm, err);
 

@@ -196,9 +196,11 @@ void line_abandon(struct line *line);
 /**
  * line_resume_terminal - put the terminal into raw mode again, as SIGCONT asks for
  *
- * Does nothing when there is none, or it is another's: torc is in the background. Main thread.
+ * Does nothing when there is none, or it is another's: torc is in the background. Any thread.
+ * Return: false when it is, and this is to be tried again: who gets the terminal back without having been stopped hears of
+ * nothing.
  */
-void line_resume_terminal(void);
+bool line_resume_terminal(void);
 
 /**
  * line_restore_terminal - put the terminal back, from a signal handler or atexit too

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -12,6 +13,8 @@
  * The terminal's settings before torc changed them, and torc's own. The only state outside of struct line: a signal
  * handler has nothing else to find it by.
  */
+static pthread_mutex_t lock =
+	PTHREAD_MUTEX_INITIALIZER; /* but for a signal handler, which takes what it finds */
 static struct termios saved_termios, raw_termios;
 static int terminal_raw;
 static int terminal_fd = -1; /* that is to be raw while torc runs; -1: none */
@@ -36,8 +39,11 @@ bool line_make_raw(int fd)
 {
 	struct termios *raw = &raw_termios;
 
-	if (!isatty(fd) || tcgetattr(fd, &saved_termios))
+	pthread_mutex_lock(&lock);
+	if (!isatty(fd) || tcgetattr(fd, &saved_termios)) {
+		pthread_mutex_unlock(&lock);
 		return false;
+	}
 	*raw = saved_termios;
 	raw->c_iflag &=
 		~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL | IXON);
@@ -48,6 +54,7 @@ bool line_make_raw(int fd)
 	raw->c_cc[VTIME] = 0;
 	terminal_fd = fd;
 	enter_raw();
+	pthread_mutex_unlock(&lock);
 	return true;
 }
 
@@ -60,24 +67,32 @@ static bool in_background(void)
 }
 
 /* What a shell has set meanwhile is what it wants to have back at the end. */
-void line_resume_terminal(void)
+bool line_resume_terminal(void)
 {
 	struct termios now;
+	bool is_over = true;
 
-	/* Changing it from the background would stop torc. */
-	if (terminal_fd < 0 || in_background() || tcgetattr(terminal_fd, &now))
-		return;
-	if (!is_raw(&now)) {
-		store_release(&terminal_raw, 0);
-		saved_termios = now;
+	pthread_mutex_lock(&lock);
+	if (terminal_fd >= 0 && in_background()) {
+		/* Changing it from there would stop torc. */
+		is_over = false;
+	} else if (terminal_fd >= 0 && !tcgetattr(terminal_fd, &now)) {
+		if (!is_raw(&now)) {
+			store_release(&terminal_raw, 0);
+			saved_termios = now;
+		}
+		enter_raw();
 	}
-	enter_raw();
+	pthread_mutex_unlock(&lock);
+	return is_over;
 }
 
 void line_forget_terminal(void)
 {
+	pthread_mutex_lock(&lock);
 	line_restore_terminal();
 	terminal_fd = -1;
+	pthread_mutex_unlock(&lock);
 }
 
 void line_restore_terminal(void)

@@ -133,6 +133,23 @@ def stop_by(number, kernel):
     terminal.end(signal.SIGTERM, 0)
 
 
+def moved_to_the_foreground(kernel):
+    """A shell sends no SIGCONT to a job that runs in the background already."""
+    terminal = Terminal(kernel)
+    terminal.torc.send_signal(signal.SIGTSTP)
+    until("stopped", terminal.is_stopped)
+    terminal.take_back()
+    terminal.torc.send_signal(signal.SIGCONT)
+    until("going on", lambda: not terminal.is_stopped())
+    # It has taken the signal by then, and found the terminal another's.
+    for _ in range(20):
+        time.sleep(0.01)
+        assert not terminal.is_raw(), "another's terminal is changed from the background"
+    os.tcsetpgrp(0, terminal.torc.pid)
+    until("raw mode again", terminal.is_raw)
+    terminal.end(signal.SIGTERM, 0)
+
+
 def in_the_background(kernel):
     """Stopped while it is raw, and ended in the background: another program has made of the terminal what it wants."""
     terminal = Terminal(kernel)
@@ -172,6 +189,7 @@ TESTS = {
     "signals that it ignores": some_are_ignored,
     "SIGSTOP and SIGCONT": lambda kernel: stop_by(signal.SIGSTOP, kernel),
     "SIGTSTP and SIGCONT": lambda kernel: stop_by(signal.SIGTSTP, kernel),
+    "moved to the foreground": moved_to_the_foreground,
     "the end in the background": in_the_background,
     "a terminal that controls another session": without_control,
 }
