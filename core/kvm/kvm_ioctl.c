@@ -34,7 +34,7 @@ int kvm_open(struct error *err)
 					  "kvm_intel (or kvm_amd)");
 		else if (r == -EACCES || r == -EPERM)
 			error_remedy(err,
-				     "run torc as a member of group kvm: usermod -aG kvm $USER, "
+				     "run torc as a member of group kvm: usermod -aG kvm USER, "
 				     "then log in again");
 		return r;
 	}

@@ -55,16 +55,24 @@ static bool may_join(const char *name, short flags)
 
 static int refuse_existing(const char *name, unsigned nr, struct error *err)
 {
+	char path[64];
+
 	if (nr == 1 && may_join(name, IFF_MULTI_QUEUE)) {
 		error_reason(err, "it was made for several queues");
 		return error_remedy(err, "give num_queues=4, or another even number above 2");
 	}
 	if (nr > 1 && may_join(name, 0)) {
 		error_reason(err, "it was made for one queue each way");
-		return error_remedy(
-			err, "leave num_queues out, or make it with multi_queue: ip tuntap add");
+		return error_remedy(err,
+				    "leave num_queues out, or make it anew: ip link delete %s; ip "
+				    "tuntap add %s mode tap multi_queue vnet_hdr",
+				    name, name);
 	}
 	error_reason(err, "it is there, but not as a TAP interface");
+	/* A TUN interface is nobody's card or loopback. */
+	snprintf(path, sizeof(path), "/sys/class/net/%s/tun_flags", name);
+	if (access(path, F_OK))
+		return error_remedy(err, "use another name");
 	return error_remedy(err, "use another name, or delete it: ip link delete %s", name);
 }
 
