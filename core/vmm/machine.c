@@ -12,6 +12,7 @@
 #include "core/base/trace.h"
 #include "core/kvm/cpuid.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_placement.h"
 
 #define RING_ENTRIES 64
 

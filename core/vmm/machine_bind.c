@@ -5,6 +5,7 @@
 
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/vmm/machine_device.h"
 #include "core/vmm/machine_internal.h"
 #include "vfio/bind/bind.h"
 

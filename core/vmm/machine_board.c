@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is on the board beside PCI: serial port, power and reset, the ACPI tables; and where the first vCPU begins. */
+#include "core/vmm/machine_board.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

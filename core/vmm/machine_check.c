@@ -6,6 +6,7 @@
 
 #include "core/base/bits.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
 
 /* MemAvailable of /proc/meminfo in bytes; UINT64_MAX when it cannot be had. */
 static uint64_t available_memory(void)

@@ -7,6 +7,8 @@
 #include "core/base/log.h"
 #include "core/kvm/kvm_ioctl.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
+#include "core/vmm/machine_placement.h"
 
 static void ring_failed(void *opaque, unsigned index, int r)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Passed-through devices: found in sysfs, opened, put on a bus; guest memory populated and mapped for them in the background. */
+#include "core/vmm/machine_device.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +10,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
 
 static int find_device(struct machine *machine, unsigned i, struct error *err)
 {

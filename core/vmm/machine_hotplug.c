@@ -4,6 +4,7 @@
 
 #include "core/base/log.h"
 #include "core/kvm/layout.h"
+#include "core/vmm/machine_device.h"
 #include "core/vmm/machine_internal.h"
 
 /* An NVMe drive under load takes some seconds to be let go of; the host's unbind waits for all that time. */

@@ -2,6 +2,7 @@
 /* Kernel and initial RAM disk into guest memory, at the start by a thread of their own, and again at each reset. */
 #include "core/base/thread.h"
 #include "core/kvm/layout.h"
+#include "core/vmm/machine_board.h"
 #include "core/vmm/machine_internal.h"
 
 int machine_reload(struct machine *machine, struct error *err)

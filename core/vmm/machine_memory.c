@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guest memory: its zones, as configured, and their mapping, as planned. */
+#include "core/vmm/machine_memory.h"
+
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"

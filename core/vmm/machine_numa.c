@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "core/base/log.h"
+#include "core/vmm/machine_board.h"
 #include "core/vmm/machine_internal.h"
 
 #define MAX_APIC_ID 254U /* of an MSI's destination; 255 is all CPUs */

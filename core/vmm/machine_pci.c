@@ -9,6 +9,8 @@
 #include "core/base/bits.h"
 #include "core/kvm/cpuid.h"
 #include "core/kvm/layout.h"
+#include "core/vmm/machine_board.h"
+#include "core/vmm/machine_device.h"
 #include "core/vmm/machine_internal.h"
 
 /* Four-level page tables, the guest's or the host's, reach no further whatever CPUID says. */

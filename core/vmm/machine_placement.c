@@ -3,6 +3,8 @@
  * Where everything goes: what the user asked for and where the devices are, put to numa/placement, and its plan put to
  * the threads and the memory.
  */
+#include "core/vmm/machine_placement.h"
+
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
@@ -17,6 +19,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
 #include "numa/affinity.h"
 
 /* The folder in which a file will be made that is not there yet. */

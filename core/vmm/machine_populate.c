@@ -11,7 +11,9 @@
 #include "core/base/bits.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
+#include "core/vmm/machine_device.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
 
 #define QUIET_NS    2000000000	/* what takes no longer is not worth a bar */
 #define LOG_STEP_NS 10000000000 /* between two lines of the log */

@@ -10,6 +10,7 @@
 #include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
 
 /* Only direct I/O goes to the pages themselves. */
 static bool is_wanted(const struct machine *machine)

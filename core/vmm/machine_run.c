@@ -10,7 +10,9 @@
 #include "core/base/trace.h"
 #include "core/base/trace_names.h"
 #include "core/kvm/kvm_ioctl.h"
+#include "core/vmm/machine_device.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_memory.h"
 #include "io/console/console.h"
 
 /* A guest that triple-faults twice within this time will do it for ever. */

@@ -8,6 +8,7 @@
 #include "core/base/clock.h"
 #include "core/base/fd.h"
 #include "core/base/log.h"
+#include "core/vmm/machine_board.h"
 #include "core/vmm/machine_internal.h"
 #include "io/console/console.h"
 #include "io/disk/blk.h"
