@@ -3,10 +3,12 @@
  * Machines that are made, run and taken apart again and again in one process, with a guest that powers off at once: nothing
  * is left of them, also where the making ends at any of its parts, or at any call of the host's.
  *
- * usage: test_machine_life GUEST
+ * usage: test_machine_life GUEST WAITING [OPTION...]: one that powers off at once, one that does nothing. With options, as of a
+ * passed-through device, these are added, and machines come and go 20 times.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,18 +27,21 @@
 #include "core/kvm/vcpu.h"
 #include "core/vmm/machine.h"
 #include "core/vmm/machine_parts.h"
+#include "io/ring/ring.h"
 #include "tests/fake/fault.h"
 #include "tests/unit/config_line.h"
 #include "tests/unit/within.h"
 
-#define ROUNDS 50
-#define MEMORY (64 * MIB)
+#define ROUNDS	     50
+#define FEWER_ROUNDS 20
+#define MEMORY	     (64 * MIB)
 
-static const char *guest;
-static char folder[] = "/tmp/torc-machine.XXXXXX";
+static const char *guest, *guest_that_waits;
+static char folder[] = "/tmp/torc-machine.XXXXXX", more[512];
+static unsigned nr_rounds = ROUNDS;
 static struct config config;
 static sem_t ended;
-static unsigned maps_when_open;
+static unsigned maps_when_open, threads_before;
 
 /** What a process has: descriptors, threads, lines of maps, KiB that are locked. */
 struct holdings {
@@ -88,25 +93,25 @@ static unsigned long count_locked(void)
 	return sum;
 }
 
+/* A thread that was joined may be in the list for a moment. */
 static struct holdings hold(void)
 {
-	return (struct holdings){
-		.fds = count_entries("/proc/self/fd"),
-		.threads = count_entries("/proc/self/task"),
-		.maps = count_maps(),
-		.locked = count_locked(),
-	};
+	struct holdings now = { .threads = count_entries("/proc/self/task") };
+
+	for (unsigned i = 0; i < 100 && now.threads != threads_before; i++) {
+		usleep(10000);
+		now.threads = count_entries("/proc/self/task");
+	}
+	now.fds = count_entries("/proc/self/fd");
+	now.maps = count_maps();
+	now.locked = count_locked();
+	return now;
 }
 
-/* A thread that was joined may be in the list for a moment. */
 static void assert_same(const struct holdings *before, const char *when)
 {
 	struct holdings now = hold();
 
-	for (unsigned i = 0; i < 100 && now.threads != before->threads; i++) {
-		usleep(10000);
-		now = hold();
-	}
 	if (now.fds == before->fds && now.threads == before->threads && now.maps == before->maps &&
 	    now.locked == before->locked)
 		return;
@@ -116,7 +121,6 @@ static void assert_same(const struct holdings *before, const char *when)
 		before->maps, before->locked);
 }
 
-/* @opaque: whether to look what there is. */
 static void on_opened(void *opaque)
 {
 	if (opaque)
@@ -160,7 +164,7 @@ static void machines_come_and_go(void **state)
 	struct holdings second = { 0 };
 	struct error err = { 0 };
 
-	for (unsigned i = 0; i < ROUNDS; i++) {
+	for (unsigned i = 0; i < nr_rounds; i++) {
 		assert_int_equal(live(i == 1, &err), 0);
 		if (i == 1)
 			second = hold();
@@ -170,6 +174,66 @@ static void machines_come_and_go(void **state)
 	assert_within(count_objects(), 8, 16);
 	/* It can be told: rings and vCPUs are shared with the kernel. */
 	assert_within(maps_when_open, second.maps + 4, UINT32_MAX);
+}
+
+struct question {
+	struct machine_call call;
+	pthread_t asked, answered; /* threads */
+	unsigned nr_replies;
+};
+
+static void answer(struct machine *machine, struct machine_call *call)
+{
+	container_of(call, struct question, call)->asked = pthread_self();
+	call->result = 7;
+}
+
+static void replied(struct machine_call *call)
+{
+	struct question *question = container_of(call, struct question, call);
+
+	question->answered = pthread_self();
+	question->nr_replies++;
+	if (call->from)
+		ring_stop(call->from);
+}
+
+/* Asked on its thread, told on the ring that asked; one that is over says so, sooner or later. */
+static void a_machine_can_be_asked_while_it_runs(void **state)
+{
+	const struct machine_owner owner = { on_opened, on_ended, NULL };
+	struct error err = { 0 };
+	struct config waiting = config;
+	struct machine *machine;
+	struct ring ring;
+	struct question first = { .call = { .run = answer, .reply = replied, .from = &ring } };
+	struct question late = first;
+	int r;
+
+	waiting.kernel = (char *)(uintptr_t)guest_that_waits;
+	assert_int_equal(ring_init(&ring, 8, &err), 0);
+	assert_int_equal(machine_create(&waiting, &owner, &machine, &err), 0);
+	assert_int_equal(machine_call(machine, &late.call), -ESHUTDOWN);
+	assert_int_equal(machine_start(machine, &err), 0);
+	while (machine_call(machine, &first.call) == -ESHUTDOWN)
+		usleep(1000);
+	assert_int_equal(ring_run(&ring), 0);
+	assert_int_equal(first.call.result, 7);
+	assert_false(pthread_equal(first.asked, pthread_self()));
+	assert_true(pthread_equal(first.answered, pthread_self()));
+	machine_end(machine);
+	late = first;
+	late.nr_replies = 0;
+	r = machine_call(machine, &late.call);
+	sem_wait(&ended);
+	assert_int_equal(machine_join(machine, &err), 0);
+	ring_drain_posted(&ring);
+	if (r)
+		assert_int_equal(r, -ESHUTDOWN);
+	else
+		assert_int_equal(late.nr_replies, 1);
+	assert_true(machine_free(machine));
+	ring_destroy(&ring);
 }
 
 static int refuse(struct machine *machine, struct error *err)
@@ -247,10 +311,11 @@ static int setup(void **state)
 	make_file("b", MIB);
 	snprintf(line, sizeof(line),
 		 "--kernel %s --cpus 2 --memory 64M --serial null --console socket=%s/console "
-		 "--disk path=%s/a path=%s/b,direct=on,num_queues=2 --rng src=/dev/urandom",
-		 guest, folder, folder, folder);
+		 "--disk path=%s/a path=%s/b,direct=on,num_queues=2 --rng src=/dev/urandom%s",
+		 guest, folder, folder, folder, more);
 	assert_int_equal(line_parse(&config, line, &err), 0);
 	assert_int_equal(trace_init(&err), 0);
+	threads_before = count_entries("/proc/self/task");
 	sem_init(&ended, 0, 0);
 	vcpu_signals_init();
 	return 0;
@@ -280,18 +345,27 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(machines_come_and_go),
+		cmocka_unit_test(a_machine_can_be_asked_while_it_runs),
 		cmocka_unit_test(making_may_end_at_each_part),
 		cmocka_unit_test(any_call_of_the_host_may_fail),
 	};
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: test_machine_life GUEST\n");
+	const struct CMUnitTest first[] = { cmocka_unit_test(machines_come_and_go) };
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: test_machine_life GUEST WAITING [OPTION...]\n");
 		return 2;
 	}
 	guest = argv[1];
+	guest_that_waits = argv[2];
 	if (access("/dev/kvm", R_OK | W_OK)) {
 		printf("1..0 # SKIP /dev/kvm cannot be opened\n");
 		return 77;
 	}
-	return cmocka_run_group_tests(tests, setup, teardown);
+	if (argc == 3)
+		return cmocka_run_group_tests(tests, setup, teardown);
+	nr_rounds = FEWER_ROUNDS;
+	for (int i = 3; i < argc; i++)
+		snprintf(more + strlen(more), sizeof(more) - strlen(more), " %s", argv[i]);
+	return cmocka_run_group_tests(first, setup, teardown);
 }

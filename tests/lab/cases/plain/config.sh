@@ -8,7 +8,7 @@ cpus=2
 modprobe tun
 # told FOLDER: what torc said of the machine, without times.
 told() {
-	sed -n 's/^\[[ 0-9.]*\] info: \(disk\|network\|console\|entropy\)/\1/p' "$1/log"
+	sed -n 's/^\[[ 0-9.]*\] info: \(disk\|network\|console\)/\1/p' "$1/log"
 	grep -E '^(E820|CPUS|MEMORY-KIB|PCI)' "$1/serial" | tr -d '\r'
 }
 disk=$PWD/disk
