@@ -13,7 +13,7 @@
 #include "core/base/fd.h"
 
 #define NR_EVENTS   32768U
-#define MAX_THREADS 512U /* 255 vCPUs, as many rings, the main thread */
+#define MAX_THREADS 512U /* 255 vCPUs, as many rings, main and machine */
 #define MAX_OBJECTS 2048U
 #define PAGE	    4096ULL
 

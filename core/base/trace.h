@@ -47,7 +47,7 @@ void trace_destroy(void);
  * @vm: for a title
  * @tsc_hz: how fast the TSC is; 0: not known
  *
- * Main thread. An unknown frequency is measured from trace_init() to this call, to some 200 ns in that time: make it
+ * The machine's thread. An unknown frequency is measured from trace_init() to this call, to some 200 ns in that time: make it
  * late.
  */
 void trace_publish(const char *vm, uint64_t tsc_hz);
@@ -56,7 +56,7 @@ void trace_publish(const char *vm, uint64_t tsc_hz);
  * trace_set_guest_tsc - say how the guest's TSC follows from the host's
  * @offset: added to the host's
  *
- * Main thread.
+ * The machine's thread.
  */
 void trace_set_guest_tsc(uint64_t offset);
 

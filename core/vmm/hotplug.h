@@ -4,7 +4,7 @@
  *
  * A device that is to leave is first asked of the guest, by core/pci/hotplug.h. When the guest lets go of it, is reset, or
  * does neither until the deadline, it is released; a guest may also let go of a device of its own accord. Everything but
- * the guest's registers is the main thread's, and a release always comes at the end of a turn of its ring, so that it
+ * the guest's registers is the machine's thread's, and a release always comes at the end of a turn of its ring, so that it
  * may wait for operations of the device.
  */
 #ifndef CORE_VMM_HOTPLUG_H
@@ -55,7 +55,7 @@ struct hotplug {
 };
 
 struct hotplug_config {
-	struct ring *ring;	       /* main */
+	struct ring *ring;	       /* the machine's */
 	struct pci_bus *first;	       /* bus 0 */
 	struct hotplug_device *device; /* zeroed; live as long as the ring */
 	unsigned nr_devices;

@@ -84,6 +84,7 @@ static void stop_ring(struct machine *machine)
 	set_ring(machine, false);
 	/* Calls that came meanwhile are answered. */
 	ring_drain_posted(&machine->ring);
+	machine_refuse_calls(machine);
 	ring_destroy(&machine->ring);
 }
 
@@ -166,8 +167,10 @@ static void *machine_main(void *arg)
 	trace_thread_begin("machine");
 	r = machine_parts_init(machine, machine_built, &machine->nr_built, &machine->error);
 	machine->owner.opened(machine->owner.opaque);
-	if (!r)
+	/* The end may have been asked for when there was no ring yet. */
+	if (!r && !machine_ends(machine))
 		machine_run(machine);
+	machine_refuse_calls(machine);
 	machine_parts_destroy(machine, machine_built, &machine->nr_built);
 	trace_thread_end();
 	machine->owner.ended(machine->owner.opaque);
@@ -185,6 +188,7 @@ int machine_create(const struct config *config, const struct machine_owner *owne
 	machine->config = config;
 	machine->owner = *owner;
 	machine->claim.fd = -1;
+	machine->is_busy = true;
 	pthread_mutex_init(&machine->ask_lock, NULL);
 	machine_init_requests(machine);
 	machine->hurry_fd = fd_eventfd();
@@ -213,7 +217,6 @@ int machine_start(struct machine *machine, struct error *err)
 	r = thread_start(&machine->thread, "machine", machine_main, machine);
 	if (r)
 		return error_set(err, r, "thread of the machine");
-	machine->started = true;
 	return 0;
 }
 
@@ -242,7 +245,6 @@ void machine_end(struct machine *machine)
 int machine_join(struct machine *machine, struct error *err)
 {
 	pthread_join(machine->thread, NULL);
-	machine->started = false;
 	if (machine->error.code)
 		*err = machine->error;
 	return machine->error.code;

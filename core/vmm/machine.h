@@ -84,7 +84,8 @@ void machine_end(struct machine *machine);
  * @machine: started, not joined
  * @call: zeroed but for run(), reply() and from
  *
- * Main thread. Return: 0, and reply() comes; -ESHUTDOWN: it does not run yet, or no longer.
+ * One that is being made or reset is asked afterwards. Main thread.
+ * Return: 0, and reply() comes; -ESHUTDOWN: it has no ring yet, or no longer.
  */
 int machine_call(struct machine *machine, struct machine_call *call);
 

@@ -15,7 +15,7 @@ static void ring_failed(void *opaque, unsigned index, int r)
 	struct machine *machine = opaque;
 
 	log_error("ring%u: io_uring_enter: %s", index, strerror(-r));
-	/* Another request may be on its way; pairs with machine_request_work(). */
+	/* Another request may be on its way; pairs with serve_work(). */
 	store_release(&machine->ring_failed, true);
 	machine_ask(machine, MACHINE_RING_FAILED);
 }
@@ -112,6 +112,9 @@ static void destroy(struct machine *machine)
 	free(machine->ring_thread);
 	free(machine->pin);
 	free(machine->taker);
+	machine->ring_thread = NULL;
+	machine->pin = NULL;
+	machine->taker = NULL;
 }
 
 const struct machine_part machine_part_cpus = { "vCPUs and rings", init, destroy, NULL };

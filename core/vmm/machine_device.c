@@ -169,11 +169,13 @@ static void free_all(struct machine *machine)
 static int reset_all(struct machine *machine, struct error *err)
 {
 	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
+		if (machine_ends(machine))
+			return -EINTR;
 		machine->in_reset = machine->device[i];
 		if (machine->in_reset)
 			vfio_pci_reset(machine->in_reset);
+		machine->in_reset = NULL;
 	}
-	machine->in_reset = NULL;
 	/* None of them reaches memory any more. */
 	hotplug_reset(&machine->hotplug);
 	return 0;
@@ -248,6 +250,9 @@ static void dma_work(struct ring_work *work)
 	struct machine *machine = container_of(work, struct machine, dma_work);
 	const struct vfio_dma *dma = &machine->dma;
 
+	/* Nobody waits for it any more. */
+	if (machine->is_ending)
+		return;
 	if (dma->result) {
 		machine->error = dma->error;
 		ring_stop(&machine->ring);

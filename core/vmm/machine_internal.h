@@ -91,7 +91,6 @@ struct machine {
 	const struct config *config;
 	struct machine_owner owner;
 	pthread_t thread;
-	bool started;
 	unsigned nr_planned, nr_built;	/* parts that were made, or begun */
 	struct ring ring;		/* the thread's */
 	struct helper helper;		/* makes calls that may block for long */
@@ -145,15 +144,15 @@ struct machine {
 	int hurry_fd;	     /* eventfd: look at that again */
 	bool gave_up;	     /* on a device's requests: what they may still use stays */
 
-	bool running;		  /* vCPUs may be in the guest */
-	bool is_busy;		  /* it is being reset: what is asked of it waits */
-	bool is_ending;		  /* what is asked of it is refused */
-	bool ring_failed;	  /* of a ring thread; atomic */
+	bool running;	  /* vCPUs may be in the guest */
+	bool is_busy;	  /* being made or reset, or with a call: what is asked of it waits */
+	bool is_ending;	  /* what is asked of it is refused */
+	bool ring_failed; /* of a ring thread; atomic */
 	pthread_mutex_t ask_lock; /* of what is asked by threads that may outlive who serves it: */
 	bool vcpus_end;		  /* nobody asks the vCPUs any more */
 	bool has_ring;		  /* the ring can be posted to */
 	int request;		  /* enum machine_request; atomic */
-	struct ring_work request_work, end_work, resize_work;
+	struct ring_work request_work, end_work, quit_work, resize_work;
 	struct ring_work serve_work,
 		calls_work;	    /* at the end of the ring's turn, as they may turn it */
 	struct machine_call *calls; /* that wait until it is not busy */
@@ -192,6 +191,12 @@ unsigned machine_ends(const struct machine *machine);
  * @machine: zeroed
  */
 void machine_init_requests(struct machine *machine);
+
+/**
+ * machine_refuse_calls - answer those that wait, and all that come
+ * @machine: is about to be taken apart
+ */
+void machine_refuse_calls(struct machine *machine);
 
 /**
  * machine_run - run the guest until its end

@@ -22,6 +22,7 @@ const struct machine_part *machine_built[] = {
 	&machine_part_pci,
 	&machine_part_hotplug,
 	&machine_part_passthrough,
+	&machine_part_virtio_host,
 	&machine_part_cpus,
 	&machine_part_populated,
 	&machine_part_virtio,

@@ -211,6 +211,9 @@ static int plan(struct machine *machine, struct error *err)
 static void forget(struct machine *machine)
 {
 	claim_close(&machine->claim);
+	/* Where torc itself was moved to is no other machine's limit. */
+	if (machine->host_topology)
+		pthread_setaffinity_np(pthread_self(), sizeof(machine->allowed), &machine->allowed);
 	placement_destroy(&machine->plan);
 	free(machine->host_topology);
 }

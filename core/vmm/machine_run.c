@@ -33,15 +33,18 @@ void machine_ask(struct machine *machine, enum machine_request request)
 	if (!machine->vcpus_end)
 		request_pause(machine);
 	pthread_mutex_unlock(&machine->ask_lock);
-	/* Pairs with the exchange in machine_request_work(). */
+	/* Pairs with the exchange in serve_work(). */
 	__atomic_compare_exchange_n(&machine->request, &none, (int)request, false, __ATOMIC_ACQ_REL,
 				    __ATOMIC_RELAXED);
 	machine_post(machine, &machine->request_work);
 }
 
+/* Not by machine_ask(): what the guest asks for is void after a reset, and this is not. */
 void machine_quit(void *opaque)
 {
-	machine_ask(opaque, MACHINE_POWER_OFF);
+	struct machine *machine = opaque;
+
+	machine_post(machine, &machine->quit_work);
 }
 
 void machine_vcpu_stopped(void *opaque, struct vcpu *vcpu, enum vcpu_stop why)
@@ -65,10 +68,15 @@ static void answer(struct ring_work *work)
 
 static void run_call(struct machine *machine, struct machine_call *call)
 {
-	if (machine->is_ending)
+	if (machine->is_ending) {
 		call->result = -ESHUTDOWN;
-	else
+	} else {
+		/* One at a time, also where it turns the ring. */
+		machine->is_busy = true;
 		call->run(machine, call);
+		machine->is_busy = false;
+		machine_post(machine, &machine->request_work);
+	}
 	call->work.run = answer;
 	if (call->reply)
 		ring_post(call->from, &call->work);
@@ -129,7 +137,26 @@ void machine_terminal_changed(struct machine *machine)
 
 static void end_work(struct ring_work *work)
 {
-	ring_stop(&container_of(work, struct machine, end_work)->ring);
+	struct machine *machine = container_of(work, struct machine, end_work);
+
+	/* A reset may wait behind it in the helper. */
+	vfio_dma_cancel(&machine->dma);
+	ring_stop(&machine->ring);
+}
+
+static void quit_work(struct ring_work *work)
+{
+	struct machine *machine = container_of(work, struct machine, quit_work);
+
+	log_info("typed: end the VM");
+	end_work(&machine->end_work);
+}
+
+void machine_refuse_calls(struct machine *machine)
+{
+	machine->is_ending = true;
+	machine->is_busy = false;
+	run_calls(machine);
 }
 
 unsigned machine_ends(const struct machine *machine)
@@ -321,6 +348,10 @@ void machine_run(struct machine *machine)
 {
 	int r;
 
+	machine->is_busy = false;
+	/* What came while it was made. */
+	machine_post(machine, &machine->request_work);
+	run_calls(machine);
 	publish_trace(machine);
 	if (!machine_waits_for_dma(machine))
 		machine_resume(machine);
@@ -328,13 +359,12 @@ void machine_run(struct machine *machine)
 	if (!machine->config->nr_devices)
 		machine_register_memory(machine);
 	r = ring_run(&machine->ring);
-	machine->is_ending = true;
+	machine_refuse_calls(machine);
 	/* A vCPU may wait for the DMA map. */
 	vfio_dma_cancel(&machine->dma);
 	machine_pause(machine);
 	/* What the guest asked for since is not to be served while the machine is taken apart. */
 	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
-	run_calls(machine);
 	if (r && !machine->error.code)
 		error_set(&machine->error, r, "io_uring_enter");
 	log_counters(machine);
@@ -347,4 +377,5 @@ void machine_init_requests(struct machine *machine)
 	machine->calls_work.run = calls_work;
 	machine->resize_work.run = resize_work;
 	machine->end_work.run = end_work;
+	machine->quit_work.run = quit_work;
 }

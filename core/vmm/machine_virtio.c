@@ -163,11 +163,6 @@ static int add_all(struct machine *machine, struct error *err)
 	const struct config *config = machine->config;
 	int r = 0;
 
-	machine->virtio_host = (struct virtio_host){
-		.vm = &machine->vm,
-		.mem = &machine->mem,
-		.batch = &machine->batch,
-	};
 	for (unsigned i = 0; i < config->nr_disks && !r; i++)
 		r = add_disk(machine, &config->disk[i], err);
 	for (unsigned i = 0; i < config->nr_nets && !r; i++)
@@ -213,13 +208,15 @@ static int reset(struct machine *machine, struct error *err)
 /* How long to wait for a device until the next look. Those behind a dead one have their chance, too. */
 static int patience_ms(const struct machine *machine, const struct virtio_pci *vp, bool said)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC);
-	int left = now < machine->give_up_ns ? (int)((machine->give_up_ns - now) / 1000000) : 0;
+	uint64_t now;
+	int left;
 
 	if (is_abandoned(vp))
 		return 0;
 	if (machine_ends(machine) < 2)
 		return said ? LOOK_MS : SAY_AFTER_MS;
+	now = clock_ns(CLOCK_MONOTONIC);
+	left = now < machine->give_up_ns ? (int)((machine->give_up_ns - now) / 1000000) : 0;
 	return left < LEAST_MS ? LEAST_MS : left;
 }
 
@@ -291,18 +288,34 @@ static void close_console(struct machine *machine)
 	}
 }
 
-static void destroy(struct machine *machine)
+static void end(struct machine *machine)
 {
 	end_all(machine);
 	close_console(machine);
-	while (machine->nr_virtio) {
-		struct virtio_pci *vp = machine->virtio[--machine->nr_virtio];
-
-		if (!vp)
-			continue;
-		pci_bus_remove(&vp->pci);
-		virtio_pci_free(vp);
+	for (unsigned i = 0; i < machine->nr_virtio; i++) {
+		if (machine->virtio[i])
+			pci_bus_remove(&machine->virtio[i]->pci);
 	}
 }
 
-const struct machine_part machine_part_virtio = { "virtio devices", add_all, destroy, reset };
+const struct machine_part machine_part_virtio = { "virtio devices", add_all, end, reset };
+
+static int make_host(struct machine *machine, struct error *err)
+{
+	machine->virtio_host = (struct virtio_host){
+		.vm = &machine->vm,
+		.mem = &machine->mem,
+		.batch = &machine->batch,
+	};
+	return 0;
+}
+
+/* Behind the rings, in which a message for a device may be on its way still when its queues have stopped. */
+static void free_all(struct machine *machine)
+{
+	while (machine->nr_virtio)
+		virtio_pci_free(machine->virtio[--machine->nr_virtio]);
+}
+
+const struct machine_part machine_part_virtio_host = { "what virtio devices need", make_host,
+						       free_all, NULL };

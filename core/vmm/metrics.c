@@ -165,6 +165,9 @@ static void print_metric(FILE *out, const struct metric *metric, const struct he
 	bool is_summary = metric->type == METRIC_CYCLES || metric->type == METRIC_NUMBERS;
 	const char *kind = trace_kind_name(metric->kind);
 
+	/* How long a cycle is is known once the guest runs. */
+	if (metric->type == METRIC_CYCLES && !trace_tsc_hz())
+		return;
 	fprintf(out, "# HELP torc_%s_%s %s\n# TYPE torc_%s_%s %s\n", kind, metric->name,
 		metric->help, kind, metric->name, is_summary ? "summary" : "counter");
 	for (unsigned i = 0; i < nr; i++) {

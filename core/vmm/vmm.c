@@ -72,6 +72,23 @@ static int block_signals(struct vmm *vmm, struct error *err)
 	return vmm->signal_fd < 0 ? error_set(err, -errno, "signalfd") : 0;
 }
 
+/*
+ * Those that end the process go to the machine's thread and its children, which hold them off while they have a device between two
+ * drivers. Synchronous ones are whose they are.
+ */
+static void leave_signals_to_machine(void)
+{
+	static const int synchronous[] = {
+		SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT
+	};
+	sigset_t mask;
+
+	sigfillset(&mask);
+	for (size_t i = 0; i < ARRAY_SIZE(synchronous); i++)
+		sigdelset(&mask, synchronous[i]);
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
+}
+
 /* What asks for the end has it: nobody is killed by a signal that came late, with the error untold and another exit status. */
 static void unblock_signals(struct vmm *vmm)
 {
@@ -114,7 +131,7 @@ static void take_signal(struct vmm *vmm, const struct signalfd_siginfo *info)
 	switch (info->ssi_signo) {
 	case SIGTSTP:
 		/* Who sees the terminal next wants it as it was. */
-		line_restore_terminal();
+		line_lend_terminal();
 		stop();
 		resume_terminal(vmm);
 		break;
@@ -198,6 +215,7 @@ static void wait_without_ring(struct vmm *vmm)
 		poll(fds, ARRAY_SIZE(fds), -1);
 		take_signals(vmm);
 		fd_eventfd_drain(vmm->ring.post_fd);
+		ring_drain_posted(&vmm->ring);
 	}
 }
 
@@ -230,7 +248,11 @@ static int start(struct vmm *vmm, struct error *err)
 		r = ring_init(&vmm->ring, RING_ENTRIES, err);
 	if (!r)
 		r = start_metrics(vmm, err);
-	return r ? r : machine_start(vmm->machine, err);
+	if (!r)
+		r = machine_start(vmm->machine, err);
+	if (!r)
+		leave_signals_to_machine();
+	return r;
 }
 
 int vmm_run(const struct config *config, void (*opened)(const struct config *config), bool *gave_up,

@@ -203,6 +203,13 @@ void line_abandon(struct line *line);
 bool line_resume_terminal(void);
 
 /**
+ * line_lend_terminal - put the terminal back until line_resume_terminal()
+ *
+ * Any thread.
+ */
+void line_lend_terminal(void);
+
+/**
  * line_restore_terminal - put the terminal back, from a signal handler or atexit too
  *
  * Async-signal-safe; does nothing when no terminal is in raw mode.

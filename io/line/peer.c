@@ -182,7 +182,7 @@ void line_await_peer(struct line *line)
 
 void line_abandon(struct line *line)
 {
-	line_restore_terminal();
+	line_forget_terminal();
 	if (line->mode == LINE_SOCKET)
 		listener_close(&line->listener);
 }

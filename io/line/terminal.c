@@ -87,6 +87,13 @@ bool line_resume_terminal(void)
 	return is_over;
 }
 
+void line_lend_terminal(void)
+{
+	pthread_mutex_lock(&lock);
+	line_restore_terminal();
+	pthread_mutex_unlock(&lock);
+}
+
 void line_forget_terminal(void)
 {
 	pthread_mutex_lock(&lock);

@@ -236,6 +236,27 @@ static void a_machine_can_be_asked_while_it_runs(void **state)
 	ring_destroy(&ring);
 }
 
+/* At whatever part it is being made: a guest that would run for ever does not. */
+static void the_end_may_be_asked_for_at_any_time(void **state)
+{
+	const struct machine_owner owner = { on_opened, on_ended, NULL };
+	struct config waiting = config;
+	struct error err = { 0 };
+
+	waiting.kernel = (char *)(uintptr_t)guest_that_waits;
+	for (unsigned i = 0; i < 40; i++) {
+		struct machine *machine;
+
+		assert_int_equal(machine_create(&waiting, &owner, &machine, &err), 0);
+		assert_int_equal(machine_start(machine, &err), 0);
+		usleep(i * 200);
+		machine_end(machine);
+		sem_wait(&ended);
+		assert_int_equal(machine_join(machine, &err), 0);
+		assert_true(machine_free(machine));
+	}
+}
+
 static int refuse(struct machine *machine, struct error *err)
 {
 	return error_set(err, -EIO, "this part");
@@ -346,6 +367,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(machines_come_and_go),
 		cmocka_unit_test(a_machine_can_be_asked_while_it_runs),
+		cmocka_unit_test(the_end_may_be_asked_for_at_any_time),
 		cmocka_unit_test(making_may_end_at_each_part),
 		cmocka_unit_test(any_call_of_the_host_may_fail),
 	};
