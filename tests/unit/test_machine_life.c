@@ -322,9 +322,15 @@ static void make_file(const char *name, off_t size)
 	fclose(file);
 }
 
+static void *do_nothing(void *arg)
+{
+	return NULL;
+}
+
 static int setup(void **state)
 {
 	struct error err = { 0 };
+	pthread_t thread;
 	char line[1024];
 
 	assert_non_null(mkdtemp(folder));
@@ -336,6 +342,10 @@ static int setup(void **state)
 		 guest, folder, folder, folder, more);
 	assert_int_equal(line_parse(&config, line, &err), 0);
 	assert_int_equal(trace_init(&err), 0);
+	/* A sanitizer has a thread of its own as soon as there is another one. */
+	assert_int_equal(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+	pthread_join(thread, NULL);
+	usleep(200000);
 	threads_before = count_entries("/proc/self/task");
 	sem_init(&ended, 0, 0);
 	vcpu_signals_init();

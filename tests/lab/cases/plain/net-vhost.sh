@@ -17,9 +17,9 @@ sleeps() {
 	done | awk '$1 == "voluntary_ctxt_switches:" { n += $2 } END { print n }'
 }
 
-# The kernel's threads for torc; they are torc's own since 6.4.
+# The kernel's threads for torc, by the number of the thread that asked for them; they are torc's own since 6.4.
 workers() {
-	cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -cx "vhost-$torc" || :
+	cat /proc/[0-9]*/task/*/comm 2>/dev/null | grep -cxE "vhost-($(cd "/proc/$torc/task" && echo * | tr ' ' '|'))" || :
 }
 
 up='ip address add 10.9.0.2/24 dev eth0 && ip link set eth0 up'
