@@ -33,7 +33,8 @@ static void close_boot(struct machine *machine)
 
 const struct machine_part machine_part_boot = { "kernel opened", open_boot, close_boot, NULL };
 
-static int init_vm(struct machine *machine, struct error *err)
+/* By the main thread: KVM and who looks at it (debugfs, kvm_stat) call a VM by the number of the thread that made it. */
+static int make_vm(struct machine *machine, struct error *err)
 {
 	const struct config_cpus *cpus = &machine->config->cpus;
 	int r = vm_init(&machine->vm, err);
@@ -47,7 +48,12 @@ static int init_vm(struct machine *machine, struct error *err)
 	if (r)
 		return r;
 	cpuid_hide(machine->cpuid, !cpus->nested, !cpus->pmu);
-	return vm_add_ram(&machine->vm, &machine->mem, err);
+	return 0;
+}
+
+static int take_vm(struct machine *machine, struct error *err)
+{
+	return 0;
 }
 
 static void destroy_vm(struct machine *machine)
@@ -57,7 +63,14 @@ static void destroy_vm(struct machine *machine)
 	machine->cpuid = NULL;
 }
 
-const struct machine_part machine_part_vm = { "VM", init_vm, destroy_vm, NULL };
+const struct machine_part machine_part_vm = { "VM", take_vm, destroy_vm, NULL };
+
+static int add_ram(struct machine *machine, struct error *err)
+{
+	return vm_add_ram(&machine->vm, &machine->mem, err);
+}
+
+const struct machine_part machine_part_ram = { .name = "guest memory's slots", .init = add_ram };
 
 static void set_ring(struct machine *machine, bool is_up)
 {
@@ -214,6 +227,9 @@ int machine_start(struct machine *machine, struct error *err)
 	if (r)
 		return r;
 	machine_log_plan(machine);
+	r = make_vm(machine, err);
+	if (r)
+		return r;
 	r = thread_start(&machine->thread, "machine", machine_main, machine);
 	if (r)
 		return error_set(err, r, "thread of the machine");
@@ -254,6 +270,8 @@ bool machine_free(struct machine *machine)
 {
 	if (!machine)
 		return true;
+	/* Where no part had it yet. */
+	destroy_vm(machine);
 	machine_parts_destroy(machine, machine_planned, &machine->nr_planned);
 	/* Its requests have guest memory, and the rings' threads, until the process has ended. */
 	if (machine->gave_up)

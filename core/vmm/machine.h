@@ -63,7 +63,7 @@ int machine_create(const struct config *config, const struct machine_owner *owne
 void machine_print_plan(const struct machine *machine, FILE *out);
 
 /**
- * machine_start - have its thread make it and run the guest
+ * machine_start - have its thread make it and run the guest; the VM itself is made by this one
  * @machine: created; signals that its owner takes are blocked
  * @err: filled on failure
  *

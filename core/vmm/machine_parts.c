@@ -13,9 +13,10 @@ const struct machine_part *machine_planned[] = {
 
 const struct machine_part *machine_built[] = {
 	&machine_part_bound,
+	&machine_part_vm,
 	&machine_part_memory,
 	&machine_part_loader,
-	&machine_part_vm,
+	&machine_part_ram,
 	&machine_part_ring,
 	&machine_part_helper,
 	&machine_part_groups,

@@ -24,6 +24,7 @@ machine() {
 	"$PROGRAM" "$@" --dry-run >planned
 	launch -v --log-format text "$@"
 	await serial '^READY'
+	case $line in *--device*) await log 'mapped for DMA' ;; esac
 	kill -s TERM "$torc"
 	finish
 	expect_status 0
