@@ -162,7 +162,7 @@ n=$((n + 1))
 (while :; do scrape >/dev/null; done) &
 scraper=$!
 if "$tool" live --count 1 --interval 0.1 "$pid" >"$tmp/live" && grep -q '^vcpu0:' "$tmp/live" &&
-	"$tool" record --seconds 1 -o "$tmp/trace" "$pid" 2>"$tmp/said" &&
+	"$tool" record --seconds 4 -o "$tmp/trace" "$pid" 2>"$tmp/said" &&
 	grep -Eq ' [1-9][0-9]* events, 0 dropped' "$tmp/said" &&
 	"$tool" report --json "$tmp/trace" | jq -e '.whole and (.objects | map(.name) | index("main"))' >/dev/null &&
 	"$tool" report "$tmp/trace" | tail -n 1 | grep -q '</html>' &&
