@@ -71,7 +71,11 @@ jq -e --arg nic "$LAB_BDF_E1000E" 'def entered: (map(.stages.entry.count // 0) |
 	([.vectors[] | select(.name | startswith($nic)) | select(.interrupts > 0)] | length > 0 and entered and
 		all((.ring | not) and (.stages | .msi.count > 0 and .accept.count > 0 and .inject.count > 0))) and
 	([.vectors[] | .stages.eoi.count // 0, .pv_eoi] | add) > 0 and
-	(.requests.stages | has("kick") and has("inject"))' report.json >verdict || { cat report.json; fail "the report"; }
+	(.requests.stages | has("kick") and has("inject"))' report.json >verdict || {
+	cat report.json
+	jq -c '{whole, kvm_events}, (.requests | {complete, incomplete}), (.objects[] | {kind, name, counters})' report.json
+	fail "the report"
+}
 # Stages of requests and of interrupts add up to all of it, to the digit printed.
 tr -d '"' <report.csv | awk -F, 'NR == 1 { columns = NF; next }
 	{ sum = 0; for (i = 7; i <= columns; i++) if ($i ~ /^[0-9.]+$/) sum += $i }
