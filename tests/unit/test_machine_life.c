@@ -6,7 +6,6 @@
  * usage: test_machine_life GUEST WAITING [OPTION...]: one that powers off at once, one that does nothing. With options, as of a
  * passed-through device, these are added, and machines come and go 20 times.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -30,6 +29,7 @@
 #include "io/ring/ring.h"
 #include "tests/fake/fault.h"
 #include "tests/unit/config_line.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/within.h"
 
 #define ROUNDS	     50
@@ -48,18 +48,6 @@ struct holdings {
 	unsigned fds, threads, maps;
 	unsigned long locked;
 };
-
-static unsigned count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 /* Of mappings those that are a machine's: shared ones, and its memory; a sanitizer has others of its own. */
 static unsigned count_maps(void)
@@ -96,13 +84,13 @@ static unsigned long count_locked(void)
 /* A thread that was joined may be in the list for a moment. */
 static struct holdings hold(void)
 {
-	struct holdings now = { .threads = count_entries("/proc/self/task") };
+	struct holdings now = { .threads = folder_count("/proc/self/task") };
 
 	for (unsigned i = 0; i < 100 && now.threads != threads_before; i++) {
 		usleep(10000);
-		now.threads = count_entries("/proc/self/task");
+		now.threads = folder_count("/proc/self/task");
 	}
-	now.fds = count_entries("/proc/self/fd");
+	now.fds = folder_count("/proc/self/fd");
 	now.maps = count_maps();
 	now.locked = count_locked();
 	return now;
@@ -346,7 +334,7 @@ static int setup(void **state)
 	assert_int_equal(pthread_create(&thread, NULL, do_nothing, NULL), 0);
 	pthread_join(thread, NULL);
 	usleep(200000);
-	threads_before = count_entries("/proc/self/task");
+	threads_before = folder_count("/proc/self/task");
 	sem_init(&ended, 0, 0);
 	vcpu_signals_init();
 	return 0;
@@ -364,12 +352,7 @@ static int teardown(void **state)
 		snprintf(path, sizeof(path), "%s/%s", folder, names[i]);
 		unlink(path);
 	}
-	/* Not empty if a socket was left behind. */
-	if (rmdir(folder)) {
-		print_error("%s: %s\n", folder, strerror(errno));
-		return -1;
-	}
-	return 0;
+	return folder_remove(folder);
 }
 
 int main(int argc, char **argv)

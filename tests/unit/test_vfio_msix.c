@@ -3,7 +3,6 @@
  * MSI-X of a passed-through device: vfio/pci/msix.c, vfio/pci/vectors.c and io/ring/irq_batch.c with core/pci/msix.c and core/kvm/irq.c as they
  * are; the kernel below them is fake.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +24,7 @@
 #include "tests/fake/kvm_ioctl.h"
 #include "tests/fake/ring.h"
 #include "tests/fake/vfio_device.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/within.h"
 #include "vfio/pci/pci.h"
 
@@ -46,18 +46,6 @@ struct fixture {
 	unsigned delivered[NR_VECTORS];
 	unsigned nr_fds; /* open, before any vector */
 };
-
-static unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n;
-}
 
 static void make_config(uint8_t *config, unsigned nr)
 {
@@ -96,7 +84,7 @@ static int init(void **state, bool no_resize, bool traced)
 	if (traced && trace_init(NULL))
 		return -1;
 	f.vp.trace = (struct vfio_trace){ traced ? ring_of : NULL, &f };
-	f.nr_fds = count_fds();
+	f.nr_fds = folder_count("/proc/self/fd");
 	f.vp.device.region[0].size = 0x4000;
 	irq->count = NR_VECTORS;
 	irq->flags = VFIO_IRQ_INFO_EVENTFD | (no_resize ? VFIO_IRQ_INFO_NORESIZE : 0);
@@ -133,7 +121,7 @@ static int teardown(void **state)
 	vfio_msix_destroy(&f->vp);
 	fake_ring_settle(&f->ring);
 	/* Nothing is left open, whoever had it. */
-	assert_int_equal(count_fds(), f->nr_fds);
+	assert_int_equal(folder_count("/proc/self/fd"), f->nr_fds);
 	trace_destroy();
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	assert_false(fake_vfio.enabled);
@@ -247,7 +235,7 @@ static void untraced_vector_costs_one_descriptor(void **state)
 	set_control(f, ENABLE);
 	unmask(f, 3, 9);
 	settle(f);
-	assert_int_equal(count_fds(), f->nr_fds + 1);
+	assert_int_equal(folder_count("/proc/self/fd"), f->nr_fds + 1);
 	assert_null(f->vp.msix.vectors.vector[3].forward);
 }
 

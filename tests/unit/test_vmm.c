@@ -5,7 +5,6 @@
  *
  * usage: test_vmm GUEST; with the path of a socket for metrics and a descriptor to tell by it is the process of the machine
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,6 +26,7 @@
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/vmm.h"
 #include "tests/unit/config_line.h"
+#include "tests/unit/folder.h"
 #include "tests/unit/within.h"
 
 #define RESET_MS 3000
@@ -181,11 +181,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	if (rmdir(folder)) {
-		print_error("%s: %s\n", folder, strerror(errno));
-		return -1;
-	}
-	return 0;
+	return folder_remove(folder);
 }
 
 int main(int argc, char **argv)
