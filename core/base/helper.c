@@ -45,6 +45,12 @@ static void *helper_main(void *arg)
 	return NULL;
 }
 
+static void destroy(struct helper *helper)
+{
+	pthread_cond_destroy(&helper->changed);
+	pthread_mutex_destroy(&helper->lock);
+}
+
 int helper_start(struct helper *helper, const char *name)
 {
 	int r;
@@ -54,6 +60,8 @@ int helper_start(struct helper *helper, const char *name)
 	pthread_cond_init(&helper->changed, NULL);
 	r = thread_start(&helper->thread, name, helper_main, helper);
 	helper->started = !r;
+	if (r)
+		destroy(helper);
 	return r;
 }
 
@@ -66,8 +74,7 @@ void helper_stop(struct helper *helper)
 	pthread_cond_broadcast(&helper->changed);
 	pthread_mutex_unlock(&helper->lock);
 	pthread_join(helper->thread, NULL);
-	pthread_cond_destroy(&helper->changed);
-	pthread_mutex_destroy(&helper->lock);
+	destroy(helper);
 	helper->started = false;
 }
 

@@ -18,7 +18,7 @@
  * vmm_run - run a machine until the guest powers off, or a signal asks for the end
  * @config: outlives the call
  * @opened: called once all that the configuration names is open, or could not be opened; by another thread
- * @gave_up: receives whether storage did not answer: the process has to end by _exit(2), as threads of it go on
+ * @gave_up: receives, on failure too, whether storage did not answer: the process has to end by _exit(2), as threads of it go on
  * @err: filled on failure
  *
  * Blocks the signals that end a VM, and takes them. Main thread. Return: what machine_join() returns; -errno.

@@ -24,10 +24,11 @@ int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, stru
 	memset(ioas, 0, sizeof(*ioas));
 	ioas->ops = ops;
 	ioas->fd = -1;
-	pthread_mutex_init(&ioas->lock, NULL);
 	r = ops->open(ioas, err);
 	if (r)
 		ioas->ops = NULL;
+	else
+		pthread_mutex_init(&ioas->lock, NULL);
 	return r;
 }
 
@@ -45,6 +46,7 @@ void vfio_ioas_destroy(struct vfio_ioas *ioas)
 				    (unsigned long long)map->iova.v, strerror(-r));
 	}
 	fd_close(&ioas->fd);
+	pthread_mutex_destroy(&ioas->lock);
 	ioas->ops = NULL;
 }
 
