@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "core/base/bits.h"
 
@@ -22,6 +23,9 @@ struct iobus_table {
 	struct iobus_region region[]; /* sorted by base, disjoint */
 };
 
+/* Between two looks at who is within an access. */
+#define WAIT_NS 20000
+
 void *(*iobus_calloc)(size_t nr, size_t size) = calloc;
 
 static uint64_t read_nothing(void *opaque, uint64_t offset, unsigned size)
@@ -36,10 +40,13 @@ static void write_nothing(void *opaque, uint64_t offset, unsigned size, uint64_t
 /* Of a region that was removed: it is in the table until there is memory for one without it. */
 static const struct iobus_ops gone = { read_nothing, write_nothing };
 
-/* Readers look at it while a writer removes the region; the opaque pointer stays, and gone's do not use it. */
+/*
+ * Readers look at it while a writer removes the region; the opaque pointer stays, and gone's do not use it. In the order of
+ * reader_enter() and is_within(): who is not seen there finds the region gone.
+ */
 static const struct iobus_ops *ops_of(const struct iobus_region *region)
 {
-	return __atomic_load_n(&region->ops, __ATOMIC_RELAXED);
+	return __atomic_load_n(&region->ops, __ATOMIC_SEQ_CST);
 }
 
 static struct iobus_table *table_new(size_t nr_regions)
@@ -240,12 +247,45 @@ int iobus_remove(struct iobus *bus, uint64_t base)
 	if (above && bus->table->region[above - 1].base == base &&
 	    bus->table->region[above - 1].ops != &gone) {
 		/* What is left when there is no memory now is taken out by the next writer. */
-		__atomic_store_n(&bus->table->region[above - 1].ops, &gone, __ATOMIC_RELAXED);
+		__atomic_store_n(&bus->table->region[above - 1].ops, &gone, __ATOMIC_SEQ_CST);
 		compact(bus);
 		r = 0;
 	}
 	pthread_mutex_unlock(&bus->lock);
 	return r;
+}
+
+/* Whether a reader that entered before @generation has not left; the caller holds the lock. */
+static bool is_within(const struct iobus *bus, uint64_t generation)
+{
+	for (const struct iobus_reader *reader = bus->readers; reader; reader = reader->next) {
+		/* As reclaim()'s. */
+		uint64_t of_reader = __atomic_load_n(&reader->generation, __ATOMIC_SEQ_CST);
+
+		if (of_reader && of_reader < generation)
+			return true;
+	}
+	return false;
+}
+
+void iobus_synchronize(struct iobus *bus)
+{
+	const struct timespec pause = { .tv_nsec = WAIT_NS };
+	uint64_t generation;
+	bool waits;
+
+	pthread_mutex_lock(&bus->lock);
+	/* One that reads the table of now may have it from before a removal without memory, which replaced none. */
+	generation = bus->generation + 1;
+	store_release(&bus->generation, generation); /* pairs with reader_enter()'s load */
+	waits = is_within(bus, generation);
+	pthread_mutex_unlock(&bus->lock);
+	while (waits) {
+		nanosleep(&pause, NULL);
+		pthread_mutex_lock(&bus->lock);
+		waits = is_within(bus, generation);
+		pthread_mutex_unlock(&bus->lock);
+	}
 }
 
 /*

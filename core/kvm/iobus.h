@@ -106,6 +106,15 @@ MUST_CHECK int iobus_add(struct iobus *bus, const struct iobus_region *region);
 int iobus_remove(struct iobus *bus, uint64_t base);
 
 /**
+ * iobus_synchronize - wait until no access that began before is within a region that was removed before
+ * @bus: the bus
+ *
+ * Accesses that begin meanwhile are not waited for, so it takes as long as one does. Any thread, not from within a
+ * dispatch.
+ */
+void iobus_synchronize(struct iobus *bus);
+
+/**
  * iobus_read - dispatch a guest's read; a device may dispatch on the same bus with the same reader
  * @bus: the bus
  * @reader: the calling thread's

@@ -176,6 +176,12 @@ int vm_remove_memory(struct vm *vm, int slot)
 	return r;
 }
 
+void vm_wait_for_accesses(struct vm *vm)
+{
+	iobus_synchronize(&vm->pio);
+	iobus_synchronize(&vm->mmio);
+}
+
 int vm_add_ram(struct vm *vm, const struct guest_mem *mem, struct error *err)
 {
 	for (unsigned i = 0; i < mem->nr_regions; i++) {

@@ -88,6 +88,14 @@ MUST_CHECK int vm_add_memory(struct vm *vm, gpa_t gpa, uint64_t size, void *va, 
 MUST_CHECK int vm_remove_memory(struct vm *vm, int slot);
 
 /**
+ * vm_wait_for_accesses - wait until no vCPU is within a region of either bus that was removed before
+ * @vm: the VM
+ *
+ * As iobus_synchronize(). Any thread but a vCPU's.
+ */
+void vm_wait_for_accesses(struct vm *vm);
+
+/**
  * vm_add_ram - give the guest all of its RAM
  * @vm: the VM
  * @mem: outlives the VM

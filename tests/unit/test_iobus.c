@@ -330,6 +330,19 @@ static uint64_t tag_read(void *opaque, uint64_t offset, unsigned size)
 
 static const struct iobus_ops tag_ops = { .read = tag_read, .write = probe_write };
 
+static int add_to(struct iobus *bus, uint64_t base, uint64_t *tag)
+{
+	struct iobus_region region = { base, 0x1000, &tag_ops, tag, "tag" };
+
+	return iobus_add(bus, &region);
+}
+
+static void *synchronize(void *bus)
+{
+	iobus_synchronize(bus);
+	return NULL;
+}
+
 static void *stress_read(void *opaque)
 {
 	struct stress_thread *thread = opaque;
@@ -354,10 +367,8 @@ static void readers_dispatch_while_a_writer_moves_regions(void **state)
 
 	assert_int_equal(iobus_init(&s.bus, "stress"), 0);
 	for (uint64_t i = 0; i < STRESS_REGIONS; i++) {
-		struct iobus_region region = { i << 12, 0x1000, &tag_ops, &s.tag[i], "tag" };
-
 		s.tag[i] = i;
-		assert_int_equal(iobus_add(&s.bus, &region), 0);
+		assert_int_equal(add_to(&s.bus, i << 12, &s.tag[i]), 0);
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		arg[i] = (struct stress_thread){ &s, &s.reader[i] };
@@ -366,16 +377,75 @@ static void readers_dispatch_while_a_writer_moves_regions(void **state)
 	}
 	for (uint64_t n = 0; n < STRESS_MOVES; n++) {
 		uint64_t i = 1 + n % (STRESS_REGIONS - 1);
-		struct iobus_region region = { i << 12, 0x1000, &tag_ops, &s.tag[i], "tag" };
 
 		assert_int_equal(iobus_remove(&s.bus, i << 12), 0);
-		assert_int_equal(iobus_add(&s.bus, &region), 0);
+		assert_int_equal(add_to(&s.bus, i << 12, &s.tag[i]), 0);
 	}
 	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < 2; i++)
 		pthread_join(thread[i], NULL);
 	assert_int_equal(s.wrong, 0);
 	iobus_destroy(&s.bus);
+}
+
+#define NR_DEVICES 2000
+
+/* A device is freed while two threads dispatch to where it was; some of them are removed when there is no memory. */
+static void what_was_removed_may_be_freed_when_no_access_is_within(void **state)
+{
+	static struct stress s;
+	pthread_t thread[2];
+	struct stress_thread arg[2];
+
+	assert_int_equal(iobus_init(&s.bus, "stress"), 0);
+	for (unsigned i = 0; i < 2; i++) {
+		arg[i] = (struct stress_thread){ &s, &s.reader[i] };
+		iobus_register_reader(&s.bus, &s.reader[i]);
+	}
+	assert_int_equal(add_to(&s.bus, 0, &s.tag[0]), 0);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, stress_read, &arg[i]), 0);
+	for (unsigned n = 0; n < NR_DEVICES; n++) {
+		uint64_t *tag = malloc(sizeof(*tag));
+
+		assert_non_null(tag);
+		*tag = 1;
+		assert_int_equal(add_to(&s.bus, 0x1000, tag), 0);
+		iobus_calloc = n % 7 ? calloc : no_memory;
+		assert_int_equal(iobus_remove(&s.bus, 0x1000), 0);
+		iobus_calloc = calloc;
+		iobus_synchronize(&s.bus);
+		*tag = 2;
+		free(tag);
+	}
+	__atomic_store_n(&s.stop, true, __ATOMIC_RELAXED);
+	for (unsigned i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	assert_int_equal(s.wrong, 0);
+	iobus_destroy(&s.bus);
+}
+
+static void an_access_that_began_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct timespec until;
+	pthread_t thread;
+
+	assert_int_equal(add(f, 0x1000, 0x1000), 0);
+	f->reader.generation = f->bus.generation;
+	assert_int_equal(iobus_remove(&f->bus, 0x1000), 0);
+	assert_int_equal(pthread_create(&thread, NULL, synchronize, &f->bus), 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += 50000000;
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	assert_int_equal(pthread_timedjoin_np(thread, NULL, &until), ETIMEDOUT);
+	__atomic_store_n(&f->reader.generation, 0, __ATOMIC_RELEASE);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	/* One that begins meanwhile is not. */
+	f->reader.generation = f->bus.generation + 1;
+	iobus_synchronize(&f->bus);
+	f->reader.generation = 0;
 }
 
 int main(void)
@@ -395,8 +465,10 @@ int main(void)
 		CASE(retired_tables_are_freed_when_nobody_reads),
 		CASE(retired_table_stays_while_a_reader_may_hold_it),
 		CASE(a_reader_that_has_gone_is_not_looked_at),
+		CASE(an_access_that_began_is_waited_for),
 		cmocka_unit_test(destroying_a_zeroed_bus_does_nothing),
 		cmocka_unit_test(readers_dispatch_while_a_writer_moves_regions),
+		cmocka_unit_test(what_was_removed_may_be_freed_when_no_access_is_within),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
