@@ -28,8 +28,10 @@ static void commit(struct irq_batch *batch)
 	}
 	batch->failing = false;
 	batch->dirty = false;
+	pthread_mutex_lock(&batch->lock);
 	for (struct irq_client *client = batch->clients; client; client = client->next)
 		client->attach(client);
+	pthread_mutex_unlock(&batch->lock);
 }
 
 static void batch_work(struct ring_work *work)
@@ -62,6 +64,7 @@ static void batch_timer(struct ring_op *op, int32_t res, uint32_t flags)
 void irq_batch_init(struct irq_batch *batch, struct ring *ring, struct irq_table *irq)
 {
 	memset(batch, 0, sizeof(*batch));
+	pthread_mutex_init(&batch->lock, NULL); /* cannot fail without attributes */
 	batch->ring = ring;
 	batch->irq = irq;
 	batch->work.run = batch_work;
@@ -70,18 +73,22 @@ void irq_batch_init(struct irq_batch *batch, struct ring *ring, struct irq_table
 
 void irq_batch_add(struct irq_batch *batch, struct irq_client *client)
 {
+	pthread_mutex_lock(&batch->lock);
 	client->next = batch->clients;
 	batch->clients = client;
+	pthread_mutex_unlock(&batch->lock);
 }
 
 void irq_batch_remove(struct irq_batch *batch, struct irq_client *client)
 {
+	pthread_mutex_lock(&batch->lock);
 	for (struct irq_client **link = &batch->clients; *link; link = &(*link)->next) {
-		if (*link != client)
-			continue;
-		*link = client->next;
-		return;
+		if (*link == client) {
+			*link = client->next;
+			break;
+		}
 	}
+	pthread_mutex_unlock(&batch->lock);
 }
 
 void irq_batch_changed(struct irq_batch *batch)

@@ -5,11 +5,12 @@
  * A guest unmasks the vectors of a device one after the other. The first change is committed at once; those that
  * follow are collected until none came for a while, so that a burst costs two KVM_SET_GSI_ROUTING. No interrupt is lost
  * meanwhile: a vector's eventfd keeps what arrives, and attaching it as an irqfd delivers that.
- * irq_batch_changed() may be called by any thread, everything else by the main thread only.
+ * Any thread may add, remove and report changes; commits and attach() are the main thread's.
  */
 #ifndef IO_RING_IRQ_BATCH_H
 #define IO_RING_IRQ_BATCH_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct irq_client {
 struct irq_batch {
 	struct ring *ring;
 	struct irq_table *irq;
+	pthread_mutex_t lock; /* of the list; taken before those of its clients */
 	struct irq_client *clients;
 	struct ring_work work;
 	struct ring_op timer;
@@ -53,7 +55,7 @@ void irq_batch_add(struct irq_batch *batch, struct irq_client *client);
 /**
  * irq_batch_remove - no longer
  * @batch: the batch
- * @client: added, or not
+ * @client: added, or not; not from within its attach()
  */
 void irq_batch_remove(struct irq_batch *batch, struct irq_client *client);
 
