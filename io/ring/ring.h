@@ -195,7 +195,8 @@ void ring_set_poll(struct ring *ring, uint64_t poll_us);
  * @fd: stays open until ring_unregister_file()
  *
  * Operations name the descriptor as before; where it cannot be registered it is looked up. One that several need is
- * registered until the last of them has taken it back.
+ * registered until the last of them has taken it back; Linux before 6.13 keeps it open longer, until all operations on
+ * registered ones have ended that were begun before.
  */
 void ring_register_file(struct ring *ring, int fd);
 

@@ -97,8 +97,11 @@ void ring_poll(struct ring *ring, struct ring_op *op, int fd)
 {
 	struct io_uring_sqe *sqe = ring_sqe(ring);
 
+	/*
+	 * Not as a registered file: it is looked up once, and lasts. Linux before 6.13 keeps every file that is unregistered
+	 * until what began before on registered ones has ended.
+	 */
 	io_uring_prep_poll_multishot(sqe, fd, POLLIN);
-	use_registered(ring, sqe);
 	ring_start(ring, sqe, op);
 }
 

@@ -102,10 +102,8 @@ static void start(struct ring_work *work)
 	queue_trace_start(&queue->trace);
 	virtio_queue_hold(queue);
 	queue->interrupt_fd = dev->transport->queue_interrupt(dev, queue);
-	if (!queue->offloaded) {
-		ring_register_file(queue->ring, queue->kick_fd);
+	if (!queue->offloaded)
 		ring_register_file(queue->ring, queue->interrupt_fd);
-	}
 	if (dev->ops->start)
 		dev->ops->start(queue);
 	if (r) {
@@ -395,10 +393,8 @@ void virtio_queue_release(struct virtio_queue *queue)
 	ring_remove_poller(queue->ring, &queue->poller);
 	if (dev->ops->stopped)
 		dev->ops->stopped(queue);
-	if (!queue->offloaded) {
+	if (!queue->offloaded)
 		ring_unregister_file(queue->ring, queue->interrupt_fd);
-		ring_unregister_file(queue->ring, queue->kick_fd);
-	}
 	virtqueue_stop(&queue->vq);
 	queue->started = false;
 	queue->stopping = false;
