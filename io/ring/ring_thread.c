@@ -3,7 +3,9 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
+#include "core/base/bits.h"
 #include "core/base/log.h"
 #include "core/base/thread.h"
 #include "core/base/trace.h"
@@ -71,6 +73,33 @@ int ring_thread_wait(struct ring_thread *t, struct error *err)
 	if (t->result && err)
 		*err = t->error;
 	return t->result;
+}
+
+static void settle_work(struct ring_work *work)
+{
+	struct ring_thread *t = container_of(work, struct ring_thread, settle_work);
+
+	pthread_mutex_lock(&t->lock);
+	t->is_settled = true;
+	pthread_cond_broadcast(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void ring_thread_settle(struct ring_thread *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->is_settled = false;
+	t->settle_work.run = settle_work;
+	ring_post(&t->ring, &t->settle_work);
+	while (!t->is_settled && !load_acquire(&t->ring.failed)) {
+		struct timespec until;
+
+		/* Nobody tells of a ring that fails. */
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_sec++;
+		pthread_cond_timedwait(&t->changed, &t->lock, &until);
+	}
+	pthread_mutex_unlock(&t->lock);
 }
 
 void ring_thread_stop(struct ring_thread *t)

@@ -34,6 +34,8 @@ struct ring_thread {
 	pthread_cond_t changed;
 	bool is_ready; /* the ring came up, or did not: @result */
 	bool stop_requested;
+	struct ring_work settle_work;
+	bool is_settled;
 	int result;
 	struct error error;
 };
@@ -57,6 +59,14 @@ int ring_thread_start(struct ring_thread *t, const struct ring_thread_config *co
  * Return: 0; what ring_init() returned.
  */
 int ring_thread_wait(struct ring_thread *t, struct error *err);
+
+/**
+ * ring_thread_settle - wait until its ring has run what was posted to it so far, or has failed
+ * @t: started, its ring up
+ *
+ * It takes a turn of the ring. What that turn sent to other rings has arrived there. One thread at a time, not the ring's.
+ */
+void ring_thread_settle(struct ring_thread *t);
 
 /**
  * ring_thread_stop - end the thread and destroy its ring

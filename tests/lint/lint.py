@@ -24,6 +24,7 @@ BELOW = {
     'numa': ['core/base'],
     'core/kvm': ['numa'],
     'core/pci': ['core/kvm'],
+    'core/device': ['core/pci', 'core/schema', 'io/ring'],
     'core/boot': ['core/kvm'],
     'core/schema': ['core/base'],
     'core/config': ['core/schema', 'io/disk', 'io/line', 'io/net'],
