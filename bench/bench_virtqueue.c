@@ -309,7 +309,7 @@ static void run_ring_null(struct bench_state *state, int64_t depth, int fd, bool
 	struct null_device *null = calloc(1, sizeof(*null));
 	struct virtio_pci_config pci = { .type = 2,
 					 .class_code = 0x018000,
-					 .host = &guest.driver.host };
+					 .site = &guest.driver.site };
 
 	guest_init(&guest, depth);
 	guest.is_traced = is_traced;
@@ -358,14 +358,13 @@ static void run_ring_file(struct bench_state *state, int64_t depth, bool fixed, 
 		.file = { .path = path, .readonly = true, .direct = true },
 		.nr_queues = 1,
 		.entries = DRIVER_QUEUE_SIZE,
-		.host = &guest.driver.host,
 	};
 	struct virtio_pci *vp;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	guest_init(&guest, depth);
 	guest.is_traced = is_traced;
-	if (virtio_blk_create(&options, &vp, NULL))
+	if (virtio_blk_create(&options, &guest.driver.site, &vp, NULL))
 		abort();
 	if (fixed)
 		take_memory(&guest, &memory);

@@ -181,9 +181,9 @@ static int default_ids(struct config *config, struct error *err)
 	for (unsigned i = 0; i < config->nr_devices && !r; i++)
 		r = default_id(config, "vfio", &device, &config->device[i].id, err);
 	for (unsigned i = 0; i < config->nr_disks && !r; i++)
-		r = default_id(config, "disk", &disk, &config->disk[i].options.id, err);
+		r = default_id(config, "disk", &disk, &config->disk[i].id, err);
 	for (unsigned i = 0; i < config->nr_nets && !r; i++)
-		r = default_id(config, "net", &net, &config->net[i].options.id, err);
+		r = default_id(config, "net", &net, &config->net[i].id, err);
 	return r;
 }
 
@@ -259,8 +259,7 @@ static int finish(struct parser *p, struct error *err)
 		error_set(err, r, "config %s", p->config.file);
 	p->config.cpus.max = p->config.cpus.max ?: p->config.cpus.boot;
 	for (unsigned i = 0; i < p->config.nr_disks; i++)
-		p->config.disk[i].options.nr_queues = p->config.disk[i].options.nr_queues
-							      ?: p->config.cpus.boot;
+		p->config.disk[i].nr_queues = p->config.disk[i].nr_queues ?: p->config.cpus.boot;
 	return r ? r : default_ids(&p->config, err);
 }
 

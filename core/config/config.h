@@ -22,6 +22,7 @@
 #include "io/disk/blk.h"
 #include "io/line/line.h"
 #include "io/net/net.h"
+#include "vfio/pci/class.h"
 
 #define CONFIG_MAX_CPUS	      255
 #define CONFIG_RING_POLL_AUTO UINT_MAX
@@ -96,28 +97,6 @@ enum config_rings {
 	CONFIG_RINGS_SIBLING, /* on its vCPU's core */
 };
 
-struct config_device {
-	char *path;	       /* a sysfs directory, as given */
-	const char *id;	       /* never NULL: "_vfio0" and so on when none was given */
-	uint8_t unmapped_bars; /* a bit for each BAR that is not to be mapped into the guest */
-	bool bind;	       /* to vfio-pci, for as long as torc runs */
-	bool trace_by_ring;    /* interrupts go through rings */
-};
-
-struct config_disk {
-	/* As the device takes them; strings are the configuration's; id: "_disk0" and so on when none was given. */
-	struct virtio_blk_options options;
-	struct schema_affinities affinity; /* of queues */
-};
-
-struct config_net {
-	/* As the device takes them, but for its MAC address; strings are the configuration's; id: "_net0" and so on. */
-	struct virtio_net_options options;
-	struct schema_mac mac; /* not set: a random one */
-	struct schema_fds fds; /* each of a pair; none: open the interface */
-	unsigned nr_queues;    /* two for each pair */
-};
-
 /** --metrics. */
 struct config_metrics {
 	char *path;	     /* NULL: none */
@@ -164,14 +143,15 @@ struct config {
 	struct line_config console;
 	struct config_line serial_json, console_json; /* the same, while they are read or written */
 	unsigned nr_devices;
-	struct config_device device[CONFIG_MAX_DEVICES];
+	/* Of devices, strings are the configuration's, and so is the id where none was given: "_vfio0" and so on. */
+	struct vfio_options device[CONFIG_MAX_DEVICES];
 	unsigned nr_pci_segments; /* as JSON has it; there is one */
 	uint64_t hotplug_size;	  /* likewise; there is none */
 	bool p2p;		  /* devices reach each other's BARs by DMA */
 	unsigned nr_disks;
-	struct config_disk disk[CONFIG_MAX_DEVICES];
+	struct virtio_blk_options disk[CONFIG_MAX_DEVICES];
 	unsigned nr_nets;
-	struct config_net net[CONFIG_MAX_DEVICES];
+	struct virtio_net_options net[CONFIG_MAX_DEVICES];
 	struct config_metrics metrics;
 	char *rng;	       /* path of the entropy source; NULL: no such device */
 	unsigned ring_poll_us; /* CONFIG_RING_POLL_AUTO: as the ring finds best */

@@ -12,9 +12,9 @@
 #define DEFAULT_MASK "255.255.255.0"
 
 static int check_addresses(const struct config *config, const struct schema_values *values,
-			   const struct config_net *net, struct error *err)
+			   const struct virtio_net_options *net, struct error *err)
 {
-	uint32_t mask = ~ntohl(net->options.tap.mask.s_addr);
+	uint32_t mask = ~ntohl(net->tap.mask.s_addr);
 
 	if (mask & (mask + 1)) {
 		schema_refuse("mask", err, "%s has ones after a zero",
@@ -28,20 +28,20 @@ static int check_addresses(const struct config *config, const struct schema_valu
 	return error_remedy(err, "add the address of the host's end, or leave mask out");
 }
 
-static int check_queues(const struct schema_values *values, struct config_net *net,
+static int check_queues(const struct schema_values *values, struct virtio_net_options *net,
 			struct error *err)
 {
 	if (!schema_given(values, "num_queues") && net->fds.nr)
 		net->nr_queues = 2 * net->fds.nr;
-	net->options.tap.nr_pairs = net->nr_queues / 2;
+	net->tap.nr_pairs = net->nr_queues / 2;
 	if (net->nr_queues % 2) {
 		schema_refuse("num_queues", err, "%u is odd", net->nr_queues);
 		return error_remedy(err, "queues come in pairs: one to receive, one to transmit");
 	}
-	if (!net->fds.nr || net->fds.nr == net->options.tap.nr_pairs)
+	if (!net->fds.nr || net->fds.nr == net->tap.nr_pairs)
 		return 0;
 	schema_refuse("num_queues", err, "%u queues need %u descriptors, fd has %u", net->nr_queues,
-		      net->options.tap.nr_pairs, net->fds.nr);
+		      net->tap.nr_pairs, net->fds.nr);
 	return error_remedy(err, "leave num_queues out");
 }
 
@@ -58,19 +58,18 @@ static int shared_fd(const struct schema_fds *a, const struct schema_fds *b)
 }
 
 static int check_names(const struct config *config, const struct schema_values *values,
-		       const struct config_net *net, struct error *err)
+		       const struct virtio_net_options *net, struct error *err)
 {
 	static const char *const beside[] = { "tap", "ip", "mask" };
 
-	if (config_id_owner(config, net->options.id)) {
-		schema_refuse("id", err, "%s is taken by %s", net->options.id,
-			      config_id_owner(config, net->options.id));
+	if (config_id_owner(config, net->id)) {
+		schema_refuse("id", err, "%s is taken by %s", net->id,
+			      config_id_owner(config, net->id));
 		return error_remedy(err, "give each device an id of its own, or none");
 	}
-	for (unsigned i = 0; net->options.tap.name && i < config->nr_nets; i++) {
-		if (config->net[i].options.tap.name &&
-		    !strcmp(config->net[i].options.tap.name, net->options.tap.name)) {
-			schema_refuse("tap", err, "%s is given twice", net->options.tap.name);
+	for (unsigned i = 0; net->tap.name && i < config->nr_nets; i++) {
+		if (config->net[i].tap.name && !strcmp(config->net[i].tap.name, net->tap.name)) {
+			schema_refuse("tap", err, "%s is given twice", net->tap.name);
 			return error_remedy(err, "use several queues of one device instead");
 		}
 	}
@@ -97,15 +96,14 @@ static int check_names(const struct config *config, const struct schema_values *
 static int check(const struct schema_values *values, void *out, const void *context,
 		 struct error *err)
 {
-	struct config_net *net = out;
+	struct virtio_net_options *net = out;
 	int r = check_names(context, values, net, err);
 
 	if (!r)
 		r = check_addresses(context, values, net, err);
 	if (!r)
 		r = check_queues(values, net, err);
-	return r ? r
-		 : config_check_slots(context, "network device", net->options.tap.name ?: "", err);
+	return r ? r : config_check_slots(context, "network device", net->tap.name ?: "", err);
 }
 
 /* clang-format off */
@@ -113,36 +111,36 @@ const struct schema config_net_schema = {
 	.defaults = true,
 	.check = check,
 	.key = (const struct schema_key[]){
-		{ "tap", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, options.tap.name), .max = IFNAMSIZ - 1,
+		{ "tap", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_net_options, tap.name), .max = IFNAMSIZ - 1,
 		  .help = "The name of the interface. Without a value torc chooses one: `vmtap0` and so on." },
-		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct config_net, options.tap.ip),
+		{ "ip", SCHEMA_IPV4, SCHEMA_MEMBER(struct virtio_net_options, tap.ip),
 		  .help = "IPv4 address of the host's end. Without, the host's end of an interface that torc makes gets the first of "
 		    "192.168.249.1/24, 192.168.250.1/24 and so on to 192.168.255.1/24 to which the host has no way yet." },
-		{ "mask", SCHEMA_IPV4, .value = "MASK", SCHEMA_MEMBER(struct config_net, options.tap.mask), .preset = DEFAULT_MASK,
+		{ "mask", SCHEMA_IPV4, .value = "MASK", SCHEMA_MEMBER(struct virtio_net_options, tap.mask), .preset = DEFAULT_MASK,
 		  .help = "Its network mask; the default is 255.255.255.0." },
-		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct config_net, mac),
+		{ "mac", SCHEMA_MAC, SCHEMA_MEMBER(struct virtio_net_options, mac),
 		  .help = "The guest's MAC address; the default is a random one." },
-		{ "mtu", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, options.tap.mtu), .flags = SCHEMA_OR_ZERO, .min = VIRTIO_NET_MIN_MTU, .max = VIRTIO_NET_MAX_MTU,
+		{ "mtu", SCHEMA_UINT, SCHEMA_MEMBER(struct virtio_net_options, tap.mtu), .flags = SCHEMA_OR_ZERO, .min = VIRTIO_NET_MIN_MTU, .max = VIRTIO_NET_MAX_MTU,
 		  .remedy = "give a number from " SCHEMA_TEXT(VIRTIO_NET_MIN_MTU) " to " SCHEMA_TEXT(VIRTIO_NET_MAX_MTU)
 			    "; the usual one is 1500",
 		  .help = "Set the interface's MTU, 68 to 65521; what it is already needs no privilege. The guest is told the MTU that "
 		    "there is, its own being 1500 at first. Beside `fd` the interface is left as it is, and the guest is told "
 		    "this one: torc does not see the MTU of an interface in another network namespace." },
-		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct config_net, fds), .json = "fds",
+		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct virtio_net_options, fds), .json = "fds",
 		  .help = "Use these descriptors, which torc inherits, of a TAP interface with IFF_VNET_HDR and IFF_NO_PI, one for each "
 		    "pair of queues." },
-		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, nr_queues), .min = 1,
+		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct virtio_net_options, nr_queues), .min = 1,
 		  .max = 2 * TAP_MAX_PAIRS, .preset = "2",
 		  .help = "Queues, an even number up to 64: half of them receive, half transmit. The default is 2. Pair *i* is served "
 		    "by the ring of vCPU *i*." },
-		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct config_net, options.entries), .min = VIRTIO_NET_MIN_SIZE,
+		{ "queue_size", SCHEMA_UINT, SCHEMA_MEMBER(struct virtio_net_options, entries), .min = VIRTIO_NET_MIN_SIZE,
 		  .max = VIRTIO_NET_MAX_SIZE, .preset = SCHEMA_TEXT(VIRTIO_NET_DEFAULT_SIZE), .flags = SCHEMA_POW2,
 		  .help = "Entries of each, a power of two from 2 to 1024; the default is 256." },
-		{ "vhost", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_net, options.vhost), .preset = "off",
+		{ "vhost", SCHEMA_BOOL, SCHEMA_MEMBER(struct virtio_net_options, vhost), .preset = "off",
 		  .help = "Have the kernel's vhost-net move the packets, each pair of queues in a thread of its own, which uses CPU "
 		    "time beside the guest's. It signals interrupts straight to KVM; rings do so for a guest without MSI-X. Needs "
 		    "`/dev/vhost-net` (module `vhost_net`). The default is off: rings move the packets." },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_net, options.id),
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_net_options, id),
 		  .help = "What messages call it; unique; the default is `_net0`, `_net1` and so on." },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,

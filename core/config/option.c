@@ -30,13 +30,13 @@ const char *config_id_owner(const struct config *config, const char *id)
 			return config->device[i].path;
 	}
 	for (unsigned i = 0; id && i < config->nr_disks; i++) {
-		if (config->disk[i].options.id && !strcmp(config->disk[i].options.id, id))
-			return config->disk[i].options.file.path;
+		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
+			return config->disk[i].file.path;
 	}
 	for (unsigned i = 0; id && i < config->nr_nets; i++) {
-		if (config->net[i].options.id && !strcmp(config->net[i].options.id, id))
-			return config->net[i].options.tap.name ? config->net[i].options.tap.name
-							       : "a network device";
+		if (config->net[i].id && !strcmp(config->net[i].id, id))
+			return config->net[i].tap.name ? config->net[i].tap.name
+						       : "a network device";
 	}
 	return NULL;
 }
@@ -107,11 +107,11 @@ static int check_device(const struct schema_values *values, void *out, const voi
 			struct error *err)
 {
 	const struct config *config = context;
-	const struct config_device *device = out;
+	const struct vfio_options *device = out;
 	size_t len = length_without_slashes(device->path);
 
 	for (unsigned i = 0; i < config->nr_devices; i++) {
-		const struct config_device *other = &config->device[i];
+		const struct vfio_options *other = &config->device[i];
 
 		if (len == length_without_slashes(other->path) &&
 		    !memcmp(device->path, other->path, len)) {
@@ -136,19 +136,19 @@ static const struct schema_word trace_words[] = { { .text = "off" },
 const struct schema config_device_schema = {
 	.check = check_device,
 	.key = (const struct schema_key[]){
-		{ "path", SCHEMA_STRING, .value = "DEVICE", SCHEMA_MEMBER(struct config_device, path), .flags = SCHEMA_REQUIRED,
+		{ "path", SCHEMA_STRING, .value = "DEVICE", SCHEMA_MEMBER(struct vfio_options, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0",
 		  .help = "The device's directory below `/sys/bus/pci/devices`. It must be bound to `vfio-pci` (see torc-vfio(1))." },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct config_device, id),
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct vfio_options, id),
 		  .help = "What messages call it; unique; the default is `_vfio0`, `_vfio1` and so on." },
-		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct config_device, unmapped_bars),
+		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct vfio_options, unmapped_bars),
 		  .max = PCI_NR_BARS - 1, .noun = "BAR",
 		  .help = "BARs, as `[0,2]`, that are not mapped into the guest: torc sees each access to them, which is slow." },
-		{ "bind", SCHEMA_BOOL, SCHEMA_MEMBER(struct config_device, bind), .preset = "off",
+		{ "bind", SCHEMA_BOOL, SCHEMA_MEMBER(struct vfio_options, bind), .preset = "off",
 		  .help = "With `on`, which takes root, torc binds the device, with the rest of its IOMMU group, and puts all of that "
 		    "back to its own drivers when it ends; if torc is killed, `torc-vfio recover` does. This key is not Cloud "
 		    "Hypervisor's." },
-		{ "trace", SCHEMA_WORD, SCHEMA_MEMBER(struct config_device, trace_by_ring), .words = trace_words, .preset = "off",
+		{ "trace", SCHEMA_WORD, SCHEMA_MEMBER(struct vfio_options, trace_by_ring), .words = trace_words, .preset = "off",
 		  .help = "With `ring`, each MSI or MSI-X interrupt of the device wakes a ring of torc, which counts and times it for "
 		    "torc-trace(1) and passes it on. That costs a thread's wake-up, and posted interrupts, and `-v` says at the "
 		    "end how much each took within torc; with `off`, the default, interrupts go from the device to the guest past "

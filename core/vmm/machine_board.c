@@ -54,8 +54,8 @@ static int add_ports(struct machine *machine, struct error *err)
 		{ LAYOUT_PORT_PCI_ADDRESS, 8, &pci_port_ops, machine->pci, "pci" },
 		{ LAYOUT_PORT_SLEEP_CONTROL, 2, &sleep_ops, machine, "sleep" },
 		{ I8042_COMMAND_PORT, 1, &i8042_ops, machine, "i8042" },
-		{ LAYOUT_PORT_HOTPLUG, pci_hotplug_size(&machine->hotplug.pci),
-		  &pci_hotplug_port_ops, &machine->hotplug.pci, "hotplug" },
+		{ LAYOUT_PORT_HOTPLUG, pci_hotplug_size(&machine->unplug.pci),
+		  &pci_hotplug_port_ops, &machine->unplug.pci, "hotplug" },
 		{ LAYOUT_PORT_COM1, 8, &serial_ops, &machine->serial, "serial" },
 	};
 	const struct iobus_region ecam = { LAYOUT_ECAM, machine->nr_pci_buses * LAYOUT_ECAM_SIZE,

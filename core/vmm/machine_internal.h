@@ -15,11 +15,12 @@
 #include "core/base/helper.h"
 #include "core/boot/boot.h"
 #include "core/config/config.h"
+#include "core/device/device.h"
+#include "core/device/unplug.h"
 #include "core/kvm/guest_mem.h"
 #include "core/kvm/vcpu.h"
 #include "core/kvm/vm.h"
 #include "core/pci/pci.h"
-#include "core/vmm/hotplug.h"
 #include "core/vmm/machine.h"
 #include "core/vmm/machine_parts.h"
 #include "io/ring/irq_batch.h"
@@ -27,14 +28,11 @@
 #include "io/ring/ring_memory.h"
 #include "io/ring/ring_thread.h"
 #include "io/serial/serial.h"
-#include "io/virtio/pci.h"
 #include "numa/claim.h"
 #include "numa/placement.h"
 #include "numa/topology.h"
-#include "vfio/bind/host.h"
 #include "vfio/dma/dma.h"
 #include "vfio/dma/ioas.h"
-#include "vfio/pci/pci.h"
 
 /** What the guest wants of the machine, or does to it; the first one counts until the machine's thread has served it. */
 enum machine_request {
@@ -127,17 +125,9 @@ struct machine {
 	struct ring_memory ring_memory;
 	struct machine_taker *taker; /* one for each ring */
 	struct irq_batch batch;
-	struct vfio_host_device *host; /* config->nr_devices of them */
-	int *hold;		       /* likewise, of what was bound for this run; -1: was not */
-	struct vfio_group *held[CONFIG_MAX_DEVICES]; /* until the devices are open */
-	struct vfio_pci *device[CONFIG_MAX_DEVICES]; /* NULL: gone */
-	struct vfio_pci *in_reset;		     /* one of them, or NULL */
-	struct hotplug hotplug;
-	struct hotplug_device hotplug_device[CONFIG_MAX_DEVICES];
-	struct virtio_host virtio_host;
-	struct virtio_pci *virtio[CONFIG_MAX_DEVICES]; /* of all types */
-	unsigned nr_virtio;
-	struct virtio_pci *console; /* one of them, or NULL */
+	struct device_site site;
+	struct device_list devices;
+	struct unplug unplug;
 
 	unsigned nr_ends;    /* how often its end was asked for; the owner writes it, atomic */
 	uint64_t give_up_ns; /* from the second time on: until when to wait; CLOCK_MONOTONIC */

@@ -30,8 +30,8 @@ extern const struct machine_part machine_part_boot, machine_part_topology, machi
 /** Made on the machine's thread. */
 extern const struct machine_part machine_part_bound, machine_part_memory, machine_part_loader,
 	machine_part_vm, machine_part_ram, machine_part_ring, machine_part_helper,
-	machine_part_groups, machine_part_pci, machine_part_hotplug, machine_part_passthrough,
-	machine_part_cpus, machine_part_populated, machine_part_virtio, machine_part_virtio_host,
+	machine_part_groups, machine_part_pci, machine_part_dma, machine_part_site,
+	machine_part_hotplug, machine_part_cpus, machine_part_populated, machine_part_devices,
 	machine_part_serial, machine_part_ports, machine_part_power_on, machine_part_addresses,
 	machine_part_entry;
 

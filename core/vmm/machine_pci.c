@@ -10,7 +10,7 @@
 #include "core/kvm/cpuid.h"
 #include "core/kvm/layout.h"
 #include "core/vmm/machine_board.h"
-#include "core/vmm/machine_device.h"
+#include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
 
 /* Four-level page tables, the guest's or the host's, reach no further whatever CPUID says. */
@@ -57,8 +57,9 @@ static struct pci_window share(struct pci_window whole, unsigned i, unsigned nr,
 
 static bool has_device_elsewhere(const struct machine *machine)
 {
-	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
-		if (machine->plan.device_guest_node[i] < 0)
+	DEVICE_FOR_EACH(device, &machine->devices)
+	{
+		if (device->host_name && device->guest_node < 0)
 			return true;
 	}
 	return false;
@@ -97,9 +98,9 @@ static int init(struct machine *machine, struct error *err)
 	return 0;
 }
 
-struct pci_bus *machine_bus_of(struct machine *machine, unsigned i)
+struct pci_bus *machine_bus_of(struct machine *machine, const struct device *device)
 {
-	int node = machine->plan.device_guest_node[i];
+	int node = device->host_name ? device->guest_node : 0;
 
 	return &machine->pci[node < 0 ? machine->nr_pci_buses - 1 : (unsigned)node];
 }

@@ -139,12 +139,13 @@ static int fill_request(const struct machine *machine, struct placement_request 
 
 	request->policy = policies[machine->config->numa];
 	request_cpus(machine->config, request);
-	request->nr_devices = machine->config->nr_devices;
-	for (unsigned i = 0; i < request->nr_devices; i++) {
-		request->device[i] = (struct placement_device){
-			.name = machine->host[i].bdf,
-			.node = machine->host[i].node,
-		};
+	DEVICE_FOR_EACH(device, &machine->devices)
+	{
+		if (device->host_name)
+			request->device[request->nr_devices++] = (struct placement_device){
+				.name = device->host_name,
+				.node = device->host_node,
+			};
 	}
 	return request_memory(machine, request, err);
 }
@@ -160,6 +161,18 @@ static void claim_cpus(struct machine *machine)
 			CPU_OR(&cpus, &cpus, &machine->plan.vcpu[i].cpus);
 	}
 	claim_take(&machine->claim, &cpus);
+}
+
+/* In the order of fill_request(). */
+static void place_devices(struct machine *machine)
+{
+	const int *guest_node = machine->plan.device_guest_node;
+
+	DEVICE_FOR_EACH(device, &machine->devices)
+	{
+		if (device->host_name)
+			device->guest_node = *guest_node++;
+	}
 }
 
 static int decide(struct machine *machine, struct placement_request *request, struct error *err)
@@ -181,9 +194,11 @@ static int decide(struct machine *machine, struct placement_request *request, st
 	}
 	request->taken = claim_read(&machine->claim, &machine->host_topology->allowed);
 	r = placement_make(machine->host_topology, request, &machine->plan, err);
-	if (!r)
-		claim_cpus(machine);
-	return r;
+	if (r)
+		return r;
+	place_devices(machine);
+	claim_cpus(machine);
+	return 0;
 }
 
 static int plan(struct machine *machine, struct error *err)

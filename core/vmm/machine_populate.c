@@ -11,7 +11,7 @@
 #include "core/base/bits.h"
 #include "core/base/clock.h"
 #include "core/base/log.h"
-#include "core/vmm/machine_device.h"
+#include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_memory.h"
 

@@ -19,7 +19,7 @@ static bool is_wanted(const struct machine *machine)
 	bool direct = false, populated = machine->mem.is_populated;
 
 	for (unsigned i = 0; i < config->nr_disks; i++)
-		direct |= config->disk[i].options.file.direct;
+		direct |= config->disk[i].file.direct;
 	for (unsigned i = 0; i < machine->mem.nr_zones; i++)
 		populated &= machine->mem.zone[i].config.populate;
 	return direct && populated && machine->nr_ring_threads && machine->ring.can_take_memory;

@@ -10,10 +10,9 @@
 #include "core/base/trace.h"
 #include "core/base/trace_names.h"
 #include "core/kvm/kvm_ioctl.h"
-#include "core/vmm/machine_device.h"
+#include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_memory.h"
-#include "io/console/console.h"
 
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL
@@ -124,8 +123,11 @@ static void resize_work(struct ring_work *work)
 {
 	struct machine *machine = container_of(work, struct machine, resize_work);
 
-	if (machine->console)
-		virtio_console_resize(machine->console);
+	DEVICE_FOR_EACH(device, &machine->devices)
+	{
+		if (device->class->resized && device->state == DEVICE_RUNNING)
+			device->class->resized(device);
+	}
 }
 
 /* A console that is not there yet looks by itself. */
@@ -275,22 +277,6 @@ static void serve_work(struct ring_work *work)
 		ring_stop(&machine->ring);
 }
 
-static void log_forwarding(const struct vfio_pci *vp)
-{
-	struct histogram h = { 0 };
-	double us = 1e6 / (double)trace_tsc_hz();
-
-	if (!log_enabled(LOG_LEVEL_INFO))
-		return;
-	vfio_vectors_merge(&vp->msix.vectors, &h);
-	vfio_vectors_merge(&vp->msi.vectors, &h);
-	log_info(
-		"device %s: forwarded %llu interrupts, each in %.1f us, 99%% of them in at most %.1f us",
-		vp->id, (unsigned long long)h.count,
-		h.count ? (double)h.sum * us / (double)h.count : 0,
-		(double)histogram_percentile(&h, 99) * us);
-}
-
 static void log_counters(struct machine *machine)
 {
 	uint64_t sum[VCPU_NR_EXITS] = { 0 };
@@ -305,13 +291,10 @@ static void log_counters(struct machine *machine)
 				 (unsigned long long)sum[e]);
 	}
 	log_info("KVM_SET_GSI_ROUTING calls: %llu", (unsigned long long)machine->vm.irq.nr_commits);
-	for (unsigned i = 0; i < machine->config->nr_devices; i++) {
-		if (machine->device[i])
-			log_info("device %s: VFIO_DEVICE_SET_IRQS calls for interrupts: %llu",
-				 machine->device[i]->id,
-				 (unsigned long long)vfio_interrupts_nr_calls(machine->device[i]));
-		if (machine->device[i] && machine->device[i]->trace.ring_of)
-			log_forwarding(machine->device[i]);
+	DEVICE_FOR_EACH(device, &machine->devices)
+	{
+		if (device->class->report && device->pci)
+			device->class->report(device);
 	}
 }
 

@@ -107,12 +107,12 @@ static unsigned count_descriptors(const struct config *config)
 	unsigned n = 32 + 3 * config->cpus.boot + 8 * config->nr_devices;
 
 	for (unsigned i = 0; i < config->nr_disks; i++) {
-		const struct config_disk *disk = &config->disk[i];
+		const struct virtio_blk_options *disk = &config->disk[i];
 
-		n += 3 + 2 * disk->options.nr_queues;
+		n += 3 + 2 * disk->nr_queues;
 	}
 	for (unsigned i = 0; i < config->nr_nets; i++)
-		n += 4 + 5 * config->net[i].options.tap.nr_pairs;
+		n += 4 + 5 * config->net[i].tap.nr_pairs;
 	return n;
 }
 

@@ -31,8 +31,7 @@ struct virtio_console {
 	struct virtio_device dev;
 	struct virtio_pci pci;
 	struct virtio_console_config config; /* as the driver reads it; the device's lock */
-	void (*quit)(void *opaque);
-	void *opaque;
+	const struct device_site *site;
 
 	/* The ring's thread. */
 	struct line line;
@@ -43,6 +42,8 @@ struct virtio_console {
 	pthread_mutex_t lock;
 	pthread_cond_t closed;
 	bool is_closed;
+	bool is_started,
+		is_closing; /* the callers' of virtio_console_start(), virtio_console_close() */
 };
 
 static struct virtio_console *console_of(struct virtio_device *dev)
@@ -191,8 +192,7 @@ static void line_quit(void *opaque)
 {
 	struct virtio_console *console = opaque;
 
-	if (console->quit)
-		console->quit(console->opaque);
+	console->site->quit(console->site->opaque);
 }
 
 static void line_closed(void *opaque)
@@ -228,6 +228,7 @@ static void close_line(struct ring_work *work)
 
 void virtio_console_start(struct virtio_pci *vp)
 {
+	console_of(vp->dev)->is_started = true;
 	ring_post(vp->dev->queue[0].ring, &console_of(vp->dev)->start_work);
 }
 
@@ -238,9 +239,13 @@ bool virtio_console_close(struct virtio_pci *vp, int timeout_ms)
 	bool is_closed;
 	int r = 0;
 
+	if (!console->is_started)
+		return true;
 	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += timeout_ms / 1000 + 1;
-	ring_post(vp->dev->queue[0].ring, &console->close_work);
+	until.tv_sec += timeout_ms / 1000;
+	if (!console->is_closing)
+		ring_post(vp->dev->queue[0].ring, &console->close_work);
+	console->is_closing = true;
 	pthread_mutex_lock(&console->lock);
 	while (!console->is_closed && !r)
 		r = timeout_ms < 0
@@ -248,9 +253,12 @@ bool virtio_console_close(struct virtio_pci *vp, int timeout_ms)
 			    : pthread_cond_timedwait(&console->closed, &console->lock, &until);
 	is_closed = console->is_closed;
 	pthread_mutex_unlock(&console->lock);
-	if (!is_closed)
-		line_abandon(&console->line);
 	return is_closed;
+}
+
+void virtio_console_abandon(struct virtio_pci *vp)
+{
+	line_abandon(&console_of(vp->dev)->line);
 }
 
 void virtio_console_resize(struct virtio_pci *vp)
@@ -275,14 +283,15 @@ const char *virtio_console_pty(const struct virtio_pci *vp)
 }
 
 static void init_device(struct virtio_console *console,
-			const struct virtio_console_options *options)
+			const struct virtio_console_options *options,
+			const struct device_site *site)
 {
 	struct virtio_device *dev = &console->dev;
 	uint16_t cols, rows;
 
 	dev->ops = &console_ops;
 	dev->id = options->id;
-	dev->mem = options->host->mem;
+	dev->mem = site->mem;
 	dev->config = &console->config;
 	dev->config_size = sizeof(console->config);
 	if (line_size(&console->line, &cols, &rows)) {
@@ -290,19 +299,19 @@ static void init_device(struct virtio_console *console,
 		console->config.cols = cols;
 		console->config.rows = rows;
 	}
-	console->quit = options->quit;
-	console->opaque = options->opaque;
+	console->site = site;
 	console->start_work.run = start_line;
 	console->close_work.run = close_line;
 }
 
-int virtio_console_create(const struct virtio_console_options *options, struct virtio_pci **out,
+int virtio_console_create(const struct virtio_console_options *options,
+			  const struct device_site *site, struct virtio_pci **out,
 			  struct error *err)
 {
 	const struct virtio_pci_config pci = {
 		.type = VIRTIO_ID_CONSOLE,
 		.class_code = CLASS_COMMUNICATION,
-		.host = options->host,
+		.site = site,
 	};
 	struct virtio_console *console = calloc(1, sizeof(*console));
 	int r;
@@ -314,7 +323,7 @@ int virtio_console_create(const struct virtio_console_options *options, struct v
 	r = line_open(&console->line, "console", &options->line, err);
 	if (r)
 		goto fail;
-	init_device(console, options);
+	init_device(console, options, site);
 	r = virtio_device_init(&console->dev, VIRTIO_CONSOLE_NR_QUEUES, QUEUE_SIZE);
 	if (r) {
 		error_set(err, r, "console device");

@@ -19,21 +19,20 @@
 struct virtio_console_options {
 	const char *id; /* borrowed */
 	struct line_config line;
-	void (*quit)(void *opaque); /* Ctrl-A x, on the ring's thread; NULL: ignored */
-	void *opaque;		    /* for @quit */
-	const struct virtio_host *host;
 };
 
 /**
  * virtio_console_create - a console, its line open
  * @options: everything it borrows outlives the device
+ * @site: outlives it
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
  * Both queues are to get the same ring by virtio_pci_set_ring(). Main thread. Return: 0; what line_open() returns;
  * -errno.
  */
-int virtio_console_create(const struct virtio_console_options *options, struct virtio_pci **out,
+int virtio_console_create(const struct virtio_console_options *options,
+			  const struct device_site *site, struct virtio_pci **out,
 			  struct error *err);
 
 /**
@@ -46,13 +45,19 @@ void virtio_console_start(struct virtio_pci *vp);
 
 /**
  * virtio_console_close - write out what is queued (for a second at most) and end what the line has in flight
- * @vp: a console that was started, then reset; its ring runs
- * @timeout_ms: to wait at most, where it may not; negative: no limit
+ * @vp: a console that was reset; its ring runs. Nothing happens unless it was started
+ * @timeout_ms: to wait at most, 0: not at all; negative: no limit
  *
  * Before it is freed. Main thread, not the ring's.
- * Return: true; false: its ring does not answer, so it is abandoned, and may not be freed.
+ * Return: true; false: not yet. It may be called again.
  */
 bool virtio_console_close(struct virtio_pci *vp, int timeout_ms);
+
+/**
+ * virtio_console_abandon - put the terminal back, whatever the line still has in flight
+ * @vp: a console that is not to be closed any more, nor freed
+ */
+void virtio_console_abandon(struct virtio_pci *vp);
 
 /**
  * virtio_console_resize - tell the driver the size of the terminal, if there is one and it has changed

@@ -499,13 +499,13 @@ static int make_requests(struct virtio_blk *blk, const struct virtio_blk_options
 	return r;
 }
 
-int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pci **out,
-		      struct error *err)
+int virtio_blk_create(const struct virtio_blk_options *options, const struct device_site *site,
+		      struct virtio_pci **out, struct error *err)
 {
 	const struct virtio_pci_config pci = {
 		.type = VIRTIO_ID_BLOCK,
 		.class_code = CLASS_DISK,
-		.host = options->host,
+		.site = site,
 	};
 	const char *serial = options->serial ? options->serial : options->id;
 	struct virtio_blk *blk = calloc(1, sizeof(*blk));
@@ -521,7 +521,7 @@ int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pc
 	fill_config(blk, options);
 	blk->dev.ops = &blk_ops;
 	blk->dev.id = options->id;
-	blk->dev.mem = options->host->mem;
+	blk->dev.mem = site->mem;
 	blk->dev.features = features(&blk->file, options->nr_queues);
 	blk->dev.config = &blk->config;
 	blk->dev.config_size = sizeof(blk->config);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/schema/schema.h"
 #include "io/disk/blk_file.h"
 #include "io/virtio/pci.h"
 
@@ -29,19 +30,20 @@ struct virtio_blk_options {
 	unsigned nr_queues; /* 1 to VIRTIO_BLK_MAX_QUEUES */
 	uint16_t
 		entries; /* of each queue, a power of two, VIRTIO_BLK_MIN_SIZE to VIRTIO_BLK_MAX_SIZE */
-	const struct virtio_host *host;
+	struct schema_affinities affinity; /* of the queues' rings; not the device's itself */
 };
 
 /**
  * virtio_blk_create - a disk
  * @options: everything it borrows outlives the disk
+ * @site: outlives it
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
  * Every queue is to get a ring by virtio_pci_set_ring(). Main thread. Return: 0; -errno.
  */
-int virtio_blk_create(const struct virtio_blk_options *options, struct virtio_pci **out,
-		      struct error *err);
+int virtio_blk_create(const struct virtio_blk_options *options, const struct device_site *site,
+		      struct virtio_pci **out, struct error *err);
 
 /**
  * virtio_blk_describe - one line about it for the log

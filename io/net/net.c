@@ -167,13 +167,13 @@ static int init_queues(struct virtio_net *net, const struct virtio_net_options *
 	return r ? error_set(err, r, "queues") : 0;
 }
 
-int virtio_net_create(const struct virtio_net_options *options, struct virtio_pci **out,
-		      struct error *err)
+int virtio_net_create(const struct virtio_net_options *options, const struct device_site *site,
+		      struct virtio_pci **out, struct error *err)
 {
 	const struct virtio_pci_config pci = {
 		.type = VIRTIO_ID_NET,
 		.class_code = CLASS_ETHERNET,
-		.host = options->host,
+		.site = site,
 	};
 	struct virtio_net *net = calloc(1, sizeof(*net));
 	int r;
@@ -187,14 +187,14 @@ int virtio_net_create(const struct virtio_net_options *options, struct virtio_pc
 		error_set(err, r, "network device %s", options->id);
 		goto fail;
 	}
-	memcpy(net->mac, options->mac, sizeof(net->mac));
+	memcpy(net->mac, options->mac.byte, sizeof(net->mac));
 	memcpy(net->config.mac, net->mac, sizeof(net->mac));
 	net->config.status = VIRTIO_NET_S_LINK_UP;
 	net->config.max_virtqueue_pairs = (uint16_t)net->nr_pairs;
 	net->config.mtu = mtu_to_tell(&net->tap, options->tap.mtu);
 	net->dev.ops = &net_ops;
 	net->dev.id = options->id;
-	net->dev.mem = options->host->mem;
+	net->dev.mem = site->mem;
 	net->dev.features = features(net);
 	net->dev.config = &net->config;
 	net->dev.config_size = sizeof(net->config);

@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/schema/schema.h"
 #include "io/net/tap.h"
 #include "io/virtio/pci.h"
 
@@ -30,24 +31,27 @@
 struct virtio_net_options {
 	const char *id; /* borrowed */
 	struct tap_config tap;
-	uint8_t mac[VIRTIO_NET_MAC_SIZE];
+	struct schema_mac mac; /* not set: zeroes, but for the class, which chooses one */
+	struct schema_fds
+		fds; /* for @tap, as the class says: of each pair; none: open the interface */
+	unsigned nr_queues; /* two for each pair of @tap's */
 	uint16_t
 		entries; /* of each queue, a power of two, VIRTIO_NET_MIN_SIZE to VIRTIO_NET_MAX_SIZE */
 	bool vhost;	 /* have vhost-net serve the queues of packets */
-	const struct virtio_host *host;
 };
 
 /**
  * virtio_net_create - a network device
  * @options: everything it borrows outlives the device
+ * @site: outlives it
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
  * Every queue is to get a ring by virtio_pci_set_ring(), those of a pair the same one. Main thread.
  * Return: 0; what tap_open() and vhost_net_open() return; -ENOTSUP a vhost-net that is too old; -ENOMEM.
  */
-int virtio_net_create(const struct virtio_net_options *options, struct virtio_pci **out,
-		      struct error *err);
+int virtio_net_create(const struct virtio_net_options *options, const struct device_site *site,
+		      struct virtio_pci **out, struct error *err);
 
 /**
  * virtio_net_describe - one line about it for the log

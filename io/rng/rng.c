@@ -107,13 +107,13 @@ static int open_source(struct virtio_rng *rng, const char *path, struct error *e
 	return error_remedy(err, "give /dev/urandom or /dev/hwrng");
 }
 
-int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_pci **out,
-		      struct error *err)
+int virtio_rng_create(const struct virtio_rng_options *options, const struct device_site *site,
+		      struct virtio_pci **out, struct error *err)
 {
 	const struct virtio_pci_config pci = {
 		.type = VIRTIO_ID_RNG,
 		.class_code = CLASS_OTHER,
-		.host = options->host,
+		.site = site,
 	};
 	struct virtio_rng *rng = calloc(1, sizeof(*rng));
 	int r;
@@ -123,7 +123,7 @@ int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_pc
 	rng->op.done = read_done;
 	rng->dev.ops = &rng_ops;
 	rng->dev.id = options->id;
-	rng->dev.mem = options->host->mem;
+	rng->dev.mem = site->mem;
 	r = open_source(rng, options->source, err);
 	if (r)
 		goto fail;

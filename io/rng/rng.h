@@ -11,18 +11,18 @@
 struct virtio_rng_options {
 	const char *id;	    /* borrowed */
 	const char *source; /* a file or character device; reads may block */
-	const struct virtio_host *host;
 };
 
 /**
  * virtio_rng_create - an entropy device
  * @options: everything it borrows outlives the device
+ * @site: outlives it
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
  * Its queue is to get a ring by virtio_pci_set_ring(). Main thread. Return: 0; -errno.
  */
-int virtio_rng_create(const struct virtio_rng_options *options, struct virtio_pci **out,
-		      struct error *err);
+int virtio_rng_create(const struct virtio_rng_options *options, const struct device_site *site,
+		      struct virtio_pci **out, struct error *err);
 
 #endif

@@ -400,6 +400,7 @@ static void fill_header(struct virtio_pci *vp, const struct virtio_pci_config *c
 	uint8_t *data = vp->pci.data;
 
 	pci_device_init(&vp->pci, &pci_ops, vp->dev->id);
+	vp->pci.removable = true;
 	put_le(data + PCI_VENDOR_ID, 2, PCI_VENDOR_VIRTIO);
 	put_le(data + PCI_DEVICE_ID, 2, PCI_DEVICE_BASE + config->type);
 	data[PCI_REVISION_ID] = 1;
@@ -429,8 +430,8 @@ int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 
 	*vp = (struct virtio_pci){
 		.dev = dev,
-		.vm = config->host->vm,
-		.batch = config->host->batch,
+		.vm = config->site->vm,
+		.batch = config->site->batch,
 		.irq_client.attach = attach_vectors,
 		.config_vector = VIRTIO_NO_VECTOR,
 	};

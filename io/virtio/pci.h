@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/device/device.h"
 #include "core/kvm/irq_vector.h"
 #include "core/kvm/vm.h"
 #include "core/pci/msix.h"
@@ -46,17 +47,10 @@ struct virtio_pci {
 	bool intx_high; /* its level */
 };
 
-/** What the devices need of the machine; outlives them. */
-struct virtio_host {
-	struct vm *vm;
-	const struct guest_mem *mem;
-	struct irq_batch *batch;
-};
-
 struct virtio_pci_config {
 	uint16_t type;	     /* VIRTIO_ID_* */
 	uint32_t class_code; /* 24 bits */
-	const struct virtio_host *host;
+	const struct device_site *site;
 };
 
 /**

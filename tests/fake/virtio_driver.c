@@ -40,7 +40,9 @@ int driver_init(struct driver *d)
 	    ring_thread_wait(&d->ring_thread, NULL))
 		return -1;
 	irq_batch_init(&d->batch, &d->ring, &d->vm.irq);
-	d->host = (struct virtio_host){ &d->vm, &d->mem, &d->batch };
+	d->site = (struct device_site){
+		.vm = &d->vm, .mem = &d->mem, .batch = &d->batch, .ring = &d->ring
+	};
 	iobus_register_reader(&d->vm.mmio, &d->reader);
 	return pci_bus_init(&d->bus, &bus);
 }

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/device/device.h"
 #include "core/kvm/vm.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring_thread.h"
@@ -43,7 +44,7 @@ struct driver {
 	struct guest_mem mem;
 	struct ring ring; /* the main thread's, for the batch */
 	struct irq_batch batch;
-	struct virtio_host host; /* the three */
+	struct device_site site; /* with these; quit() and its opaque are the test's to set */
 	struct ring_thread ring_thread;
 	struct iobus_reader reader;
 	struct pci_bus bus;

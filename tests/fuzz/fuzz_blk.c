@@ -32,7 +32,6 @@ static void make_disk(struct driver *d, unsigned kind)
 			  .sparse = true },
 		.nr_queues = NR_QUEUES,
 		.entries = DRIVER_QUEUE_SIZE,
-		.host = &d->host,
 	};
 	struct error err = { 0 };
 	struct virtio_pci *disk;
@@ -40,7 +39,7 @@ static void make_disk(struct driver *d, unsigned kind)
 	if (!nr_made++)
 		fake_kvm_reset();
 	if (fd < 0 || ftruncate(fd, FILE_SIZE) || driver_init(d) ||
-	    virtio_blk_create(&options, &disk, &err)) {
+	    virtio_blk_create(&options, &d->site, &disk, &err)) {
 		error_print(&err, stderr);
 		abort();
 	}

@@ -21,7 +21,6 @@ static void make_device(struct driver *d)
 		.id = "net",
 		.tap = { .nr_pairs = PAIRS },
 		.entries = DRIVER_QUEUE_SIZE,
-		.host = &d->host,
 	};
 	struct error err = { 0 };
 	struct virtio_pci *net;
@@ -31,7 +30,7 @@ static void make_device(struct driver *d)
 		perror("skipped: a network namespace");
 		exit(77);
 	}
-	if (driver_init(d) || virtio_net_create(&options, &net, &err)) {
+	if (driver_init(d) || virtio_net_create(&options, &d->site, &net, &err)) {
 		error_print(&err, stderr);
 		abort();
 	}

@@ -24,7 +24,7 @@ guest() {
 }
 guest 6.1 --with fio
 guest virtio --module virtio_pci --module virtio_blk --module virtio_rng --module virtio_console --with fio
-guest net --module virtio_pci --module virtio_net --with iperf3 --with ping
+guest net --module virtio_pci --module virtio_blk --module virtio_net --with iperf3 --with ping
 guest 6.12 --kernel host --module nvme --module e1000e --with fio
 guest devices --kernel host --module nvme --module sdhci-pci --module mmc_block --module e1000 --module e1000e \
 	--module igb --module igbvf --module xhci-pci --module usb-storage --module sd_mod --module virtio_pci \

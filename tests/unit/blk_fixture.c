@@ -32,8 +32,7 @@ int blk_fixture_create(struct fixture *f, struct virtio_blk_options options,
 		       struct virtio_pci **out, struct error *err)
 {
 	options.file.path = f->path;
-	options.host = &f->driver.host;
-	return virtio_blk_create(&options, out, err);
+	return virtio_blk_create(&options, &f->driver.site, out, err);
 }
 
 int blk_fixture_attach(struct fixture *f, struct virtio_blk_options options)

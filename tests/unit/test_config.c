@@ -53,8 +53,8 @@ static void the_howto_line_is_taken(void **state)
 	assert_string_equal(c.device[0].path, DEV "/");
 	assert_string_equal(c.device[0].id, "_vfio0");
 	assert_int_equal(c.nr_disks, 1);
-	assert_string_equal(c.disk[0].options.file.path, "focal-server.raw");
-	assert_string_equal(c.disk[0].options.id, "_disk0");
+	assert_string_equal(c.disk[0].file.path, "focal-server.raw");
+	assert_string_equal(c.disk[0].id, "_disk0");
 	config_destroy(&c);
 }
 
@@ -196,18 +196,18 @@ static void disks_are_read(void **state)
 			  "queue_size=256,serial=s,id=_disk0 --disk path=/c,id=x");
 
 	assert_int_equal(c.nr_disks, 3);
-	assert_string_equal(c.disk[0].options.file.path, "/a");
-	assert_string_equal(c.disk[0].options.id, "_disk1");
-	assert_null(c.disk[0].options.serial);
-	assert_false(c.disk[0].options.file.readonly || c.disk[0].options.file.direct);
-	assert_int_equal(c.disk[0].options.nr_queues, c.cpus.boot);
-	assert_int_equal(c.disk[0].options.entries, 128);
-	assert_true(c.disk[1].options.file.readonly && c.disk[1].options.file.direct);
-	assert_int_equal(c.disk[1].options.nr_queues, 3);
-	assert_int_equal(c.disk[1].options.entries, 256);
-	assert_string_equal(c.disk[1].options.serial, "s");
-	assert_string_equal(c.disk[1].options.id, "_disk0");
-	assert_string_equal(c.disk[2].options.id, "x");
+	assert_string_equal(c.disk[0].file.path, "/a");
+	assert_string_equal(c.disk[0].id, "_disk1");
+	assert_null(c.disk[0].serial);
+	assert_false(c.disk[0].file.readonly || c.disk[0].file.direct);
+	assert_int_equal(c.disk[0].nr_queues, c.cpus.boot);
+	assert_int_equal(c.disk[0].entries, 128);
+	assert_true(c.disk[1].file.readonly && c.disk[1].file.direct);
+	assert_int_equal(c.disk[1].nr_queues, 3);
+	assert_int_equal(c.disk[1].entries, 256);
+	assert_string_equal(c.disk[1].serial, "s");
+	assert_string_equal(c.disk[1].id, "_disk0");
+	assert_string_equal(c.disk[2].id, "x");
 	config_destroy(&c);
 	c = line_good("--kernel k --disk path=/a,queue_affinity=[1@[0,2-4],0@[7]],id=x --platform "
 		      "ring_poll_us=0");
@@ -217,7 +217,7 @@ static void disks_are_read(void **state)
 	assert_true(CPU_ISSET(3, &c.disk[0].affinity.list[0].cpus));
 	assert_int_equal(c.disk[0].affinity.list[1].index, 0);
 	assert_true(CPU_ISSET(7, &c.disk[0].affinity.list[1].cpus));
-	assert_string_equal(c.disk[0].options.id, "x");
+	assert_string_equal(c.disk[0].id, "x");
 	assert_int_equal(c.ring_poll_us, 0);
 	config_destroy(&c);
 	c = line_good("--kernel k --platform ring_poll_us=200");
@@ -234,28 +234,28 @@ static void nets_are_read(void **state)
 			  "queue_size=512,id=n fd=[5,3],vhost=on fd=4,mac=02:ab:00:00:00:01");
 
 	assert_int_equal(c.nr_nets, 4);
-	assert_null(c.net[0].options.tap.name);
+	assert_null(c.net[0].tap.name);
 	assert_false(c.net[0].mac.is_set);
-	assert_string_equal(c.net[0].options.id, "_net0");
-	assert_int_equal(c.net[0].options.tap.ip.s_addr, 0);
-	assert_int_equal(c.net[0].options.tap.nr_pairs, 1);
-	assert_int_equal(c.net[0].options.entries, 256);
-	assert_string_equal(c.net[1].options.tap.name, "t0");
-	assert_string_equal(c.net[1].options.id, "n");
-	assert_int_equal(ntohl(c.net[1].options.tap.ip.s_addr), 0x0a000001);
-	assert_int_equal(ntohl(c.net[1].options.tap.mask.s_addr), 0xffff0000);
+	assert_string_equal(c.net[0].id, "_net0");
+	assert_int_equal(c.net[0].tap.ip.s_addr, 0);
+	assert_int_equal(c.net[0].tap.nr_pairs, 1);
+	assert_int_equal(c.net[0].entries, 256);
+	assert_string_equal(c.net[1].tap.name, "t0");
+	assert_string_equal(c.net[1].id, "n");
+	assert_int_equal(ntohl(c.net[1].tap.ip.s_addr), 0x0a000001);
+	assert_int_equal(ntohl(c.net[1].tap.mask.s_addr), 0xffff0000);
 	assert_true(c.net[1].mac.is_set);
 	assert_memory_equal(c.net[1].mac.byte, mac, sizeof(mac));
-	assert_int_equal(c.net[1].options.tap.mtu, 9000);
-	assert_int_equal(c.net[1].options.tap.nr_pairs, 4);
-	assert_int_equal(c.net[1].options.entries, 512);
+	assert_int_equal(c.net[1].tap.mtu, 9000);
+	assert_int_equal(c.net[1].tap.nr_pairs, 4);
+	assert_int_equal(c.net[1].entries, 512);
 	assert_int_equal(c.net[2].fds.nr, 2);
-	assert_int_equal(c.net[2].options.tap.nr_pairs, 2);
+	assert_int_equal(c.net[2].tap.nr_pairs, 2);
 	assert_int_equal(c.net[2].fds.fd[0], 5);
 	assert_int_equal(c.net[2].fds.fd[1], 3);
 	assert_int_equal(c.net[3].fds.nr, 1);
-	assert_false(c.net[0].options.vhost);
-	assert_true(c.net[2].options.vhost);
+	assert_false(c.net[0].vhost);
+	assert_true(c.net[2].vhost);
 	config_destroy(&c);
 }
 
@@ -264,9 +264,9 @@ static void values_between_double_quotes_may_have_commas(void **state)
 	struct config c =
 		line_good("--kernel k --disk path=\"/a,[b\"\"c\",readonly=on path=/d\",\"e");
 
-	assert_string_equal(c.disk[0].options.file.path, "/a,[b\"c");
-	assert_true(c.disk[0].options.file.readonly);
-	assert_string_equal(c.disk[1].options.file.path, "/d,e");
+	assert_string_equal(c.disk[0].file.path, "/a,[b\"c");
+	assert_true(c.disk[0].file.readonly);
+	assert_string_equal(c.disk[1].file.path, "/d,e");
 	config_destroy(&c);
 }
 
@@ -297,7 +297,7 @@ static void what_asks_for_nothing_that_torc_lacks_is_taken(void **state)
 		"--platform num_pci_segments=1,iommufd=off,tdx=off");
 
 	assert_int_equal(c.memory.size, GIB);
-	assert_true(c.disk[0].options.file.is_raw);
+	assert_true(c.disk[0].file.is_raw);
 	assert_string_equal(c.console.path, "/d,e");
 	assert_string_equal(c.serial.path, "/f,mode=x");
 	assert_int_equal(c.serial.access, 0600);

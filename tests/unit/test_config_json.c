@@ -231,8 +231,8 @@ static void what_clients_always_say_is_taken(void **state)
 	assert_int_equal(c.hotplug_size, 512 * MIB);
 	assert_int_equal(c.nr_pci_segments, 2);
 	assert_false(config_has_topology(&c.cpus));
-	assert_int_equal(c.disk[0].options.nr_queues, 1);
-	assert_true(c.disk[0].options.file.is_raw);
+	assert_int_equal(c.disk[0].nr_queues, 1);
+	assert_true(c.disk[0].file.is_raw);
 	assert_int_equal(c.serial.mode, LINE_OFF);
 	config_destroy(&c);
 }

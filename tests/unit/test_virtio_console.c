@@ -61,7 +61,11 @@ static int setup(void **state)
 	snprintf(f.path, sizeof(f.path), "%s/path", f.dir);
 	*state = &f;
 	fake_kvm_reset();
-	return driver_init(&f.driver);
+	if (driver_init(&f.driver))
+		return -1;
+	f.driver.site.quit = on_quit;
+	f.driver.site.opaque = &f;
+	return 0;
 }
 
 static void create(struct fixture *f, enum line_mode mode)
@@ -69,12 +73,9 @@ static void create(struct fixture *f, enum line_mode mode)
 	const struct virtio_console_options options = {
 		.id = "__console",
 		.line = { .mode = mode, .path = f->path },
-		.quit = on_quit,
-		.opaque = f,
-		.host = &f->driver.host,
 	};
 
-	assert_int_equal(virtio_console_create(&options, &f->console, NULL), 0);
+	assert_int_equal(virtio_console_create(&options, &f->driver.site, &f->console, NULL), 0);
 	driver_attach(&f->driver, f->console);
 	virtio_console_start(f->console);
 }
@@ -561,12 +562,11 @@ static void line_that_cannot_be_opened(void **state)
 	const struct virtio_console_options options = {
 		.id = "__console",
 		.line = { .mode = LINE_FILE, .path = "/nonexistent/file" },
-		.host = &f->driver.host,
 	};
 	struct virtio_pci *vp = NULL;
 	struct error err = { 0 };
 
-	assert_int_equal(virtio_console_create(&options, &vp, &err), -ENOENT);
+	assert_int_equal(virtio_console_create(&options, &f->driver.site, &vp, &err), -ENOENT);
 	assert_string_equal(err.object, "console file=/nonexistent/file");
 	assert_null(vp);
 }

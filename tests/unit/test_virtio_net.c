@@ -62,7 +62,6 @@ static int setup(void **state)
 		.id = "_net0",
 		.tap = { .name = "t0", .nr_pairs = PAIRS, .mtu = 1400 },
 		.entries = DRIVER_QUEUE_SIZE,
-		.host = &f.driver.host,
 	};
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL) };
 	struct virtio_pci *net;
@@ -70,8 +69,8 @@ static int setup(void **state)
 	memset(&f, 0, sizeof(f));
 	*state = &f;
 	fake_kvm_reset();
-	memcpy(options.mac, mac, sizeof(mac));
-	if (driver_init(&f.driver) || virtio_net_create(&options, &net, NULL))
+	memcpy(options.mac.byte, mac, sizeof(mac));
+	if (driver_init(&f.driver) || virtio_net_create(&options, &f.driver.site, &net, NULL))
 		return -1;
 	driver_attach(&f.driver, net);
 	to.sll_ifindex = (int)if_nametoindex("t0");
@@ -354,8 +353,7 @@ static unsigned told_mtu(struct tap_config tap)
 
 	fake_kvm_reset();
 	assert_int_equal(driver_init(&driver), 0);
-	options.host = &driver.host;
-	assert_int_equal(virtio_net_create(&options, &net, NULL), 0);
+	assert_int_equal(virtio_net_create(&options, &driver.site, &net, NULL), 0);
 	driver_attach(&driver, net);
 	driver_write(&driver, COMMON(device_feature_select), 4, 0);
 	features = driver_read(&driver, COMMON(device_feature), 4);
@@ -495,7 +493,6 @@ static void vhost_needs_its_device(void **state)
 		.tap = { .name = "t1", .nr_pairs = 1 },
 		.entries = DRIVER_QUEUE_SIZE,
 		.vhost = true,
-		.host = &f->driver.host,
 	};
 	struct virtio_pci *net;
 	struct error err = { 0 };
@@ -503,7 +500,7 @@ static void vhost_needs_its_device(void **state)
 
 	if (!access("/dev/vhost-net", F_OK))
 		skip();
-	r = virtio_net_create(&options, &net, &err);
+	r = virtio_net_create(&options, &f->driver.site, &net, &err);
 	assert_int_equal(r, -ENOENT);
 	assert_string_equal(err.object, "network device _net1: /dev/vhost-net");
 	assert_non_null(strstr(err.remedy, "modprobe vhost_net"));

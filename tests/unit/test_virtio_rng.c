@@ -34,10 +34,9 @@ static int create(struct fixture *f, const char *source, struct error *err)
 	const struct virtio_rng_options options = {
 		.id = "__rng",
 		.source = source,
-		.host = &f->driver.host,
 	};
 	struct virtio_pci *rng;
-	int r = virtio_rng_create(&options, &rng, err);
+	int r = virtio_rng_create(&options, &f->driver.site, &rng, err);
 
 	if (!r)
 		driver_attach(&f->driver, rng);

@@ -72,10 +72,9 @@ static int setup_driver(void **state)
 	f.options = (struct virtio_net_options){
 		.id = "_net0",
 		.tap = { .name = "t0", .nr_pairs = PAIRS },
-		.mac = { 2, 0, 0, 0, 0, 1 },
+		.mac = { .byte = { 2, 0, 0, 0, 0, 1 } },
 		.entries = DRIVER_QUEUE_SIZE,
 		.vhost = true,
-		.host = &f.driver.host,
 	};
 	return driver_init(&f.driver);
 }
@@ -88,7 +87,7 @@ static int setup(void **state)
 	if (setup_driver(state))
 		return -1;
 	f = *state;
-	if (virtio_net_create(&f->options, &net, NULL))
+	if (virtio_net_create(&f->options, &f->driver.site, &net, NULL))
 		return -1;
 	driver_attach(&f->driver, net);
 	return 0;
@@ -219,7 +218,7 @@ static void what_vhost_lacks_is_not_offered(void **state)
 		struct virtio_pci *net;
 
 		fake_vhost_reset(LINUX_FEATURES & ~lacks[i]);
-		assert_int_equal(virtio_net_create(&f->options, &net, NULL), 0);
+		assert_int_equal(virtio_net_create(&f->options, &f->driver.site, &net, NULL), 0);
 		assert_int_equal(net->dev->features & all, all & ~lacks[i]);
 		/* Those that collide with others of virtio. */
 		assert_int_equal(net->dev->features &
@@ -533,7 +532,9 @@ static void creation_unwinds(void **state)
 
 			fake_vhost_reset(LINUX_FEATURES);
 			fake_vhost_fail(r, skip, -ENOMEM);
-			assert_int_equal(virtio_net_create(&f->options, &net, &err), -ENOMEM);
+			assert_int_equal(virtio_net_create(&f->options, &f->driver.site, &net,
+							   &err),
+					 -ENOMEM);
 			assert_null(net);
 			assert_non_null(strstr(err.object, "network device _net0: /dev/vhost-net"));
 			for (unsigned i = 0; i <= skip; i++)
@@ -550,7 +551,7 @@ static void old_ones_are_refused(void **state)
 	struct error err = { 0 };
 
 	fake_vhost_reset(RING | MERGEABLE);
-	assert_int_equal(virtio_net_create(&f->options, &net, &err), -ENOTSUP);
+	assert_int_equal(virtio_net_create(&f->options, &f->driver.site, &net, &err), -ENOTSUP);
 	assert_non_null(strstr(err.reason, "Virtio 1.0"));
 	assert_non_null(strstr(err.remedy, "leave vhost=on out"));
 }

@@ -73,7 +73,7 @@ static void nothing(const struct config *config)
 {
 }
 
-/* The process of the machine: the part that is slow stands where the passed-through devices do. */
+/* The process of the machine: the part that is slow stands in front of the devices. */
 static int run(const char *metrics)
 {
 	struct error err = { 0 };
@@ -91,7 +91,7 @@ static int run(const char *metrics)
 	}
 	trace_thread_begin("main");
 	for (unsigned i = 0; machine_built[i]; i++) {
-		if (machine_built[i] == &machine_part_passthrough)
+		if (machine_built[i] == &machine_part_dma)
 			machine_built[i] = &slow;
 	}
 	r = vmm_run(&config, nothing, &gave_up, &err);

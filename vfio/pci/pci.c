@@ -86,13 +86,8 @@ static void run_reset(void *arg)
 	reset->result = vfio_reset_run(&reset->vp->device, reset->vp->reset);
 }
 
-static void reset_function(struct vfio_pci *vp)
+static void report_reset(const struct vfio_pci *vp, int r)
 {
-	struct reset reset = { .vp = vp };
-	int r;
-
-	vp->block(vp->opaque, run_reset, &reset);
-	r = reset.result;
 	if (r == -ENOTTY)
 		log_guest_warning(
 			"%s (%s): the device has no reset; it starts in the state it was left in",
@@ -118,26 +113,27 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 	if (!vp)
 		return error_set(err, -ENOMEM, "device %s", config->host->bdf);
 	snprintf(vp->id, sizeof(vp->id), "%s", config->id);
-	vp->vm = config->vm;
-	vp->batch = config->batch;
-	vp->dma = config->dma;
-	vp->ring = config->ring;
+	vp->site = config->site;
+	vp->vm = config->site->vm;
+	vp->batch = config->site->batch;
+	vp->dma = config->site->dma;
+	vp->ring = config->site->ring;
 	vp->trace = config->trace;
 	vp->event = config->event;
-	vp->block = config->block;
 	vp->opaque = config->opaque;
-	vp->p2p = config->p2p;
+	vp->err_fd = vp->req_fd = -1;
+	vp->p2p = config->site->p2p;
 	vp->unmapped_bars = config->unmapped_bars;
 	pci_device_init(&vp->pci, &vfio_pci_ops, vp->id);
 	vp->pci.removable = true;
-	r = vfio_device_open(&vp->device, config->host, config->ioas, err);
+	r = vfio_device_open(&vp->device, config->host, config->site->ioas, err);
 	if (r)
 		goto free_vp;
 	/* The first to open a function resets it where that can be (vfio_pci_core_enable()). */
 	if (vp->device.can_reset)
 		vfio_reset_describe(&vp->device, vp->reset);
 	else
-		reset_function(vp);
+		report_reset(vp, vfio_reset_run(&vp->device, vp->reset));
 	r = vfio_config_init(vp, err);
 	if (r)
 		goto close_device;
@@ -154,8 +150,6 @@ int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out,
 		error_set(err, r, "device %s: KVM_DEV_VFIO_GROUP_ADD", config->host->bdf);
 		goto destroy_bars;
 	}
-	watch(vp, VFIO_PCI_ERR_IRQ_INDEX, &vp->err_fd, &vp->err_op, err_done);
-	watch(vp, VFIO_PCI_REQ_IRQ_INDEX, &vp->req_fd, &vp->req_op, req_done);
 	*out = vp;
 	return 0;
 
@@ -168,6 +162,12 @@ close_device:
 free_vp:
 	free(vp);
 	return r;
+}
+
+void vfio_pci_start(struct vfio_pci *vp)
+{
+	watch(vp, VFIO_PCI_ERR_IRQ_INDEX, &vp->err_fd, &vp->err_op, err_done);
+	watch(vp, VFIO_PCI_REQ_IRQ_INDEX, &vp->req_fd, &vp->req_op, req_done);
 }
 
 void vfio_pci_free(struct vfio_pci *vp)
@@ -189,7 +189,10 @@ void vfio_pci_free(struct vfio_pci *vp)
 
 void vfio_pci_reset(struct vfio_pci *vp)
 {
+	struct reset reset = { .vp = vp };
+
 	vfio_interrupts_reset(vp);
-	reset_function(vp);
+	vp->site->block(vp->site->opaque, run_reset, &reset);
+	report_reset(vp, reset.result);
 	vfio_config_reset(vp);
 }

@@ -19,6 +19,7 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
+#include "core/device/device.h"
 #include "core/kvm/vm.h"
 #include "core/pci/pci.h"
 #include "io/ring/irq_batch.h"
@@ -95,10 +96,11 @@ struct vfio_pci {
 	struct vfio_device device;
 	char id[64];
 	char reset[VFIO_RESET_NAME_SIZE]; /* how it was reset last */
-	struct vm *vm;
+	const struct device_site *site;
+	struct vm *vm; /* the site's, as what follows */
 	struct irq_batch *batch;
 	struct vfio_dma *dma;
-	struct ring *ring; /* main */
+	struct ring *ring;
 	struct vfio_trace trace;
 	bool p2p;
 	uint8_t unmapped_bars; /* a bit for each whose every access torc is to see */
@@ -111,7 +113,6 @@ struct vfio_pci {
 	uint8_t *rom;	  /* NULL until the guest reads it, or when it cannot be read */
 	uint16_t command; /* of the host's device, without what the guest decides */
 	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
-	void (*block)(void *opaque, void (*call)(void *arg), void *arg);
 	void *opaque;
 	int err_fd, req_fd;
 	struct ring_op err_op, req_op;
@@ -120,18 +121,11 @@ struct vfio_pci {
 struct vfio_pci_config {
 	const struct vfio_host_device *host;
 	const char *id;
-	struct vm *vm;
-	struct vfio_ioas *ioas;
-	struct irq_batch *batch;
-	struct vfio_dma *dma;
-	struct ring *ring;
+	const struct device_site *site;
 	struct vfio_trace trace; /* of its vectors */
 	/* On the main ring, in a callback: the device is not to be freed there. */
 	void (*event)(void *opaque, struct vfio_pci *vp, enum vfio_pci_event event);
-	/* Make a call that may block for long, and return when it has been made; the ring may be turned meanwhile. */
-	void (*block)(void *opaque, void (*call)(void *arg), void *arg);
-	void *opaque;
-	bool p2p;	       /* other devices are to reach its BARs by DMA */
+	void *opaque;	       /* for @event */
 	uint8_t unmapped_bars; /* a bit for each that is not to be mapped into the guest */
 };
 
@@ -141,9 +135,17 @@ struct vfio_pci_config {
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
- * Main thread. Return: 0; -errno.
+ * Takes as long as the host's reset does. The helper's thread. Return: 0; -errno.
  */
 int vfio_pci_create(const struct vfio_pci_config *config, struct vfio_pci **out, struct error *err);
+
+/**
+ * vfio_pci_start - listen to what the host says of it
+ * @vp: on its bus
+ *
+ * Main thread.
+ */
+void vfio_pci_start(struct vfio_pci *vp);
 
 /**
  * vfio_pci_free - stop its interrupts, reset it, close it
