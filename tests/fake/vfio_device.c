@@ -167,7 +167,18 @@ int vfio_device_disable_irqs(const struct vfio_device *device, unsigned index)
 int vfio_device_open(struct vfio_device *device, const struct vfio_host_device *host,
 		     struct vfio_ioas *ioas, struct error *err)
 {
-	return error_set(err, -ENODEV, "device %s", host->bdf);
+	static struct vfio_group group = { .fd = -1, .users = 1 };
+
+	if (!fake_vfio.can_open)
+		return error_set(err, -ENODEV, "device %s", host->bdf);
+	*device = (struct vfio_device){
+		.host = *host, .ioas = ioas, .group = &group, .can_reset = true
+	};
+	device->region[VFIO_PCI_CONFIG_REGION_INDEX].size = PCI_CONFIG_SIZE;
+	device->region[VFIO_PCI_BAR0_REGION_INDEX].size = fake_vfio.bar_size;
+	device->irq[VFIO_PCI_MSIX_IRQ_INDEX].count = fake_vfio.nr_vectors;
+	device->irq[VFIO_PCI_MSIX_IRQ_INDEX].flags = VFIO_IRQ_INFO_EVENTFD;
+	return 0;
 }
 
 void vfio_device_close(struct vfio_device *device)
@@ -221,5 +232,5 @@ int vfio_device_write(const struct vfio_device *device, unsigned region, uint64_
 
 int vfio_device_reset(const struct vfio_device *device)
 {
-	return -ENOTTY;
+	return fake_vfio.can_open ? 0 : -ENOTTY;
 }

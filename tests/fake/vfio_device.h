@@ -16,7 +16,10 @@
 #define FAKE_VFIO_VECTORS 2048
 
 struct fake_vfio {
-	bool no_resize; /* vectors cannot be added while MSI-X is on: Linux before 6.6 */
+	bool can_open;	     /* by vfio_device_open(), with these: */
+	unsigned nr_vectors; /* of MSI-X */
+	uint64_t bar_size;   /* of BAR 0 */
+	bool no_resize;	     /* vectors cannot be added while MSI-X is on: Linux before 6.6 */
 	bool loses; /* a vector without an eventfd loses its interrupts: MSI without mask bits */
 	unsigned limit; /* vectors that the host has */
 	unsigned

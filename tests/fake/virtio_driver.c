@@ -63,7 +63,14 @@ void driver_attach(struct driver *d, struct virtio_pci *vp)
 	d->vp = vp;
 	for (unsigned i = 0; i < vp->dev->nr_queues; i++)
 		virtio_pci_set_ring(vp, i, &d->ring_thread.ring);
-	if (pci_bus_add(&d->bus, &vp->pci, SLOT, NULL) || pci_bus_assign(&d->bus, NULL))
+	if (pci_bus_add(&d->bus, &vp->pci, SLOT, NULL))
+		abort();
+	driver_adopt(d, &vp->pci);
+}
+
+void driver_adopt(struct driver *d, struct pci_device *pci)
+{
+	if (pci->slot != SLOT || pci_bus_assign(&d->bus, NULL))
 		abort();
 	driver_config_write(d, PCI_COMMAND, 2, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }

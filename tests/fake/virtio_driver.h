@@ -81,6 +81,13 @@ void driver_destroy(struct driver *d);
 void driver_attach(struct driver *d, struct virtio_pci *vp);
 
 /**
+ * driver_adopt - have a function that is on the bus already answer at its BARs
+ * @d: initialised
+ * @pci: the only one there
+ */
+void driver_adopt(struct driver *d, struct pci_device *pci);
+
+/**
  * driver_detach - reset the device and free it
  * @d: initialised, attached or not
  */

@@ -42,6 +42,20 @@ int vm_remove_memory(struct vm *vm, int slot)
 	return 0;
 }
 
+int vm_add_vfio_group(struct vm *vm, int group_fd)
+{
+	return 0;
+}
+
+void vm_remove_vfio_group(struct vm *vm, int group_fd)
+{
+}
+
+void vm_wait_for_accesses(struct vm *vm)
+{
+	iobus_synchronize(&vm->mmio);
+}
+
 void *fake_vm_find(uint64_t gpa)
 {
 	for (unsigned i = 0; i < FAKE_VM_SLOTS; i++) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /**
- * Memory slots without KVM: vm_add_memory() and vm_remove_memory() of core/kvm/vm.h, with KVM's rules: slots are whole
- * pages and do not overlap. One VM, one thread.
+ * A VM's memory slots and groups without KVM: the functions of core/kvm/vm.h for a running one, with KVM's rules: slots are
+ * whole pages and do not overlap. One VM, one thread.
  */
 #ifndef TESTS_FAKE_VM_H
 #define TESTS_FAKE_VM_H
