@@ -131,9 +131,9 @@ struct config {
 	struct config_cpus cpus;
 	struct config_memory memory;
 	unsigned nr_zones; /* 0: memory is as config->memory says */
-	struct config_zone zone[CONFIG_MAX_ZONES];
+	struct config_zone *zone;
 	unsigned nr_nodes; /* 0: the guest has no NUMA */
-	struct config_node node[CONFIG_MAX_NODES];
+	struct config_node *node;
 	enum config_numa numa;
 	struct schema_affinities
 		rings; /* of vCPUs' rings; word: an enum config_rings, for the others */
@@ -144,14 +144,14 @@ struct config {
 	struct config_line serial_json, console_json; /* the same, while they are read or written */
 	unsigned nr_devices;
 	/* Of devices, strings are the configuration's, and so is the id where none was given: "_vfio0" and so on. */
-	struct vfio_options device[CONFIG_MAX_DEVICES];
+	struct vfio_options *device;
 	unsigned nr_pci_segments; /* as JSON has it; there is one */
 	uint64_t hotplug_size;	  /* likewise; there is none */
 	bool p2p;		  /* devices reach each other's BARs by DMA */
 	unsigned nr_disks;
-	struct virtio_blk_options disk[CONFIG_MAX_DEVICES];
+	struct virtio_blk_options *disk;
 	unsigned nr_nets;
-	struct virtio_net_options net[CONFIG_MAX_DEVICES];
+	struct virtio_net_options *net;
 	struct config_metrics metrics;
 	char *rng;	       /* path of the entropy source; NULL: no such device */
 	unsigned ring_poll_us; /* CONFIG_RING_POLL_AUTO: as the ring finds best */

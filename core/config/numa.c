@@ -260,7 +260,8 @@ int config_finish_numa(struct config *config, struct error *err)
 
 	if (!config->nr_nodes)
 		return 0;
-	qsort(config->node, config->nr_nodes, sizeof(config->node[0]), compare_ids);
+	if (config->nr_nodes)
+		qsort(config->node, config->nr_nodes, sizeof(config->node[0]), compare_ids);
 	r = check_numbers(config, err);
 	if (!r)
 		r = check_members(config, err);

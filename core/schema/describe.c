@@ -64,7 +64,7 @@ static json_t *affinity(const struct schema_key *key)
 
 static json_t *list(const struct schema_key *key)
 {
-	void *one = calloc(1, key->size / key->max);
+	void *one = calloc(1, key->size);
 	json_t *type = NULL;
 
 	if (one && !schema_preset(key->of, one))

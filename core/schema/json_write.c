@@ -119,16 +119,16 @@ static bool write_object(const struct schema *schema, const void *from, json_t *
 
 static bool write_list(const struct schema_key *key, const void *from, json_t **out)
 {
-	const char *member = (const char *)from + key->offset;
+	const char *members =
+		*(const char *const *)(const void *)((const char *)from + key->offset);
 	unsigned nr = *(const unsigned *)((const char *)from + key->count);
-	size_t size = key->size / key->max;
 	bool written = true;
 
 	*out = nr ? json_array() : NULL;
 	for (unsigned i = 0; i < nr && written; i++) {
 		json_t *one;
 
-		written = write_object(key->of, member + i * size, &one);
+		written = write_object(key->of, members + i * key->size, &one);
 		json_array_append_new(*out, one);
 	}
 	return written;

@@ -72,10 +72,12 @@ int schema_read(const struct schema *schema, const char *text, void *out, const 
 static void free_list(const struct schema_key *key, void *out)
 {
 	unsigned *count = (unsigned *)((char *)out + key->count);
-	char *member = member_of(key, out);
+	void **list = member_of(key, out);
 
 	while (*count)
-		schema_free(key->of, member + --*count * (key->size / key->max));
+		schema_free(key->of, (char *)*list + --*count * key->size);
+	free(*list);
+	*list = NULL;
 }
 
 void schema_free_names(struct schema_names *names)
@@ -127,13 +129,25 @@ const struct schema_key *schema_find(const struct schema *schema, const char *na
 	return NULL;
 }
 
+static int append(const struct schema_key *list, const void *one, void *out, struct error *err)
+{
+	unsigned *count = (unsigned *)((char *)out + list->count);
+	void **members = member_of(list, out);
+	void *longer = reallocarray(*members, *count + 1, list->size);
+
+	if (!longer)
+		return error_set(err, -ENOMEM, "value");
+	*members = longer;
+	memcpy((char *)longer + (*count)++ * list->size, one, list->size);
+	return 0;
+}
+
 int schema_add(const struct schema_key *list, const struct schema_source *source, void *out,
 	       const void *context, struct error *err)
 {
 	unsigned *count = (unsigned *)((char *)out + list->count);
-	size_t size = list->size / list->max;
 	/* Read beside the list, which a check looks at. */
-	void *one = calloc(1, size);
+	void *one = calloc(1, list->size);
 	int r;
 
 	if (!one)
@@ -147,10 +161,10 @@ int schema_add(const struct schema_key *list, const struct schema_source *source
 		r = schema_refuse(list->name, err, "more than %llu", (unsigned long long)list->max);
 		error_remedy(err, "leave one out");
 	}
+	if (!r)
+		r = append(list, one, out, err);
 	if (r)
 		schema_free(list->of, one);
-	else
-		memcpy((char *)member_of(list, out) + (*count)++ * size, one, size);
 	free(one);
 	return r;
 }

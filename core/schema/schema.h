@@ -42,7 +42,7 @@ enum schema_kind {
 	SCHEMA_TOPOLOGY,  /* unsigned[4]: "1:4:1:1", each from min to max; an object */
 	/* In JSON only; on a command line these are options of their own. */
 	SCHEMA_STRUCT, /* a struct with a schema of its own: an object */
-	SCHEMA_LIST,   /* an array of at most max such structs, and an unsigned that counts them */
+	SCHEMA_LIST, /* a pointer to at most max such structs, and an unsigned that counts them; SCHEMA_MEMBERS() */
 };
 
 enum {
@@ -117,7 +117,7 @@ struct schema_key {
 	const char *remedy;
 	/* What JSON calls it; NULL: as name. */
 	const char *json;
-	/* Of STRUCT and LIST; and of a LIST the offset of its counter. */
+	/* Of STRUCT and LIST; and of a LIST the offset of its counter. They are freed with it. */
 	const struct schema *of;
 	size_t count;
 	/* One of Cloud Hypervisor's that torc has not: what it would need; NULL: torc's own. */
@@ -134,6 +134,11 @@ struct schema_key {
 
 #define SCHEMA_MEMBER(type, member) \
 	.offset = offsetof(type, member), .size = sizeof(((type *)NULL)->member)
+
+/* Of a LIST: the size is a struct's, the counter another member. */
+#define SCHEMA_MEMBERS(type, member, counter)                                      \
+	.offset = offsetof(type, member), .size = sizeof(*((type *)NULL)->member), \
+	.count = offsetof(type, counter)
 
 #define SCHEMA_FOREIGN(key, lacking, same_as_none, ...)                                      \
 	{                                                                                    \

@@ -32,7 +32,7 @@ static const void *console(const struct config *config)
 
 #define LIST_OF(number, member)                                                         \
 	.nr = offsetof(struct config, number), .list = offsetof(struct config, member), \
-	.stride = sizeof(((struct config *)NULL)->member[0])
+	.stride = sizeof(*((struct config *)NULL)->member)
 
 /* In the order in which they get their slots. */
 static const struct row rows[] = {
@@ -48,10 +48,11 @@ static int add_list(const struct config *config, const struct row *row, struct d
 {
 	const char *base = (const char *)config;
 	unsigned nr = *(const unsigned *)(const void *)(base + row->nr);
+	const char *members = *(const char *const *)(const void *)(base + row->list);
 	int r = 0;
 
 	for (unsigned i = 0; i < nr && !r; i++) {
-		const void *item = base + row->list + i * row->stride;
+		const void *item = members + i * row->stride;
 
 		r = device_add(list, row->class, *(const char *const *)item, item, err);
 	}
