@@ -30,7 +30,8 @@
 #define CONFIG_MAX_NODES      SCHEMA_MAX_NODES
 #define CONFIG_LOCAL_DISTANCE 10  /* of a node to itself; ACPI 6.5, 5.2.17 */
 #define CONFIG_MAX_DISTANCE   255 /* out of reach */
-#define CONFIG_MAX_DEVICES    31  /* of all kinds: one slot of the PCI bus each */
+#define CONFIG_MAX_DEVICES    512 /* of all kinds; what there are buses for is the machine's to say */
+#define CONFIG_MAX_PASSED     31 /* of them, passed-through ones */
 
 struct config_topology {
 	unsigned threads_per_core;
@@ -145,6 +146,7 @@ struct config {
 	unsigned nr_devices;
 	/* Of devices, strings are the configuration's, and so is the id where none was given: "_vfio0" and so on. */
 	struct vfio_options *device;
+	unsigned hotplug_slots;	  /* of bus 0 that stay free at the start */
 	unsigned nr_pci_segments; /* as JSON has it; there is one */
 	uint64_t hotplug_size;	  /* likewise; there is none */
 	bool p2p;		  /* devices reach each other's BARs by DMA */

@@ -54,7 +54,7 @@ int config_check_slots(const struct config *config, const char *kind, const char
 		return 0;
 	error_set(err, -EINVAL, "%s %s", kind, path);
 	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
-	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+	return error_remedy(err, "the guest's PCI buses have no slot left; leave one out");
 }
 
 int config_finish_slots(const struct config *config, struct error *err)
@@ -66,7 +66,7 @@ int config_finish_slots(const struct config *config, struct error *err)
 	error_set(err, -EINVAL, "devices");
 	error_reason(err, "they are %u, console and entropy device included, of %u at most", nr,
 		     CONFIG_MAX_DEVICES);
-	return error_remedy(err, "the guest's PCI bus has no slot left; leave one out");
+	return error_remedy(err, "the guest's PCI buses have no slot left; leave one out");
 }
 
 static int set_kernel(struct config *config, const char *value, struct error *err)

@@ -2,6 +2,7 @@
 #include "core/config/foreign.h"
 
 #include "core/config/option.h"
+#include "core/pci/pci.h"
 
 #define MAX_RING_POLL_US 10000
 #define NEEDS_SMBIOS	 "SMBIOS tables"
@@ -61,6 +62,11 @@ const struct schema config_platform_schema = {
 		  .help = "Whether passed-through devices reach each other's memory BARs by DMA, where there is more than one; by "
 		    "default they do. BARs are placed below the end of the IOMMU's addresses, unless guest memory takes more than "
 		    "half of those, or they do not fit there." },
+		{ "hotplug_slots", SCHEMA_UINT, SCHEMA_MEMBER(struct config, hotplug_slots), .max = PCI_NR_DEVICES - 1, .preset = "8",
+		  .remedy = "give a number from 0 to 31",
+		  .help = "How many of the 31 slots of the guest's first PCI bus are kept free for devices that come later, 0 to 31; the "
+		    "default is 8. What does not fit beside them is on further root buses, of which there are up to 17 with 31 "
+		    "slots each. The bus of each further `--numa` node keeps one. This key is not Cloud Hypervisor's." },
 		SCHEMA_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL, .json = "iommu_address_width_bits", .usual = "64"),
 		SCHEMA_FOREIGN("iommu_segments", CONFIG_NEEDS_VIOMMU, NULL),
 		SCHEMA_FOREIGN("iommufd", "VFIO by iommufd", "off"),

@@ -72,7 +72,7 @@ const struct schema config_vm_schema = {
 		{ "net", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, net, nr_nets),
 		  .max = CONFIG_MAX_DEVICES, .of = &config_net_schema },
 		{ "devices", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, device, nr_devices),
-		  .max = CONFIG_MAX_DEVICES, .of = &config_device_schema },
+		  .max = CONFIG_MAX_PASSED, .of = &config_device_schema },
 		{ "rng", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &config_rng_schema },
 		{ "serial", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, serial_json), .of = &line_schema },
 		{ "console", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, console_json), .of = &line_schema },

@@ -95,6 +95,7 @@ struct device {
 		host_name; /* of what is on a node of the host, which it is to be near; NULL: nothing is */
 	int host_node;	/* that one; -1: not known */
 	int guest_node; /* whose bus it is to be on: its index; -1: none is right */
+	unsigned bus;	/* the root bus that is planned for it */
 	char label[96]; /* for messages: "disk _disk0"; classes may add to it */
 	void *self;
 	struct pci_device *pci; /* from OPEN on */

@@ -15,14 +15,6 @@
 void machine_describe_numa(struct machine *machine, struct acpi_numa *numa);
 
 /**
- * machine_count_pci_buses - how many root buses the guest gets
- * @machine: with a plan
- *
- * Return: at least 1.
- */
-unsigned machine_count_pci_buses(const struct machine *machine);
-
-/**
  * machine_describe_pci - the root buses for ACPI
  * @machine: with its buses
  * @acpi: receives them

@@ -197,7 +197,7 @@ static int bring_up(struct machine *machine, struct device *device, struct error
 	int r = device_open(device, err);
 
 	if (!r)
-		r = device_plug(device, machine_bus_of(machine, device), err);
+		r = device_plug(device, &machine->pci[device->bus], err);
 	return r ? r : device_start(device, err);
 }
 

@@ -18,15 +18,6 @@
 int machine_add_devices(const struct config *config, struct device_list *list, struct error *err);
 
 /**
- * machine_bus_of - the root bus for a device
- * @machine: with its buses
- * @device: one of its devices
- *
- * Return: the bus of its node; bus 0 for those that are on none of the host's.
- */
-struct pci_bus *machine_bus_of(struct machine *machine, const struct device *device);
-
-/**
  * machine_waits_for_dma - whether the guest starts only when its memory is mapped for the devices
  * @machine: memory is initialised
  *

@@ -76,6 +76,12 @@ struct machine_pin {
 	cpu_set_t cpus;
 };
 
+/** A root bus. */
+struct machine_bus {
+	int node;      /* of the guest: its index; -1: none */
+	unsigned room; /* slots that may still be taken at the start */
+};
+
 /** A ring that is to use registered memory. */
 struct machine_taker {
 	struct ring_work work;
@@ -102,6 +108,8 @@ struct machine {
 	struct vm vm;
 	struct kvm_cpuid2 *cpuid;
 	struct guest_mem mem;
+	struct machine_bus bus[ACPI_MAX_PCI_ROOTS]; /* nr_buses of them, as planned */
+	unsigned nr_buses;
 	struct pci_bus *pci;
 	unsigned nr_pci_buses;	 /* initialised so far */
 	struct pci_window mem64; /* for all buses; mem64_far: more than the IOMMU reaches */

@@ -10,7 +10,7 @@ int machine_reload(struct machine *machine, struct error *err)
 	const struct boot_machine boot = {
 		.rsdp = LAYOUT_ACPI,
 		.ecam_base = LAYOUT_ECAM,
-		.ecam_size = machine_count_pci_buses(machine) * LAYOUT_ECAM_SIZE,
+		.ecam_size = machine->nr_buses * LAYOUT_ECAM_SIZE,
 	};
 
 	return boot_load(&machine->boot, &machine->mem, &boot, &machine->loader.entry, err);

@@ -7,8 +7,13 @@
 
 /* What can be wrong with the user's input comes first. */
 const struct machine_part *machine_planned[] = {
-	&machine_part_boot, &machine_part_topology, &machine_part_found,
-	&machine_part_plan, &machine_part_check,    NULL,
+	&machine_part_boot,
+	&machine_part_topology,
+	&machine_part_found,
+	&machine_part_plan,
+	&machine_part_buses,
+	&machine_part_check,
+	NULL,
 };
 
 const struct machine_part *machine_built[] = {

@@ -25,7 +25,7 @@ struct machine_part {
 
 /** Checked and decided by machine_create() on the main thread; nothing on the host is changed. */
 extern const struct machine_part machine_part_boot, machine_part_topology, machine_part_found,
-	machine_part_plan, machine_part_check;
+	machine_part_plan, machine_part_buses, machine_part_check;
 
 /** Made on the machine's thread. */
 extern const struct machine_part machine_part_bound, machine_part_memory, machine_part_loader,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The guest's PCI root buses: one, or one for each of its NUMA nodes, since that is how a guest learns which node a
- * function is on; and one more when there are functions of which no node would be true.
+ * function is on; and more where those are full, or where there are functions of which no node would be true.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -55,28 +55,66 @@ static struct pci_window share(struct pci_window whole, unsigned i, unsigned nr,
 	return nr == 1 ? whole : (struct pci_window){ whole.base + i * size, size };
 }
 
-static bool has_device_elsewhere(const struct machine *machine)
+/* @kept: slots that stay free for devices that come later. */
+static int add_bus(struct machine *machine, int node, unsigned kept, struct error *err)
 {
+	if (machine->nr_buses == ACPI_MAX_PCI_ROOTS) {
+		error_set(err, -EINVAL, "devices");
+		error_reason(err, "they need more than %u PCI buses of %u slots",
+			     ACPI_MAX_PCI_ROOTS, PCI_NR_DEVICES - 1);
+		return error_remedy(err, "leave some out, or keep fewer slots free: --platform "
+					 "hotplug_slots=0");
+	}
+	machine->bus[machine->nr_buses++] =
+		(struct machine_bus){ .node = node, .room = PCI_NR_DEVICES - 1 - kept };
+	return 0;
+}
+
+static unsigned find_room(const struct machine *machine, int node)
+{
+	unsigned i = 0;
+
+	while (i < machine->nr_buses && (machine->bus[i].node != node || !machine->bus[i].room))
+		i++;
+	return i;
+}
+
+/* Of torc's own devices no node is true, and the first bus is as good as any while it has room. */
+static int choose_bus(struct machine *machine, struct device *device, struct error *err)
+{
+	int node = device->host_name ? device->guest_node : -1;
+	unsigned i = !device->host_name && machine->bus[0].room ? 0 : find_room(machine, node);
+	int r = i < machine->nr_buses ? 0 : add_bus(machine, node, 0, err);
+
+	if (r)
+		return r;
+	machine->bus[i].room--;
+	device->bus = i;
+	return 0;
+}
+
+static int plan_buses(struct machine *machine, struct error *err)
+{
+	const struct config *config = machine->config;
+	int r = add_bus(machine, config->nr_nodes ? 0 : -1, config->hotplug_slots, err);
+
+	for (unsigned i = 1; i < config->nr_nodes && !r; i++)
+		r = add_bus(machine, (int)i, 1, err);
 	DEVICE_FOR_EACH(device, &machine->devices)
 	{
-		if (device->host_name && device->guest_node < 0)
-			return true;
+		if (!r)
+			r = choose_bus(machine, device, err);
 	}
-	return false;
+	return r;
 }
 
-unsigned machine_count_pci_buses(const struct machine *machine)
-{
-	unsigned nodes = machine->config->nr_nodes;
-
-	return nodes ? nodes + has_device_elsewhere(machine) : 1;
-}
+const struct machine_part machine_part_buses = { .name = "PCI buses planned", .init = plan_buses };
 
 static int init(struct machine *machine, struct error *err)
 {
 	const struct pci_window io = { LAYOUT_PORT_IO_WINDOW, LAYOUT_PORT_IO_WINDOW_SIZE };
 	const struct pci_window mem32 = { LAYOUT_MMIO32, LAYOUT_MMIO32_SIZE };
-	unsigned nr = machine_count_pci_buses(machine);
+	unsigned nr = machine->nr_buses;
 
 	choose_mem64(machine, cpuid_phys_bits(machine->cpuid));
 	machine->pci = calloc(nr, sizeof(*machine->pci));
@@ -96,13 +134,6 @@ static int init(struct machine *machine, struct error *err)
 		machine->nr_pci_buses++;
 	}
 	return 0;
-}
-
-struct pci_bus *machine_bus_of(struct machine *machine, const struct device *device)
-{
-	int node = device->host_name ? device->guest_node : 0;
-
-	return &machine->pci[node < 0 ? machine->nr_pci_buses - 1 : (unsigned)node];
 }
 
 static int assign_all(struct machine *machine, struct error *err)
@@ -164,10 +195,10 @@ void machine_describe_pci(const struct machine *machine, struct acpi_machine *ac
 	acpi->nr_pci_roots = machine->nr_pci_buses;
 	for (unsigned i = 0; i < machine->nr_pci_buses; i++) {
 		struct pci_bus *bus = &machine->pci[i];
+		int node = machine->bus[i].node;
 
 		acpi->pci_root[i] = (struct acpi_pci_root){
-			.domain = i < machine->config->nr_nodes ? (int)machine->config->node[i].id
-								: -1,
+			.domain = node < 0 ? -1 : (int)machine->config->node[node].id,
 			.io = window(bus->io),
 			.mem32 = window(bus->mem32),
 			.mem64 = window(bus->mem64),

@@ -556,9 +556,10 @@ void virtio_blk_describe(const struct virtio_pci *vp)
 	else if (file->cached >= 0)
 		snprintf(cached, sizeof(cached), " (what is no block of %u by the page cache)",
 			 file->direct_size);
-	log_info("disk %s: %llu MiB in blocks of %u (%s), guest 0000:00:%02x.0, %u queues%s%s%s%s",
-		 blk->dev.id, (unsigned long long)(file->size / MIB), file->block_size,
-		 file->block_why, vp->pci.slot, blk->dev.nr_queues,
-		 file->readonly ? ", read-only" : "", file->direct ? ", direct I/O" : "", cached,
-		 file->can_discard ? ", discard" : "");
+	log_info(
+		"disk %s: %llu MiB in blocks of %u (%s), guest 0000:%02x:%02x.0, %u queues%s%s%s%s",
+		blk->dev.id, (unsigned long long)(file->size / MIB), file->block_size,
+		file->block_why, vp->pci.bus->number, vp->pci.slot, blk->dev.nr_queues,
+		file->readonly ? ", read-only" : "", file->direct ? ", direct I/O" : "", cached,
+		file->can_discard ? ", discard" : "");
 }

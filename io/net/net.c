@@ -224,10 +224,10 @@ void virtio_net_describe(const struct virtio_pci *vp)
 	if (net->config.mtu || net->tap.mtu)
 		snprintf(mtu, sizeof(mtu), "%u", net->config.mtu ?: ETH_DATA_LEN);
 	log_info(
-		"network %s: tap %s, MTU %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, guest 0000:00:%02x.0, "
+		"network %s: tap %s, MTU %s, MAC %02x:%02x:%02x:%02x:%02x:%02x, guest 0000:%02x:%02x.0, "
 		"%u pair%s of queues%s",
 		net->dev.id, net->tap.name, mtu, mac[0], mac[1], mac[2], mac[3], mac[4], mac[5],
-		vp->pci.slot, net->nr_pairs, net->nr_pairs == 1 ? "" : "s",
+		vp->pci.bus->number, vp->pci.slot, net->nr_pairs, net->nr_pairs == 1 ? "" : "s",
 		net->vhost ? ", vhost" : "");
 	if (net->tap.ip.s_addr)
 		log_info("network %s: the host's end is %s", net->dev.id, inet_ntoa(net->tap.ip));

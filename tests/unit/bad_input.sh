@@ -120,6 +120,18 @@ usage 'node without zones' 'option --numa: value guest_numa_id=0,cpus=0' 'no --m
 	--kernel "$bz" --numa guest_numa_id=0,cpus=0
 usage 'vCPU in no node' 'option --numa: vCPU 1' 'in no node' 'add it to the cpus= of a node' \
 	--kernel "$bz" --cpus 2 --memory-zone id=mem0,size=512M --numa guest_numa_id=0,cpus=0,memory_zones=mem0
+zones='' nodes='' disks=''
+for i in $(seq 0 15); do
+	zones="$zones id=mem$i,size=64M" nodes="$nodes guest_numa_id=$i,cpus=$i,memory_zones=mem$i"
+done
+for i in $(seq 55); do
+	disks="$disks path=disk$i"
+done
+# shellcheck disable=SC2086 # values of options
+refused 'more devices than buses beside those of nodes' 1 'devices' 'more than 17 PCI buses' 'hotplug_slots=0' \
+	"$torc" --kernel "$elf" --cpus 16 --memory-zone $zones --numa $nodes --disk $disks --dry-run
+usage 'more slots than a bus has' 'option --platform: key hotplug_slots' '32 is too large' 'from 0 to 31' \
+	--kernel "$bz" --platform hotplug_slots=32
 usage 'node of a zone that is not there' 'option --numa: key memory_zones' 'there is no zone "mem1"' 'did you mean mem0?' \
 	--kernel "$bz" --memory-zone id=mem0,size=512M --numa guest_numa_id=0,cpus=0,memory_zones=mem1
 usage 'affinity of a vCPU that is not there' 'option --cpus: key affinity' '2 is not there' 'boot=3' \

@@ -99,7 +99,7 @@ expect "values of a disk's switch" "torc --disk path=/a,direct=" on off
 expect "keys of --net" "torc --net " tap= ip= mask= mac= mtu= fd= num_queues= queue_size= vhost= id=
 expect "values of a network device's switch" "torc --net tap=t,vhost=" on off
 expect "values of a device's trace" "torc --device path=/a,trace=" off ring
-expect "keys of --platform" "torc --platform " numa= ring_affinity= ring_poll_us= vfio_p2p_dma=
+expect "keys of --platform" "torc --platform " hotplug_slots= numa= ring_affinity= ring_poll_us= vfio_p2p_dma=
 expect "values of numa=" "torc --platform numa=" auto off strict
 expect "words for ring_affinity=" "torc --platform numa=off,ring_affinity=" node sibling
 expect "options after --dry-run" "torc --dry-run --ke" --kernel

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#define MAX_WORDS 80
+#define MAX_WORDS 600
 
 int line_parse(struct config *config, const char *line, struct error *err)
 {

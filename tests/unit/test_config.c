@@ -316,34 +316,50 @@ static void interrupts_can_go_through_rings(void **state)
 	config_destroy(&c);
 }
 
-static void as_many_devices_as_slots_and_no_more(void **state)
+/* Lines longer than a word may be many: devices by the hundred. */
+static void add_many(char *line, size_t size, const char *option, const char *path, unsigned nr)
 {
-	char line[1024] = "--kernel k --device";
+	size_t at = strlen(line);
+
+	at += (size_t)snprintf(line + at, size - at, " %s", option);
+	for (unsigned i = 0; i < nr; i++)
+		at += (size_t)snprintf(line + at, size - at, " path=%s%u", path, i);
+}
+
+static void as_many_devices_as_there_may_be_and_no_more(void **state)
+{
+	static char line[16384];
 	struct error err = { 0 };
 	struct config c;
 
-	for (unsigned i = 0; i < CONFIG_MAX_DEVICES; i++)
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), " path=/%u", i);
+	strcpy(line, "--kernel k");
+	add_many(line, sizeof(line), "--device", "/", CONFIG_MAX_PASSED);
+	add_many(line, sizeof(line), "--disk", "/d", CONFIG_MAX_DEVICES - CONFIG_MAX_PASSED);
 	c = line_good(line);
-	assert_int_equal(c.nr_devices, CONFIG_MAX_DEVICES);
+	assert_int_equal(c.nr_devices, CONFIG_MAX_PASSED);
+	assert_int_equal(c.nr_disks, CONFIG_MAX_DEVICES - CONFIG_MAX_PASSED);
+	assert_string_equal(c.disk[480].id, "_disk480");
 	config_destroy(&c);
-	strcat(line, " --disk path=/x");
+	strcat(line, " path=/x");
 	assert_int_equal(line_parse(&c, line, &err), -EINVAL);
-	assert_non_null(strstr(err.reason, "more than 31 devices"));
-	strcpy(strstr(line, " --disk"), " --console null");
+	assert_non_null(strstr(err.reason, "more than 512 devices"));
+	strcpy(strstr(line, " path=/x"), " --console null");
 	assert_int_equal(line_parse(&c, line, &err), -EINVAL);
-	assert_non_null(strstr(err.reason, "more than 31 devices"));
+	assert_non_null(strstr(err.reason, "more than 512 devices"));
 	strcpy(strstr(line, " --console"), " --rng src=/r");
 	assert_int_equal(line_parse(&c, line, &err), -EINVAL);
-	assert_non_null(strstr(err.reason, "more than 31 devices"));
-	strcpy(strstr(line, " path=/30"), " --rng src=/r");
+	assert_non_null(strstr(err.reason, "more than 512 devices"));
+	strcpy(strstr(line, " path=/d480"), " --rng src=/r");
 	c = line_good(line);
 	config_destroy(&c);
 	strcpy(strstr(line, " --rng"), " --console null");
 	c = line_good(line);
-	assert_int_equal(c.nr_devices, CONFIG_MAX_DEVICES - 1);
 	assert_int_equal(c.console.mode, LINE_NULL);
 	config_destroy(&c);
+	strcpy(line, "--kernel k");
+	add_many(line, sizeof(line), "--device", "/", CONFIG_MAX_PASSED + 1);
+	assert_int_equal(line_parse(&c, line, &err), -EINVAL);
+	assert_string_equal(err.reason, "more than 31");
 }
 
 /* As in Cloud Hypervisor, where whoever says --console tty finds the console on the terminal. */
@@ -827,7 +843,7 @@ int main(void)
 		cmocka_unit_test(default_ids_pass_over_those_that_were_given),
 		cmocka_unit_test(disks_are_read),
 		cmocka_unit_test(nets_are_read),
-		cmocka_unit_test(as_many_devices_as_slots_and_no_more),
+		cmocka_unit_test(as_many_devices_as_there_may_be_and_no_more),
 		cmocka_unit_test(values_between_double_quotes_may_have_commas),
 		cmocka_unit_test(bars_can_be_kept_from_the_guest_and_from_peers),
 		cmocka_unit_test(what_asks_for_nothing_that_torc_lacks_is_taken),
