@@ -36,6 +36,26 @@ int device_add(struct device_list *list, const struct device_class *class, const
 	return 0;
 }
 
+const char *device_state_name(enum device_state state)
+{
+	static const char *const names[] = {
+		[DEVICE_NEW] = "new",	      [DEVICE_OPEN] = "open",
+		[DEVICE_PLUGGED] = "plugged", [DEVICE_RUNNING] = "running",
+		[DEVICE_LEAVING] = "leaving", [DEVICE_GONE] = "gone",
+	};
+
+	return names[state];
+}
+
+void device_set_state(struct device *device, enum device_state state)
+{
+	const struct device_site *site = device->list->site;
+
+	device->state = state;
+	if (site->changed)
+		site->changed(site->opaque);
+}
+
 struct opening {
 	struct device *device;
 	struct error *err;
@@ -56,7 +76,7 @@ int device_open(struct device *device, struct error *err)
 
 	site->block(site->opaque, run_open, &o);
 	if (!o.result)
-		device->state = DEVICE_OPEN;
+		device_set_state(device, DEVICE_OPEN);
 	return o.result;
 }
 
@@ -65,7 +85,7 @@ int device_plug(struct device *device, struct pci_bus *bus, struct error *err)
 	int r = pci_bus_add(bus, device->pci, -1, err);
 
 	if (!r)
-		device->state = DEVICE_PLUGGED;
+		device_set_state(device, DEVICE_PLUGGED);
 	return r;
 }
 
@@ -74,7 +94,7 @@ int device_start(struct device *device, struct error *err)
 	int r = device->class->start ? device->class->start(device, err) : 0;
 
 	if (!r)
-		device->state = DEVICE_RUNNING;
+		device_set_state(device, DEVICE_RUNNING);
 	return r;
 }
 
@@ -94,7 +114,7 @@ int device_stop(struct device *device, int hurry_fd, int timeout_ms)
 {
 	if (device->state < DEVICE_OPEN || device->state == DEVICE_GONE)
 		return 0;
-	device->state = DEVICE_LEAVING;
+	device_set_state(device, DEVICE_LEAVING);
 	return device->class->stop ? device->class->stop(device, hurry_fd, timeout_ms) : 0;
 }
 
@@ -111,7 +131,7 @@ void device_close(struct device *device)
 		return;
 	if (device->state != DEVICE_NEW)
 		device->class->close(device);
-	device->state = DEVICE_GONE;
+	device_set_state(device, DEVICE_GONE);
 	device->pci = NULL;
 }
 

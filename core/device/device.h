@@ -49,6 +49,8 @@ struct device_site {
 	void (*block)(void *opaque, void (*call)(void *arg), void *arg);
 	/* The user is to know of a pseudo terminal. */
 	void (*announce)(void *opaque, const char *name, const char *path);
+	/* A device has another state. NULL: nobody wants to know. */
+	void (*changed)(void *opaque);
 	/* He typed Ctrl-A x. Any thread. */
 	void (*quit)(void *opaque);
 	void *opaque;
@@ -111,6 +113,21 @@ struct device_list {
 	struct unplug *unplug; /* lets go of them while the machine runs; NULL: nobody does */
 	struct device *first;
 };
+
+/**
+ * device_state_name - a state in a word
+ * @state: any
+ *
+ * Any thread. Return: "running" and the like.
+ */
+const char *device_state_name(enum device_state state);
+
+/**
+ * device_set_state - for unplug.c: LEAVING
+ * @device: any
+ * @state: what it is from now on; the site is told
+ */
+void device_set_state(struct device *device, enum device_state state);
 
 /**
  * device_add - a device of the list, NEW

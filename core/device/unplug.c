@@ -14,7 +14,7 @@ static void release_soon(struct unplug *unplug)
 
 static void set_due(struct unplug *unplug, struct device *device, bool forced)
 {
-	device->state = DEVICE_LEAVING;
+	device_set_state(device, DEVICE_LEAVING);
 	device->is_due = true;
 	device->forced = forced;
 	release_soon(unplug);
@@ -157,7 +157,7 @@ bool unplug_ask(struct unplug *unplug, struct device *device)
 {
 	if (device->state != DEVICE_RUNNING || unplug->stopped)
 		return false;
-	device->state = DEVICE_LEAVING;
+	device_set_state(device, DEVICE_LEAVING);
 	pci_hotplug_ask(&unplug->pci, device->pci);
 	device->timer.done = timer_done;
 	ring_timeout(unplug->list->site->ring, &device->timer, unplug->deadline_ns);

@@ -204,15 +204,18 @@ int machine_create(const struct config *config, const struct machine_owner *owne
 	machine->is_busy = true;
 	pthread_mutex_init(&machine->ask_lock, NULL);
 	machine_init_requests(machine);
+	machine_init_status(machine);
 	machine->hurry_fd = fd_eventfd();
 	r = machine->hurry_fd < 0
 		    ? error_set(err, machine->hurry_fd, "eventfd")
 		    : machine_parts_init(machine, machine_planned, &machine->nr_planned, err);
-	if (r)
+	if (r) {
 		machine_free(machine);
-	else
-		*out = machine;
-	return r;
+		return r;
+	}
+	machine_publish(machine, MACHINE_STARTING);
+	*out = machine;
+	return 0;
 }
 
 void machine_print_plan(const struct machine *machine, FILE *out)
@@ -276,6 +279,7 @@ bool machine_free(struct machine *machine)
 	/* Its requests have guest memory, and the rings' threads, until the process has ended. */
 	if (machine->gave_up)
 		return false;
+	machine_destroy_status(machine);
 	fd_close(&machine->hurry_fd);
 	pthread_mutex_destroy(&machine->ask_lock);
 	free(machine);

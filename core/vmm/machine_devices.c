@@ -134,6 +134,7 @@ static int make_site(struct machine *machine, struct error *err)
 		.pin_ring = pin_ring,
 		.block = machine_block,
 		.announce = announce,
+		.changed = machine_publish_devices,
 		.quit = machine_quit,
 		.opaque = machine,
 	};

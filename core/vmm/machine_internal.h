@@ -23,6 +23,7 @@
 #include "core/pci/pci.h"
 #include "core/vmm/machine.h"
 #include "core/vmm/machine_parts.h"
+#include "core/vmm/machine_status.h"
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 #include "io/ring/ring_memory.h"
@@ -155,6 +156,11 @@ struct machine {
 		calls_work;	    /* at the end of the ring's turn, as they may turn it */
 	struct machine_call *calls; /* that wait until it is not busy */
 	uint64_t last_fault_ns;
+	enum machine_state state; /* as published */
+	uint64_t nr_resets;
+	pthread_mutex_t status_lock; /* of: */
+	struct machine_status *status;
+	struct ring_work status_work; /* at the end of the ring's turn */
 	struct error error; /* why it ended, or was not made; read by the owner after the end */
 };
 

@@ -190,6 +190,7 @@ static void reset(struct machine *machine)
 	int r;
 
 	machine->is_busy = true;
+	machine_publish(machine, MACHINE_RESETTING);
 	machine_pause(machine);
 	r = machine_parts_reset(machine, machine_built, &machine->error);
 	machine->is_busy = false;
@@ -199,6 +200,8 @@ static void reset(struct machine *machine)
 	/* What was asked for meanwhile comes first. */
 	if (r)
 		return;
+	machine->nr_resets++;
+	machine_publish(machine, MACHINE_RUNNING);
 	/* Requests that the paused guest had still made are void now. */
 	__atomic_store_n(&machine->request, MACHINE_NONE, __ATOMIC_RELEASE);
 	machine_resume(machine);
@@ -336,12 +339,14 @@ void machine_run(struct machine *machine)
 	machine_post(machine, &machine->request_work);
 	run_calls(machine);
 	publish_trace(machine);
+	machine_publish(machine, MACHINE_RUNNING);
 	if (!machine_waits_for_dma(machine))
 		machine_resume(machine);
 	machine_start_dma(machine);
 	if (!machine->config->nr_devices)
 		machine_register_memory(machine);
 	r = ring_run(&machine->ring);
+	machine_publish(machine, MACHINE_ENDING);
 	machine_refuse_calls(machine);
 	/* A vCPU may wait for the DMA map. */
 	vfio_dma_cancel(&machine->dma);

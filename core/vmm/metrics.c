@@ -180,12 +180,41 @@ static void print_metric(FILE *out, const struct metric *metric, const struct he
 	}
 }
 
-void metrics_print(FILE *out)
+static void print_state(FILE *out, const struct machine_status *status)
 {
+	fprintf(out,
+		"# HELP torc_machine_state what the machine does\n# TYPE torc_machine_state gauge\n"
+		"torc_machine_state{state=\"%s\"} 1\n"
+		"# HELP torc_machine_resets_total resets of the guest\n"
+		"# TYPE torc_machine_resets_total counter\ntorc_machine_resets_total %llu\n",
+		machine_state_name(status->state), (unsigned long long)status->nr_resets);
+	if (status->nr_devices)
+		fputs("# HELP torc_device_state where a device is in its life\n"
+		      "# TYPE torc_device_state gauge\n",
+		      out);
+	for (unsigned i = 0; i < status->nr_devices; i++) {
+		const struct machine_device_status *device = &status->device[i];
+		char more[96];
+
+		snprintf(more, sizeof(more), "%s\",state=\"%s", device->noun,
+			 device_state_name(device->state));
+		fputs("torc_device_state", out);
+		print_label(out, "device", device->id, "kind", more);
+		fputs(" 1\n", out);
+	}
+}
+
+void metrics_print(FILE *out, const struct metrics_source *source)
+{
+	struct machine_status *status = source ? source->status(source->opaque) : NULL;
+
 	unsigned nr;
 	struct head *heads = read_heads(&nr);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(metrics_table); i++)
 		print_metric(out, &metrics_table[i], heads, nr);
+	if (status)
+		print_state(out, status);
+	free(status);
 	free(heads);
 }

@@ -15,7 +15,7 @@
 
 #define NS_PER_S 1000000000ULL
 
-static int write_text(const char *path, mode_t mode)
+static int write_text(const char *path, mode_t mode, const struct metrics_source *source)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), r;
 	FILE *out;
@@ -28,7 +28,7 @@ static int write_text(const char *path, mode_t mode)
 		close(fd);
 		return r;
 	}
-	metrics_print(out);
+	metrics_print(out, source);
 	r = ferror(out) ? -EIO : 0;
 	errno = 0;
 	if (fclose(out) && !r)
@@ -43,7 +43,7 @@ static int replace(const struct metrics_file *file)
 	/* A torc with this process id was killed while it wrote. */
 	if (unlink(file->new_path) && errno != ENOENT)
 		return -errno;
-	r = write_text(file->new_path, file->mode);
+	r = write_text(file->new_path, file->mode, file->source);
 	if (!r && rename(file->new_path, file->path))
 		r = -errno;
 	if (r)
@@ -83,7 +83,8 @@ static int check_path(const char *path, struct error *err)
 	return error_remedy(err, "remove it, or name another path");
 }
 
-int metrics_file_start(struct metrics_file *file, struct ring *ring, const char *path, mode_t mode,
+int metrics_file_start(struct metrics_file *file, struct ring *ring,
+		       const struct metrics_source *source, const char *path, mode_t mode,
 		       unsigned interval_s, struct error *err)
 {
 	int r = check_path(path, err);
@@ -92,6 +93,7 @@ int metrics_file_start(struct metrics_file *file, struct ring *ring, const char 
 		return r;
 	*file = (struct metrics_file){
 		.interval_s = interval_s,
+		.source = source,
 		.path = path,
 		.mode = mode,
 	};

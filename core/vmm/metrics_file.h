@@ -11,11 +11,13 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
+#include "core/vmm/metrics.h"
 #include "io/ring/ring.h"
 
 struct metrics_file {
 	struct ring *ring; /* NULL: not started */
 	struct ring_op timer;
+	const struct metrics_source *source;
 	unsigned interval_s;
 	const char *path;
 	mode_t mode;
@@ -27,6 +29,7 @@ struct metrics_file {
  * metrics_file_start - write it now and then again and again
  * @file: embedded; zeroed
  * @ring: the calling thread's
+ * @source: as metrics_print(); stays
  * @path: stays
  * @mode: of the file, whatever the umask
  * @interval_s: seconds, not 0
@@ -35,7 +38,8 @@ struct metrics_file {
  * A later failure is a warning, once, and the file stays as it is until writing succeeds.
  * Return: 0; -EEXIST there is something else; -ENOMEM; -errno of open(2), write(2) or rename(2).
  */
-int metrics_file_start(struct metrics_file *file, struct ring *ring, const char *path, mode_t mode,
+int metrics_file_start(struct metrics_file *file, struct ring *ring,
+		       const struct metrics_source *source, const char *path, mode_t mode,
 		       unsigned interval_s, struct error *err);
 
 /**

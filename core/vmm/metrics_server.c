@@ -58,7 +58,7 @@ static void answer(struct metrics *metrics, bool is_http)
 	}
 	if (is_http)
 		fputs(http_head, out);
-	metrics_print(out);
+	metrics_print(out, metrics->source);
 	if (fclose(out)) {
 		end_connection(metrics);
 		return;
@@ -121,14 +121,15 @@ static void accept_next(struct metrics *metrics)
 	ring_accept(metrics->ring, &metrics->op, metrics->listener.fd);
 }
 
-int metrics_start(struct metrics *metrics, struct ring *ring, const char *path, mode_t mode,
-		  struct error *err)
+int metrics_start(struct metrics *metrics, struct ring *ring, const struct metrics_source *source,
+		  const char *path, mode_t mode, struct error *err)
 {
 	int r = listener_open(&metrics->listener, "option --metrics: path", path, mode, 8, err);
 
 	if (r)
 		return r;
 	metrics->ring = ring;
+	metrics->source = source;
 	metrics->fd = -1;
 	metrics->timer.done = time_is_up;
 	accept_next(metrics);

@@ -30,6 +30,7 @@ struct vmm {
 	bool masked;
 	int signal_fd;
 	struct ring_op signal_op, terminal_timer;
+	struct metrics_source source;
 	struct metrics metrics;
 	struct metrics_file metrics_file;
 	struct machine *machine; /* NULL: none */
@@ -169,6 +170,13 @@ static void signal_done(struct ring_op *op, int32_t res, uint32_t flags)
 		ring_poll(&vmm->ring, op, vmm->signal_fd);
 }
 
+static struct machine_status *status(void *opaque)
+{
+	struct vmm *vmm = opaque;
+
+	return vmm->machine ? machine_status(vmm->machine) : NULL;
+}
+
 static int start_metrics(struct vmm *vmm, struct error *err)
 {
 	const struct config_metrics *metrics = &vmm->config->metrics;
@@ -176,10 +184,10 @@ static int start_metrics(struct vmm *vmm, struct error *err)
 	if (!metrics->path)
 		return 0;
 	return metrics->interval_s
-		       ? metrics_file_start(&vmm->metrics_file, &vmm->ring, metrics->path,
-					    metrics->mode, metrics->interval_s, err)
-		       : metrics_start(&vmm->metrics, &vmm->ring, metrics->path, metrics->mode,
-				       err);
+		       ? metrics_file_start(&vmm->metrics_file, &vmm->ring, &vmm->source,
+					    metrics->path, metrics->mode, metrics->interval_s, err)
+		       : metrics_start(&vmm->metrics, &vmm->ring, &vmm->source, metrics->path,
+				       metrics->mode, err);
 }
 
 static void ended_work(struct ring_work *work)
@@ -265,8 +273,10 @@ int vmm_run(const struct config *config, void (*opened)(const struct config *con
 		.ended_work.run = ended_work,
 		.terminal_timer.done = terminal_time,
 	};
-	int r = start(&vmm, err);
+	int r;
 
+	vmm.source = (struct metrics_source){ status, &vmm };
+	r = start(&vmm, err);
 	if (!r)
 		r = serve(&vmm, err);
 	ring_destroy(&vmm.ring);

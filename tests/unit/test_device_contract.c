@@ -434,7 +434,7 @@ static void metrics_are_called_by_the_id(const struct kind *kind)
 	load(&f);
 	out = open_memstream(&text, &size);
 	assert_non_null(out);
-	metrics_print(out);
+	metrics_print(out, NULL);
 	fclose(out);
 	snprintf(label, sizeof(label), "=\"%s ", f.device->id);
 	if (!strstr(text, label))

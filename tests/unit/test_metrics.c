@@ -88,7 +88,7 @@ static void counters_and_quantiles_are_printed(void **state)
 	size_t size;
 	FILE *out = open_memstream(&text, &size);
 
-	metrics_print(out);
+	metrics_print(out, NULL);
 	fclose(out);
 	check_text(text);
 	/* Every line is a comment or has a name, labels and a number. */
@@ -105,8 +105,8 @@ static void *serve(void *arg)
 {
 	server.result = ring_init(&server.ring, 8, NULL);
 	if (!server.result)
-		server.result =
-			metrics_start(&server.metrics, &server.ring, path, LISTENER_MODE, NULL);
+		server.result = metrics_start(&server.metrics, &server.ring, NULL, path,
+					      LISTENER_MODE, NULL);
 	/* Pairs with start_server(). */
 	store_release(&server.is_ready, true);
 	if (!server.result)

@@ -104,7 +104,7 @@ static void it_is_replaced_at_the_interval_and_left_at_the_end(void **state)
 	int first;
 
 	trace_count(queue, TRACE_QUEUE_REQUESTS, 1);
-	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, NULL, path, 0644, 1, NULL), 0);
 	assert_int_equal(requests(), 1);
 	first = open(path, O_RDONLY | O_CLOEXEC);
 	trace_count(queue, TRACE_QUEUE_REQUESTS, 1);
@@ -125,7 +125,7 @@ static void others_may_read_it_whatever_the_umask(void **state)
 	mode_t mask = umask(077);
 	struct stat st;
 
-	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, NULL, path, 0644, 1, NULL), 0);
 	umask(mask);
 	assert_int_equal(stat(path, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0644);
@@ -138,7 +138,7 @@ static void what_a_killed_one_left_is_no_obstacle(void **state)
 
 	assert_true(fd >= 0);
 	close(fd);
-	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, NULL, path, 0644, 1, NULL), 0);
 	assert_int_equal(requests(), 0);
 	finish();
 }
@@ -147,7 +147,7 @@ static void a_failure_is_made_up_for(void **state)
 {
 	char away[48];
 
-	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, NULL), 0);
+	assert_int_equal(metrics_file_start(&file, &ring, NULL, path, 0644, 1, NULL), 0);
 	snprintf(away, sizeof(away), "%s.away", folder);
 	assert_int_equal(rename(folder, away), 0);
 	for (unsigned i = 0; i < MAX_STEPS && !file.failed; i++) {
@@ -170,7 +170,7 @@ static void something_else_is_left_alone(void **state)
 	struct stat st;
 
 	assert_int_equal(symlink("/dev/null", path), 0);
-	assert_int_equal(metrics_file_start(&file, &ring, path, 0644, 1, &err), -EEXIST);
+	assert_int_equal(metrics_file_start(&file, &ring, NULL, path, 0644, 1, &err), -EEXIST);
 	assert_non_null(strstr(err.object, path));
 	assert_string_equal(err.reason, "it exists and is no regular file");
 	finish();
