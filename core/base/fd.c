@@ -112,6 +112,13 @@ int fd_list(int **out, unsigned *nr)
 	return 0;
 }
 
+int fd_open(const char *path, int flags, mode_t mode)
+{
+	int fd = open(path, flags | O_CLOEXEC, mode);
+
+	return fd < 0 ? -errno : fd;
+}
+
 int fd_eventfd(void)
 {
 	int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -58,6 +58,17 @@ int fd_write_all(int fd, const void *buf, size_t size);
 int fd_list(int **out, unsigned *nr);
 
 /**
+ * fd_open - open(2), close-on-exec
+ * @path: as there
+ * @flags: as there
+ * @mode: of a file that is made
+ *
+ * The one way to something of the host's by its path for devices and lines, so that something that still may do so can stand
+ * in for a process that no longer may. Return: the descriptor; -errno.
+ */
+int fd_open(const char *path, int flags, mode_t mode);
+
+/**
  * fd_eventfd - a new non-blocking, close-on-exec eventfd with counter 0
  *
  * Return: the descriptor; -errno.

@@ -305,7 +305,7 @@ static void take_own_node(struct blk_file *file, int flags)
 	if (stat(node, &own) || !S_ISBLK(own.st_mode) || own.st_rdev != given.st_rdev ||
 	    (own.st_dev == given.st_dev && own.st_ino == given.st_ino))
 		return;
-	fd = open(node, flags);
+	fd = fd_open(node, flags, 0);
 	if (fd < 0)
 		return;
 	if (fstat(fd, &own) || own.st_rdev != given.st_rdev) {
@@ -324,17 +324,16 @@ static int open_again(int fd, const char *path, int flags)
 	int again;
 
 	snprintf(own, sizeof(own), "/proc/self/fd/%d", fd);
-	again = open(own, flags);
-	if (again >= 0 || errno != ENOENT)
+	again = fd_open(own, flags, 0);
+	if (again != -ENOENT)
 		return again;
-	again = open(path, flags);
+	again = fd_open(path, flags, 0);
 	if (again < 0 ||
 	    (!fstat(fd, &first) && !fstat(again, &second) && first.st_dev == second.st_dev &&
 	     first.st_ino == second.st_ino && first.st_rdev == second.st_rdev))
 		return again;
 	close(again);
-	errno = ENOENT;
-	return -1;
+	return -ENOENT;
 }
 
 /* What is written to must not be the host's: mounted, swapped to, a part of a volume. */
@@ -344,11 +343,11 @@ static int claim(struct blk_file *file, const char *path, struct error *err)
 
 	if (!file->is_device || file->readonly)
 		return 0;
-	file->claim = open_again(file->fd, path, O_RDONLY | O_EXCL | O_CLOEXEC);
+	file->claim = open_again(file->fd, path, O_RDONLY | O_EXCL);
 	if (file->claim >= 0)
 		return 0;
-	if (errno != EBUSY)
-		return error_set(err, -errno, "disk %s", path);
+	if (file->claim != -EBUSY)
+		return error_set(err, file->claim, "disk %s", path);
 	return refuse_used(path, fstat(file->fd, &st) ? 0 : st.st_rdev, err);
 }
 
@@ -374,7 +373,7 @@ static int open_cached(struct blk_file *file, const char *path, struct error *er
 		flags |= O_NONBLOCK;
 	file->cached = open_again(file->fd, path, flags);
 	if (file->cached < 0)
-		return error_set(err, -errno, "disk %s: through the page cache", path);
+		return error_set(err, file->cached, "disk %s: through the page cache", path);
 	/* No more of it than asked for: what is beside may be written past it. */
 	posix_fadvise(file->cached, 0, 0, POSIX_FADV_RANDOM);
 	return 0;
@@ -387,13 +386,12 @@ int blk_file_open(struct blk_file *file, const struct blk_file_options *options,
 	};
 	const char *path = options->path;
 	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
-	int flags = (f.readonly ? O_RDONLY : O_RDWR) | (f.direct ? O_DIRECT : 0) | O_CLOEXEC |
-		    O_NONBLOCK;
+	int flags = (f.readonly ? O_RDONLY : O_RDWR) | (f.direct ? O_DIRECT : 0) | O_NONBLOCK;
 	int r;
 
-	f.fd = open(path, flags);
+	f.fd = fd_open(path, flags, 0);
 	if (f.fd < 0)
-		return open_error(-errno, path, f.readonly, f.direct, err);
+		return open_error(f.fd, path, f.readonly, f.direct, err);
 	take_own_node(&f, flags);
 	r = describe(&f, path, options->block_size, err);
 	f.can_discard &= options->sparse;

@@ -110,11 +110,11 @@ static int file_open(struct line *line, struct error *err)
 	struct stat st;
 	int r;
 	/* O_NONBLOCK: opening a FIFO without a reader must fail, not wait. */
-	int fd = open(line->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
-		      LISTENER_MODE);
+	int fd = fd_open(line->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK,
+			 LISTENER_MODE);
 
 	if (fd < 0) {
-		r = error_set(err, -errno, "%s file=%s", line->name, line->path);
+		r = error_set(err, fd, "%s file=%s", line->name, line->path);
 		if (r == -ENXIO) {
 			error_reason(err, "a FIFO that no process reads");
 			error_remedy(err, "start the reader first");
@@ -143,7 +143,7 @@ static void tty_open(struct line *line)
 	line->in_fd = STDIN_FILENO;
 	line->out_fd = STDOUT_FILENO;
 	if (isatty(STDOUT_FILENO)) {
-		int fd = open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+		int fd = fd_open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK, 0);
 
 		line->out_owned = fd >= 0;
 		if (fd >= 0)

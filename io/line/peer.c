@@ -81,7 +81,7 @@ static int pty_error(struct error *err, const char *name, const char *what)
 /* The master is told of a hangup only once somebody has left. */
 static int open_and_leave_slave(const char *path)
 {
-	int fd = open(path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int fd = fd_open(path, O_RDWR | O_NOCTTY, 0);
 
 	if (fd < 0)
 		return -1;

@@ -28,10 +28,10 @@
 
 static int open_device(struct error *err)
 {
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC), r = -errno;
+	int r = fd_open(DEVICE, O_RDWR, 0);
 
-	if (fd >= 0)
-		return fd;
+	if (r >= 0)
+		return r;
 	error_set(err, r, DEVICE);
 	if (r == -ENOENT || r == -ENODEV)
 		error_remedy(err, "load its driver: modprobe tun");
@@ -42,7 +42,7 @@ static int open_device(struct error *err)
 static bool may_join(const char *name, short flags)
 {
 	struct ifreq ifr = { .ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | flags) };
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC);
+	int fd = fd_open(DEVICE, O_RDWR, 0);
 	bool may;
 
 	if (fd < 0)

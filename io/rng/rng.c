@@ -93,9 +93,9 @@ static int open_source(struct virtio_rng *rng, const char *path, struct error *e
 {
 	struct stat st;
 
-	rng->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	rng->fd = fd_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (rng->fd < 0) {
-		error_set(err, -errno, "entropy source %s", path);
+		error_set(err, rng->fd, "entropy source %s", path);
 		return error_remedy(err, "check the path; /dev/urandom is always there");
 	}
 	/* Not to wait for a FIFO's other end; a device that has nothing yet is to be waited for, by the ring. */

@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
+#include "core/base/fd.h"
+
 #define DEVICE "/dev/vhost-net"
 
 static int call(int fd, unsigned long request, const void *arg)
@@ -14,10 +16,10 @@ static int call(int fd, unsigned long request, const void *arg)
 
 int vhost_net_open(struct error *err)
 {
-	int fd = open(DEVICE, O_RDWR | O_CLOEXEC), r = -errno;
+	int r = fd_open(DEVICE, O_RDWR, 0);
 
-	if (fd >= 0)
-		return fd;
+	if (r >= 0)
+		return r;
 	error_set(err, r, DEVICE);
 	if (r == -ENOENT || r == -ENODEV || r == -ENXIO)
 		error_remedy(err, "modprobe vhost_net # or leave vhost=on out");

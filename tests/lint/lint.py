@@ -43,6 +43,9 @@ BELOW = {
     'vfio/tool': ['vfio/bind'],
     'core/vmm': ['core/acpi', 'core/boot', 'core/config', 'io/console', 'io/disk', 'io/net', 'io/rng', 'io/serial', 'vfio/pci'],
 }
+# Of these folders a device of the guest's may run anything.
+DEVICES = ('io/', 'vfio/pci/', 'vfio/dma/')
+
 # These include everything, and nothing includes them but they themselves.
 OUTSIDE = ['bench', 'tests']
 
@@ -168,6 +171,16 @@ def check_size(tree):
             yield f'{where}: {length} lines'
 
 
+def check_opens(tree):
+    """What devices and lines need of the host by its path they open by fd_open(), where something may stand in for open(2)."""
+    for name in tree.ending('.c'):
+        if not name.startswith(DEVICES):
+            continue
+        for number, line in enumerate(tree.lines(name), 1):
+            if re.search(r'(?<![\w.>])(open|openat|open64|creat)\(', line) and not line.lstrip().startswith(('*', '/*')):
+                yield f'{name}:{number}: opens by itself: fd_open() is for that'
+
+
 def check_spdx(tree):
     """Every source file names its licence on its first line (second after #!)."""
     for name in tree.files:
@@ -261,6 +274,7 @@ CHECKS = {
     'includes': check_includes,
     'size': check_size,
     'spdx': check_spdx,
+    'opens': check_opens,
     'docs': check_docs,
     'format': check_format,
     'hosts': check_hosts,

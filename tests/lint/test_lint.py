@@ -83,6 +83,12 @@ class LintTest(unittest.TestCase):
         table = 'int f(void)\n{\n\tstatic const int t[] = {\n' + '\t\t{ 1, 2 },\n' * 90 + '\t};\n}\n'
         self.good('size', {'numa/a.c': table})
 
+    def test_opens(self):
+        self.good('opens', {'io/disk/a.c': 'fd = fd_open(path, 0, 0);\nr = ops->open(x);\n/* as open(2) */\n',
+                            'vfio/bind/a.c': 'fd = open(path, 0);\n'})
+        self.bad('opens', {'io/disk/b.c': 'fd = open(path, O_RDONLY);\n'})
+        self.bad('opens', {'vfio/pci/c.c': 'if (openat(at, path, 0) < 0)\n'}, 2)
+
     def test_spdx(self):
         self.good('spdx', {'numa/a.h': SPDX, 'a.sh': '#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\n'})
         self.bad('spdx', {'numa/b.c': '\n' + SPDX})

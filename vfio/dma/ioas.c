@@ -104,9 +104,9 @@ int vfio_ioas_get_group(struct vfio_ioas *ioas, int id, struct vfio_group **out,
 	if (!group)
 		return error_set(err, -ENOSPC, "IOMMU group %d", id);
 	snprintf(path, sizeof(path), "/dev/vfio/%d", id);
-	group->fd = open(path, O_RDWR | O_CLOEXEC);
+	group->fd = fd_open(path, O_RDWR, 0);
 	if (group->fd < 0)
-		return group_open_error(-errno, id, path, err);
+		return group_open_error(group->fd, id, path, err);
 	group->id = id;
 	r = ioas->ops->attach(ioas, group, err);
 	if (r) {

@@ -29,9 +29,9 @@ static int type1_open(struct vfio_ioas *ioas, struct error *err)
 {
 	int r;
 
-	ioas->fd = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
+	ioas->fd = fd_open("/dev/vfio/vfio", O_RDWR, 0);
 	if (ioas->fd < 0) {
-		r = error_set(err, -errno, "/dev/vfio/vfio");
+		r = error_set(err, ioas->fd, "/dev/vfio/vfio");
 		return r == -ENOENT || r == -ENODEV
 			       ? error_remedy(err, "modprobe vfio-pci vfio_iommu_type1")
 			       : r;
