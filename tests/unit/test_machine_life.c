@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -151,13 +152,18 @@ static void machines_come_and_go(void **state)
 {
 	struct holdings second = { 0 };
 	struct error err = { 0 };
+	cpu_set_t before, after;
 
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
 	for (unsigned i = 0; i < nr_rounds; i++) {
 		assert_int_equal(live(i == 1, &err), 0);
 		if (i == 1)
 			second = hold();
 	}
 	assert_same(&second, "after all rounds");
+	/* Where a machine on the node of its device moved torc to is no limit of the next one's. */
+	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
+	assert_true(CPU_EQUAL(&before, &after));
 	/* Nor of where they counted: there are as many objects as one machine has, main thread's and all. */
 	assert_within(count_objects(), 8, 16);
 	/* It can be told: rings and vCPUs are shared with the kernel. */

@@ -47,9 +47,11 @@ static void timer_expired(struct ring_op *op, int32_t res, uint32_t flags)
 	assert_int_equal(write(tell_fd, "t", 1), 1);
 }
 
+static bool quits; /* the user does, within the reset */
+
 static void take_time(void *arg)
 {
-	usleep(RESET_MS * 1000);
+	usleep(quits ? 10000 : RESET_MS * 1000);
 }
 
 static int init(struct machine *machine, struct error *err)
@@ -60,8 +62,11 @@ static int init(struct machine *machine, struct error *err)
 static int reset(struct machine *machine, struct error *err)
 {
 	timer.done = timer_expired;
-	ring_timeout(&machine->ring, &timer, TIMER_MS * 1000000ULL);
+	if (!quits)
+		ring_timeout(&machine->ring, &timer, TIMER_MS * 1000000ULL);
 	assert_int_equal(write(tell_fd, "r", 1), 1);
+	if (quits)
+		machine_quit(machine);
 	machine_block(machine, take_time, NULL);
 	assert_int_equal(write(tell_fd, "e", 1), 1);
 	return 0;
@@ -134,11 +139,9 @@ static char next_told(int fd)
 	return byte;
 }
 
-static void a_reset_that_takes_long_holds_up_nobody(void **state)
+/* A process of its own, as a sanitizer wants it of one that has threads. */
+static pid_t start(const char *what, int fds[2])
 {
-	uint64_t begin, asked, signalled;
-	const char *text;
-	int fds[2], status;
 	char fd[16];
 	pid_t pid;
 
@@ -146,12 +149,22 @@ static void a_reset_that_takes_long_holds_up_nobody(void **state)
 	snprintf(fd, sizeof(fd), "%d", fds[1]);
 	pid = fork();
 	if (!pid) {
-		/* A process of its own, as a sanitizer wants it of one that has threads. */
 		fcntl(fds[1], F_SETFD, 0);
-		execl("/proc/self/exe", "test_vmm", guest, metrics_path, fd, NULL);
+		execl("/proc/self/exe", "test_vmm", guest, metrics_path, fd, what, NULL);
 		_exit(127);
 	}
 	close(fds[1]);
+	return pid;
+}
+
+static void a_reset_that_takes_long_holds_up_nobody(void **state)
+{
+	uint64_t begin, asked, signalled;
+	const char *text;
+	int fds[2], status;
+	pid_t pid;
+
+	pid = start("waits", fds);
 	assert_int_equal(next_told(fds[0]), 'r');
 	begin = now_ms();
 	text = ask_metrics();
@@ -180,6 +193,21 @@ static void a_reset_that_takes_long_holds_up_nobody(void **state)
 	close(fds[0]);
 }
 
+/* A guest that resets again and again is not asked once more. */
+static void who_quits_within_a_reset_is_heard_after_it(void **state)
+{
+	char told[4] = "";
+	int fds[2], status;
+	pid_t pid = start("quits", fds);
+
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	assert_true(read(fds[0], told, sizeof(told) - 1) > 0);
+	assert_string_equal(told, "re");
+	close(fds[0]);
+}
+
 static int setup(void **state)
 {
 	assert_non_null(mkdtemp(folder));
@@ -195,22 +223,23 @@ static int teardown(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(a_reset_that_takes_long_holds_up_nobody, setup,
-						teardown),
+		cmocka_unit_test(a_reset_that_takes_long_holds_up_nobody),
+		cmocka_unit_test(who_quits_within_a_reset_is_heard_after_it),
 	};
 
-	if (argc != 2 && argc != 4) {
+	if (argc != 2 && argc != 5) {
 		fprintf(stderr, "usage: test_vmm GUEST\n");
 		return 2;
 	}
 	guest = argv[1];
-	if (argc == 4) {
+	if (argc == 5) {
 		tell_fd = atoi(argv[3]);
+		quits = !strcmp(argv[4], "quits");
 		return run(argv[2]);
 	}
 	if (access("/dev/kvm", R_OK | W_OK)) {
 		printf("1..0 # SKIP /dev/kvm cannot be opened\n");
 		return 77;
 	}
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
