@@ -159,7 +159,7 @@ static int take_words(struct parser *p, int argc, char **argv, struct error *err
 	return 0;
 }
 
-/* "_disk0" and so on, as Cloud Hypervisor's. */
+/* "_disk0", "_net1" and so on: one count for all kinds, as Cloud Hypervisor's. */
 static int default_id(const struct config *config, const char *kind, unsigned *next,
 		      const char **id, struct error *err)
 {
@@ -175,15 +175,15 @@ static int default_id(const struct config *config, const char *kind, unsigned *n
 
 static int default_ids(struct config *config, struct error *err)
 {
-	unsigned device = 0, disk = 0, net = 0;
+	unsigned next = 0;
 	int r = 0;
 
-	for (unsigned i = 0; i < config->nr_devices && !r; i++)
-		r = default_id(config, "vfio", &device, &config->device[i].id, err);
 	for (unsigned i = 0; i < config->nr_disks && !r; i++)
-		r = default_id(config, "disk", &disk, &config->disk[i].id, err);
+		r = default_id(config, "disk", &next, &config->disk[i].id, err);
 	for (unsigned i = 0; i < config->nr_nets && !r; i++)
-		r = default_id(config, "net", &net, &config->net[i].id, err);
+		r = default_id(config, "net", &next, &config->net[i].id, err);
+	for (unsigned i = 0; i < config->nr_devices && !r; i++)
+		r = default_id(config, "vfio", &next, &config->device[i].id, err);
 	return r;
 }
 

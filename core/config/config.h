@@ -144,7 +144,7 @@ struct config {
 	struct line_config console;
 	struct config_line serial_json, console_json; /* the same, while they are read or written */
 	unsigned nr_devices;
-	/* Of devices, strings are the configuration's, and so is the id where none was given: "_vfio0" and so on. */
+	/* Of devices, strings are the configuration's, and so is the id where none was given. */
 	struct vfio_options *device;
 	unsigned hotplug_slots;	  /* of bus 0 that stay free at the start */
 	unsigned nr_pci_segments; /* as JSON has it; there is one */

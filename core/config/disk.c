@@ -75,7 +75,7 @@ const struct schema config_disk_schema = {
 		    "a file, whatever is below it: a partition table made for one size is not found by the other (torc warns of "
 		    "one). This key is not Cloud Hypervisor's." },
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_blk_options, id),
-		  .help = "What messages call it; unique; the default is `_disk0`, `_disk1` and so on." },
+		  .help = "What messages call it; unique; the default is `_disk` and a number, of one count for all devices." },
 		{ "sparse", SCHEMA_BOOL, SCHEMA_MEMBER(struct virtio_blk_options, file.sparse), .preset = "on",
 		  .help = "With `off`, the guest is not offered to discard blocks, so that an image that has all of its storage keeps "
 		    "it. The default is on: what the guest discards becomes a hole in the image, or is discarded on the device." },

@@ -141,7 +141,7 @@ const struct schema config_net_schema = {
 		    "time beside the guest's. It signals interrupts straight to KVM; rings do so for a guest without MSI-X. Needs "
 		    "`/dev/vhost-net` (module `vhost_net`). The default is off: rings move the packets." },
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_net_options, id),
-		  .help = "What messages call it; unique; the default is `_net0`, `_net1` and so on." },
+		  .help = "What messages call it; unique; the default is `_net` and a number, of one count for all devices." },
 		CONFIG_KEYS_OF_PCI,
 		CONFIG_KEYS_OF_VHOST_USER,
 		CONFIG_KEYS_OF_RATES,

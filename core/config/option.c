@@ -140,7 +140,8 @@ const struct schema config_device_schema = {
 		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0",
 		  .help = "The device's directory below `/sys/bus/pci/devices`. It must be bound to `vfio-pci` (see torc-vfio(1))." },
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct vfio_options, id),
-		  .help = "What messages call it; unique; the default is `_vfio0`, `_vfio1` and so on." },
+		  .help = "What messages call it; unique; the default is `_vfio` and a number, of one count for all devices: disks, then "
+		    "networks, then passed-through ones: `_disk0`, `_net1`, `_vfio2`." },
 		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct vfio_options, unmapped_bars),
 		  .max = PCI_NR_BARS - 1, .noun = "BAR",
 		  .help = "BARs, as `[0,2]`, that are not mapped into the guest: torc sees each access to them, which is slow." },

@@ -51,7 +51,7 @@ static void the_howto_line_is_taken(void **state)
 	assert_int_equal(c.cpus.boot, 4);
 	assert_int_equal(c.nr_devices, 1);
 	assert_string_equal(c.device[0].path, DEV "/");
-	assert_string_equal(c.device[0].id, "_vfio0");
+	assert_string_equal(c.device[0].id, "_vfio1");
 	assert_int_equal(c.nr_disks, 1);
 	assert_string_equal(c.disk[0].file.path, "focal-server.raw");
 	assert_string_equal(c.disk[0].id, "_disk0");
@@ -186,6 +186,20 @@ static void default_ids_pass_over_those_that_were_given(void **state)
 	assert_string_equal(c.device[1].id, "_vfio2");
 	assert_string_equal(c.device[2].id, "_vfio1");
 	assert_string_equal(c.device[3].id, "_vfio3");
+	config_destroy(&c);
+}
+
+static void default_ids_have_one_count(void **state)
+{
+	struct config c = line_good("--kernel k --device path=/a --net tap=t ip=10.0.0.1 --disk "
+				    "path=/b path=/c,id=_net2 path=/d");
+
+	assert_string_equal(c.disk[0].id, "_disk0");
+	assert_string_equal(c.disk[1].id, "_net2");
+	assert_string_equal(c.disk[2].id, "_disk1");
+	assert_string_equal(c.net[0].id, "_net3");
+	assert_string_equal(c.net[1].id, "_net4");
+	assert_string_equal(c.device[0].id, "_vfio5");
 	config_destroy(&c);
 }
 
@@ -841,6 +855,7 @@ int main(void)
 		cmocka_unit_test(serial_and_console_modes),
 		cmocka_unit_test(devices_follow_one_option_or_several),
 		cmocka_unit_test(default_ids_pass_over_those_that_were_given),
+		cmocka_unit_test(default_ids_have_one_count),
 		cmocka_unit_test(disks_are_read),
 		cmocka_unit_test(nets_are_read),
 		cmocka_unit_test(as_many_devices_as_there_may_be_and_no_more),

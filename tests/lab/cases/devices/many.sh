@@ -33,7 +33,7 @@ found() {
 
 found "$disks"
 expect log "_disk$((disks - 1)):.*guest 0000:0[1-9]:"
-expect log "_net$((nets - 1)):.*guest 0000:0[1-9]:"
+expect log "_net$((disks + nets - 1)):.*guest 0000:0[1-9]:"
 # By its slot, as ACPI has it.
 ask 'echo 0 >$(dirname $(grep -l "$(basename $(realpath /sys/block/$(basename $d)/device/..) .0)" /sys/bus/pci/slots/*/address))/power'
 await log "disk _disk$((disks - 1)): given back to the host"

@@ -14,7 +14,7 @@ ask 'ip address add 10.9.0.2/24 dev eth0 && ip link set eth0 up && ip address ad
 ask '/bin/ping -q -c 1 10.9.0.1 && /bin/ping -q -c 1 10.9.1.1'
 tell '/bin/ping -q -f 10.9.1.1 >/dev/null 2>&1 & dd if=/dev/vdb of=/dev/null bs=4k iflag=direct 2>/dev/null &'
 ask 'ejects net/eth1'
-await log 'network device _net1: given back to the host'
+await log 'network device _net3: given back to the host'
 # Linux before 6.13 keeps what was registered with a ring until the reads have ended that it had in flight, here the other
 # network's.
 ask '/bin/ping -q -c 3 10.9.0.1'
