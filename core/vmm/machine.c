@@ -13,6 +13,7 @@
 #include "core/kvm/cpuid.h"
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_placement.h"
+#include "core/vmm/machine_run.h"
 
 #define RING_ENTRIES 64
 

@@ -9,6 +9,7 @@
 #include "core/base/bits.h"
 #include "core/kvm/layout.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_run.h"
 
 /* Values of the reset control register at 0xcf9: bit 2 resets, bit 1 says how hard. */
 #define RESET_CPU   0x04

@@ -9,6 +9,7 @@
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_memory.h"
 #include "core/vmm/machine_placement.h"
+#include "core/vmm/machine_run.h"
 
 static void ring_failed(void *opaque, unsigned index, int r)
 {

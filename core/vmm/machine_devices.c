@@ -10,6 +10,7 @@
 #include "core/kvm/layout.h"
 #include "core/vmm/machine_board.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_run.h"
 #include "numa/affinity.h"
 #include "vfio/pci/class.h"
 

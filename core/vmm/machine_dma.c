@@ -8,6 +8,7 @@
 #include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_memory.h"
+#include "core/vmm/machine_run.h"
 
 static int init(struct machine *machine, struct error *err)
 {

@@ -14,6 +14,7 @@
 #include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_memory.h"
+#include "core/vmm/machine_run.h"
 
 #define QUIET_NS    2000000000	/* what takes no longer is not worth a bar */
 #define LOG_STEP_NS 10000000000 /* between two lines of the log */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The turn of the machine's ring: what vCPUs, lines and the owner ask for; pausing, resetting, ending. */
+#include "core/vmm/machine_run.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

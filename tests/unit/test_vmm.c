@@ -24,6 +24,7 @@
 #include "core/base/clock.h"
 #include "core/base/trace.h"
 #include "core/vmm/machine_internal.h"
+#include "core/vmm/machine_run.h"
 #include "core/vmm/vmm.h"
 #include "tests/unit/config_line.h"
 #include "tests/unit/folder.h"
