@@ -55,8 +55,8 @@ const struct schema config_disk_schema = {
 		    "is registered with io_uring for such disks." },
 		{ "image_type", SCHEMA_WORD, SCHEMA_MEMBER(struct virtio_blk_options, file.is_raw), .words = image_types,
 		  .remedy = "use image_type=raw",
-		  .help = "The guest gets the bytes of the file as they are, also where they look like those of a qcow2, VHD, VHDX, "
-		    "VMDK or VDI image. Without it such a file is refused, as the guest's first write would destroy it; with "
+		  .help = "The guest gets the bytes of the file as they are, also where they look like those of a qcow2, QED, VHD, "
+		    "VHDX, VMDK, VDI or Parallels image. Without it such a file is refused, as the guest's first write would destroy it; with "
 		    "`readonly=on` there is a warning." },
 		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct virtio_blk_options, nr_queues), .min = 1, .max = VIRTIO_BLK_MAX_QUEUES,
 		  .flags = SCHEMA_OR_ZERO,

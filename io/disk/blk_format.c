@@ -12,12 +12,26 @@
 #define BLOCK  4096 /* that O_DIRECT can read anywhere */
 #define FOOTER 512  /* of a VHD, behind its data */
 
+/* A mark of characters, the last one of which may be 0. */
+#define MARK(text) (text), sizeof(text) - 1
+
 static const struct {
 	const char *name, *mark;
+	size_t size;
 	bool is_footer;
 } formats[] = {
-	{ "qcow2", "QFI\xfb", false }, { "VHDX", "vhdxfile", false }, { "VMDK", "KDMV", false },
-	{ "VDI", "<<< ", false },      { "VHD", "conectix", false },  { "VHD", "conectix", true },
+	{ "qcow2", MARK("QFI\xfb"), false },
+	{ "QED", MARK("QED\0"), false },
+	{ "VHDX", MARK("vhdxfile"), false },
+	{ "VMDK", MARK("KDMV"), false },
+	{ "VMDK", MARK("COWD"), false },
+	/* Names the files that have the data. */
+	{ "VMDK", MARK("# Disk DescriptorFile"), false },
+	{ "VDI", MARK("<<< "), false },
+	{ "Parallels", MARK("WithoutFreeSpace"), false },
+	{ "Parallels", MARK("WithouFreSpacExt"), false },
+	{ "VHD", MARK("conectix"), false },
+	{ "VHD", MARK("conectix"), true },
 };
 
 /* @at is a multiple of BLOCK. Zeroes where there is nothing. */
@@ -45,7 +59,7 @@ const char *blk_format(int fd)
 		/* A footer that the end of a block cuts is none: it is whole sectors behind the beginning. */
 		if (formats[i].is_footer && footer % FOOTER)
 			continue;
-		if (!memcmp(at, formats[i].mark, strlen(formats[i].mark)))
+		if (!memcmp(at, formats[i].mark, formats[i].size))
 			return formats[i].name;
 	}
 	return NULL;

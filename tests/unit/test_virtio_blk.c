@@ -716,8 +716,15 @@ static void images_of_other_formats_are_not_written_to(void **state)
 		const char *format, *mark;
 		off_t at; /* from the end, if negative */
 	} marks[] = {
-		{ "qcow2", "QFI\xfb", 0 }, { "VHDX", "vhdxfile", 0 },	{ "VMDK", "KDMV", 0 },
-		{ "VDI", "<<< ", 0 },	   { "VHD", "conectix", -512 },
+		{ "qcow2", "QFI\xfb", 0 },
+		{ "VHDX", "vhdxfile", 0 },
+		{ "VMDK", "KDMV", 0 },
+		{ "VDI", "<<< ", 0 },
+		{ "VHD", "conectix", -512 },
+		{ "QED", "QED", 0 },
+		{ "VMDK", "# Disk DescriptorFile\nversion=1\n", 0 },
+		{ "VMDK", "COWD", 0 },
+		{ "Parallels", "WithoutFreeSpace", 0 },
 	};
 	struct fixture *f = *state;
 	struct virtio_blk_options raw = options(false, false);
