@@ -170,6 +170,14 @@ void vfio_pci_start(struct vfio_pci *vp)
 	watch(vp, VFIO_PCI_REQ_IRQ_INDEX, &vp->req_fd, &vp->req_op, req_done);
 }
 
+/* The last descriptor of a device: the kernel resets it, which takes as long as that likes. */
+static void close_device(void *arg)
+{
+	struct vfio_pci *vp = arg;
+
+	fd_close(&vp->device.fd);
+}
+
 void vfio_pci_free(struct vfio_pci *vp)
 {
 	if (!vp)
@@ -183,6 +191,7 @@ void vfio_pci_free(struct vfio_pci *vp)
 		vm_remove_vfio_group(vp->vm, vp->device.group->fd);
 	vfio_rom_destroy(vp);
 	/* Closing resets the function too, where it can be reset: no DMA outlives the mappings. */
+	vp->site->block(vp->site->opaque, close_device, vp);
 	vfio_device_close(&vp->device);
 	free(vp);
 }
