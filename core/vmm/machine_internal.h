@@ -79,8 +79,9 @@ struct machine_pin {
 
 /** A root bus. */
 struct machine_bus {
-	int node;      /* of the guest: its index; -1: none */
-	unsigned room; /* slots that may still be taken at the start */
+	int node;	 /* of the guest: its index; -1: none */
+	unsigned room;	 /* slots that may still be taken at the start */
+	bool has_passed; /* a passed-through device is planned for it */
 };
 
 /** A ring that is to use registered memory. */

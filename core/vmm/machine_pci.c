@@ -48,11 +48,30 @@ static void choose_mem64(struct machine *machine, unsigned phys_bits)
 	machine->mem64 = window.size ? window : machine->mem64_far;
 }
 
-static struct pci_window share(struct pci_window whole, unsigned i, unsigned nr, uint64_t align)
+/* A bus that came for want of slots on the others, for devices of torc's own, whose BARs are small. */
+static bool is_small(const struct machine *machine, unsigned i)
 {
-	uint64_t size = align_down(whole.size / nr, align);
+	return i > 0 && machine->bus[i].node < 0 && !machine->bus[i].has_passed;
+}
 
-	return nr == 1 ? whole : (struct pci_window){ whole.base + i * size, size };
+/* Small ones have @align bytes each at the end of a window, the others share the rest. */
+static struct pci_window share(const struct machine *machine, struct pci_window whole, unsigned i,
+			       uint64_t align)
+{
+	unsigned nr_small = 0, nr_small_before = 0;
+	uint64_t size;
+
+	for (unsigned n = 0; n < machine->nr_buses; n++) {
+		nr_small += is_small(machine, n);
+		nr_small_before += n < i && is_small(machine, n);
+	}
+	if (machine->nr_buses == 1 || !whole.size)
+		return whole;
+	size = align_down((whole.size - nr_small * align) / (machine->nr_buses - nr_small), align);
+	if (is_small(machine, i))
+		return (struct pci_window){ whole.base + whole.size - (nr_small_before + 1) * align,
+					    align };
+	return (struct pci_window){ whole.base + (i - nr_small_before) * size, size };
 }
 
 /* @kept: slots that stay free for devices that come later. */
@@ -89,6 +108,7 @@ static int choose_bus(struct machine *machine, struct device *device, struct err
 	if (r)
 		return r;
 	machine->bus[i].room--;
+	machine->bus[i].has_passed |= device->host_name != NULL;
 	device->bus = i;
 	return 0;
 }
@@ -100,8 +120,7 @@ static int plan_buses(struct machine *machine, struct error *err)
 
 	for (unsigned i = 1; i < config->nr_nodes && !r; i++)
 		r = add_bus(machine, (int)i, 1, err);
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (!r)
 			r = choose_bus(machine, device, err);
 	}
@@ -122,9 +141,9 @@ static int init(struct machine *machine, struct error *err)
 		return error_set(err, -ENOMEM, "PCI bus");
 	for (unsigned i = 0; i < nr; i++) {
 		const struct pci_bus_config config = {
-			.io = share(io, i, nr, IO_SHARE_ALIGN),
-			.mem32 = share(mem32, i, nr, MEM32_SHARE_ALIGN),
-			.mem64 = share(machine->mem64, i, nr, MEM64_SHARE_ALIGN),
+			.io = share(machine, io, i, IO_SHARE_ALIGN),
+			.mem32 = share(machine, mem32, i, MEM32_SHARE_ALIGN),
+			.mem64 = share(machine, machine->mem64, i, MEM64_SHARE_ALIGN),
 			.first = i ? machine->pci : NULL,
 		};
 		int r = pci_bus_init(&machine->pci[i], &config);
@@ -158,7 +177,7 @@ static int assign(struct machine *machine, struct error *err)
 		machine->mem64 = machine->mem64_far;
 		for (unsigned i = 0; i < machine->nr_pci_buses; i++)
 			machine->pci[i].mem64 =
-				share(machine->mem64, i, machine->nr_pci_buses, MEM64_SHARE_ALIGN);
+				share(machine, machine->mem64, i, MEM64_SHARE_ALIGN);
 		r = assign_all(machine, err);
 	} else if (r) {
 		*err = why;
