@@ -25,6 +25,9 @@ int config_copy_string(char **to, const char *value, struct error *err)
 
 const char *config_id_owner(const struct config *config, const char *id)
 {
+	/* The console's and the like, which nobody gives. */
+	if (id && !strncmp(id, "__", 2))
+		return "torc itself";
 	for (unsigned i = 0; id && i < config->nr_devices; i++) {
 		if (config->device[i].id && !strcmp(config->device[i].id, id))
 			return config->device[i].path;
