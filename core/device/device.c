@@ -51,6 +51,8 @@ void device_set_state(struct device *device, enum device_state state)
 {
 	const struct device_site *site = device->list->site;
 
+	if (device->state == state)
+		return;
 	device->state = state;
 	if (site->changed)
 		site->changed(site->opaque);
@@ -100,13 +102,14 @@ int device_start(struct device *device, struct error *err)
 
 int device_reset(struct device *device, int hurry_fd, int timeout_ms)
 {
+	bool was_busy = device->is_busy;
 	int r;
 
 	if (device->state < DEVICE_PLUGGED || device->state == DEVICE_GONE)
 		return 0;
 	device->is_busy = true;
 	r = device->class->reset(device, hurry_fd, timeout_ms);
-	device->is_busy = false;
+	device->is_busy = was_busy;
 	return r;
 }
 
@@ -153,8 +156,7 @@ void device_list_destroy(struct device_list *list)
 
 struct device *device_find(const struct device_list *list, const char *id)
 {
-	DEVICE_FOR_EACH(device, list)
-	{
+	DEVICE_FOR_EACH(device, list) {
 		if (device->state != DEVICE_GONE && !strcmp(device->id, id))
 			return device;
 	}

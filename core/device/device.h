@@ -102,6 +102,7 @@ struct device {
 	void *self;
 	struct pci_device *pci; /* from OPEN on */
 	bool is_busy;		/* it waits in reset(), within which the ring is turned */
+	bool is_asked;		/* LEAVING, as soon as the guest lets go of it */
 	bool is_due;		/* LEAVING, and the guest has it no longer */
 	bool forced;		/* the guest did not let go of it in time */
 	bool gave_up; /* what it has in flight has not ended: it stays until the process ends */

@@ -15,21 +15,19 @@ static void release_soon(struct unplug *unplug)
 static void set_due(struct unplug *unplug, struct device *device, bool forced)
 {
 	device_set_state(device, DEVICE_LEAVING);
+	device->is_asked = false;
 	device->is_due = true;
 	device->forced = forced;
 	release_soon(unplug);
 }
 
-static bool is_asked(const struct device *device)
-{
-	return device->state == DEVICE_LEAVING && !device->is_due;
-}
-
 static void take_ejected(struct unplug *unplug)
 {
-	DEVICE_FOR_EACH(device, unplug->list)
-	{
-		if (device->state == DEVICE_RUNNING || is_asked(device)) {
+	/* What a vCPU posted last comes when the machine is taken apart. */
+	if (unplug->stopped)
+		return;
+	DEVICE_FOR_EACH(device, unplug->list) {
+		if (device->state == DEVICE_RUNNING || device->is_asked) {
 			if (pci_hotplug_take_ejected(&unplug->pci, device->pci))
 				set_due(unplug, device, false);
 		}
@@ -58,7 +56,7 @@ static void timer_done(struct ring_op *op, int32_t res, uint32_t flags)
 	struct device *device = container_of(op, struct device, timer);
 	struct unplug *unplug = device->list->unplug;
 
-	if (is_asked(device))
+	if (device->is_asked)
 		set_due(unplug, device, true);
 	else if (!device->is_busy)
 		release_soon(unplug);
@@ -71,22 +69,18 @@ static void release(struct unplug *unplug, struct device *device)
 	ring_cancel(site->ring, &device->timer);
 	ring_wait(site->ring, &device->timer);
 	take_off_bus(unplug, device);
-	if (device_stop(device, -1, 0)) {
+	if (device_stop(device, -1, 0) || !unplug->ops->settle(unplug->opaque)) {
 		device->timer.done = timer_done;
 		ring_timeout(site->ring, &device->timer, LOOK_AGAIN_NS);
 		return;
 	}
-	unplug->ops->settle(unplug->opaque);
 	device_close(device);
 	log_info("%s: given back to the host", device->label);
 }
 
-static void release_work(struct ring_work *work)
+static void release_all(struct unplug *unplug)
 {
-	struct unplug *unplug = container_of(work, struct unplug, release);
-
-	DEVICE_FOR_EACH(device, unplug->list)
-	{
+	DEVICE_FOR_EACH(device, unplug->list) {
 		/* The helper has it, or an earlier call of this, which turns the ring. */
 		if (device->state != DEVICE_LEAVING || !device->is_due || device->is_busy ||
 		    !unplug->started)
@@ -95,6 +89,16 @@ static void release_work(struct ring_work *work)
 		release(unplug, device);
 		device->is_busy = false;
 	}
+}
+
+static void release_work(struct ring_work *work)
+{
+	struct unplug *unplug = container_of(work, struct unplug, release);
+	bool begun = unplug->ops->begin && unplug->ops->begin(unplug->opaque);
+
+	release_all(unplug);
+	if (unplug->ops->end)
+		unplug->ops->end(unplug->opaque, begun);
 }
 
 /* By a vCPU. */
@@ -146,8 +150,7 @@ void unplug_stop(struct unplug *unplug)
 	if (!unplug->list)
 		return;
 	unplug->stopped = true;
-	DEVICE_FOR_EACH(device, unplug->list)
-	{
+	DEVICE_FOR_EACH(device, unplug->list) {
 		ring_cancel(unplug->list->site->ring, &device->timer);
 		ring_wait(unplug->list->site->ring, &device->timer);
 	}
@@ -158,6 +161,7 @@ bool unplug_ask(struct unplug *unplug, struct device *device)
 	if (device->state != DEVICE_RUNNING || unplug->stopped)
 		return false;
 	device_set_state(device, DEVICE_LEAVING);
+	device->is_asked = true;
 	pci_hotplug_ask(&unplug->pci, device->pci);
 	device->timer.done = timer_done;
 	ring_timeout(unplug->list->site->ring, &device->timer, unplug->deadline_ns);
@@ -167,11 +171,10 @@ bool unplug_ask(struct unplug *unplug, struct device *device)
 void unplug_reset(struct unplug *unplug)
 {
 	take_ejected(unplug);
-	DEVICE_FOR_EACH(device, unplug->list)
-	{
-		if (is_asked(device))
+	DEVICE_FOR_EACH(device, unplug->list) {
+		if (device->is_asked)
 			set_due(unplug, device, false);
-		if (device->state == DEVICE_LEAVING && device->pci->bus)
+		if (device->is_due && device->state == DEVICE_LEAVING && device->pci->bus)
 			pci_hotplug_remove(&unplug->pci, device->pci);
 	}
 	pci_hotplug_reset(&unplug->pci);

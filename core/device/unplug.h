@@ -19,8 +19,14 @@
 struct unplug_ops {
 	/* Of the guest's interrupt line; any thread. */
 	void (*set_irq)(void *opaque, bool level);
-	/* Wait until no thread has a message for a device in hand that is off its bus and stopped; a bounded time. */
-	void (*settle)(void *opaque);
+	/* Whether no thread has a message for a device in hand that is off its bus and stopped; waits for that a moment. */
+	bool (*settle)(void *opaque);
+	/*
+	 * Releases begin, or are over: the ring is turned meanwhile, and nothing is to be done then with all devices. begin()
+	 * returns what end() gets. May be NULL, both.
+	 */
+	bool (*begin)(void *opaque);
+	void (*end)(void *opaque, bool begun);
 };
 
 struct unplug {

@@ -103,7 +103,7 @@ bool pci_hotplug_take_ejected(struct pci_hotplug *hp, const struct pci_device *d
 /**
  * pci_hotplug_remove - take a function off its bus and forget what was said of its slot
  * @hp: the controller
- * @dev: on one of its buses; the caller sees to it that no vCPU is still within an access to it
+ * @dev: on one of its buses; a vCPU may still be within an access to one of its BARs
  */
 void pci_hotplug_remove(struct pci_hotplug *hp, struct pci_device *dev);
 

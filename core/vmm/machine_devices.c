@@ -19,6 +19,9 @@
 #define LOOK_MS	     1000
 #define LEAST_MS     200
 
+/* A ring has a turn in less; one that is held up by its storage is looked at again. */
+#define SETTLE_MS 20
+
 /* An NVMe drive under load takes some seconds to be let go of; the host's unbind waits for all that time. */
 #define DEADLINE_S 20
 
@@ -39,8 +42,7 @@ static int bind_all(struct machine *machine, struct error *err)
 {
 	int r = 0;
 
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (!r && device->class == &vfio_class)
 			r = vfio_class_bind(device, err);
 	}
@@ -49,8 +51,7 @@ static int bind_all(struct machine *machine, struct error *err)
 
 static void unbind_all(struct machine *machine)
 {
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->class == &vfio_class)
 			vfio_class_unbind(device);
 	}
@@ -65,21 +66,24 @@ static int hold_groups(struct machine *machine, struct error *err)
 	if (!machine->config->nr_devices)
 		return 0;
 	r = vfio_ioas_init(&machine->ioas, &vfio_type1_ops, err);
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (!r && device->class == &vfio_class)
 			vfio_class_hold_group(device, &machine->ioas);
 	}
 	return r;
 }
 
-static void leave_groups(struct machine *machine)
+static void drop_groups(struct machine *machine)
 {
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->class == &vfio_class)
 			vfio_class_drop_group(device);
 	}
+}
+
+static void leave_groups(struct machine *machine)
+{
+	drop_groups(machine);
 	vfio_ioas_destroy(&machine->ioas);
 }
 
@@ -146,7 +150,7 @@ static int make_site(struct machine *machine, struct error *err)
 static void close_all(struct machine *machine)
 {
 	DEVICE_FOR_EACH(device, &machine->devices)
-	device_close(device);
+		device_close(device);
 }
 
 const struct machine_part machine_part_site = { "what devices use", make_site, close_all, NULL };
@@ -160,16 +164,34 @@ static void set_irq(void *opaque, bool level)
 	irq_set_line(&machine->vm.irq, LAYOUT_GSI_HOTPLUG, level);
 }
 
-static void settle(void *opaque)
+static bool settle(void *opaque)
 {
 	struct machine *machine = opaque;
+	bool settled = true;
 
 	/* Twice: the first turn of one may send to another. */
-	for (unsigned i = 0; i < 2 * machine->nr_ring_threads; i++)
-		ring_thread_settle(&machine->ring_thread[i % machine->nr_ring_threads]);
+	for (unsigned i = 0; i < 2 * machine->nr_ring_threads && settled; i++)
+		settled = ring_thread_settle(&machine->ring_thread[i % machine->nr_ring_threads],
+					     SETTLE_MS);
+	return settled;
 }
 
-static const struct unplug_ops unplug_ops = { .set_irq = set_irq, .settle = settle };
+static bool begin_releases(void *opaque)
+{
+	return machine_set_busy(opaque);
+}
+
+static void end_releases(void *opaque, bool begun)
+{
+	machine_set_idle(opaque, begun);
+}
+
+static const struct unplug_ops unplug_ops = {
+	.set_irq = set_irq,
+	.settle = settle,
+	.begin = begin_releases,
+	.end = end_releases,
+};
 
 static int init_unplug(struct machine *machine, struct error *err)
 {
@@ -207,11 +229,12 @@ static int bring_up_all(struct machine *machine, struct error *err)
 {
 	int r = 0;
 
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (!r)
 			r = bring_up(machine, device, err);
 	}
+	/* KVM has a group until its last device goes, whoever else would have held it. */
+	drop_groups(machine);
 	return r;
 }
 
@@ -236,8 +259,7 @@ static int reset(struct machine *machine, struct device *device)
 
 static int reset_all(struct machine *machine, struct error *err)
 {
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (machine_ends(machine) || reset(machine, device))
 			return -EINTR;
 	}
@@ -303,16 +325,14 @@ static void stop_all(struct machine *machine)
 	vfio_dma_stop(&machine->dma);
 	/* All at once. */
 	DEVICE_FOR_EACH(device, &machine->devices)
-	device_stop(device, -1, 0);
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+		device_stop(device, -1, 0);
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		int r = stop_device(machine, device);
 
 		if (r)
 			give_up(machine, device, r);
 	}
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->pci && !device->gave_up)
 			pci_bus_remove(device->pci);
 	}

@@ -139,8 +139,7 @@ static int fill_request(const struct machine *machine, struct placement_request 
 
 	request->policy = policies[machine->config->numa];
 	request_cpus(machine->config, request);
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->host_name)
 			request->device[request->nr_devices++] = (struct placement_device){
 				.name = device->host_name,
@@ -168,8 +167,7 @@ static void place_devices(struct machine *machine)
 {
 	const int *guest_node = machine->plan.device_guest_node;
 
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->host_name)
 			device->guest_node = *guest_node++;
 	}

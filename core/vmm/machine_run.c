@@ -67,6 +67,23 @@ static void answer(struct ring_work *work)
 	call->reply(call);
 }
 
+bool machine_set_busy(struct machine *machine)
+{
+	bool was_busy = machine->is_busy;
+
+	machine->is_busy = true;
+	return was_busy;
+}
+
+void machine_set_idle(struct machine *machine, bool was_busy)
+{
+	machine->is_busy = was_busy;
+	if (was_busy)
+		return;
+	ring_defer(&machine->ring, &machine->serve_work);
+	ring_defer(&machine->ring, &machine->calls_work);
+}
+
 static void run_call(struct machine *machine, struct machine_call *call)
 {
 	if (machine->is_ending) {
@@ -125,8 +142,7 @@ static void resize_work(struct ring_work *work)
 {
 	struct machine *machine = container_of(work, struct machine, resize_work);
 
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->class->resized && device->state == DEVICE_RUNNING)
 			device->class->resized(device);
 	}
@@ -296,8 +312,7 @@ static void log_counters(struct machine *machine)
 				 (unsigned long long)sum[e]);
 	}
 	log_info("KVM_SET_GSI_ROUTING calls: %llu", (unsigned long long)machine->vm.irq.nr_commits);
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (device->class->report && device->pci)
 			device->class->report(device);
 	}

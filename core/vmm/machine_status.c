@@ -44,15 +44,14 @@ void machine_publish(struct machine *machine, enum machine_state state)
 	unsigned nr = 0;
 
 	DEVICE_FOR_EACH(device, &machine->devices)
-	nr++;
+		nr++;
 	status = calloc(1, size_of(nr));
 	machine->state = state;
 	if (!status)
 		return;
 	status->state = state;
 	status->nr_resets = machine->nr_resets;
-	DEVICE_FOR_EACH(device, &machine->devices)
-	{
+	DEVICE_FOR_EACH(device, &machine->devices) {
 		struct machine_device_status *of = &status->device[status->nr_devices++];
 
 		snprintf(of->id, sizeof(of->id), "%s", device->id);

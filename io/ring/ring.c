@@ -324,6 +324,8 @@ static void begin_again(struct ring *ring)
 
 void ring_wait(struct ring *ring, struct ring_op *op)
 {
+	if (!op->active)
+		return;
 	begin_again(ring);
 	while (op->active && !ring_turn(ring))
 		;

@@ -80,26 +80,38 @@ static void settle_work(struct ring_work *work)
 	struct ring_thread *t = container_of(work, struct ring_thread, settle_work);
 
 	pthread_mutex_lock(&t->lock);
-	t->is_settled = true;
+	t->nr_settled = t->nr_posted;
+	t->is_settling = false;
 	pthread_cond_broadcast(&t->changed);
 	pthread_mutex_unlock(&t->lock);
 }
 
-void ring_thread_settle(struct ring_thread *t)
+bool ring_thread_settle(struct ring_thread *t, unsigned timeout_ms)
 {
-	pthread_mutex_lock(&t->lock);
-	t->is_settled = false;
-	t->settle_work.run = settle_work;
-	ring_post(&t->ring, &t->settle_work);
-	while (!t->is_settled && !load_acquire(&t->ring.failed)) {
-		struct timespec until;
+	struct timespec until;
+	unsigned wanted;
+	bool settled;
+	int r = 0;
 
-		/* Nobody tells of a ring that fails. */
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_sec++;
-		pthread_cond_timedwait(&t->changed, &t->lock, &until);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += timeout_ms % 1000 * 1000000L;
+	until.tv_sec += timeout_ms / 1000 + until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
+	pthread_mutex_lock(&t->lock);
+	wanted = ++t->nr_wanted;
+	/* One that is on its way still may be in front of what was posted since. */
+	while (t->nr_settled < wanted && !r) {
+		if (!t->is_settling) {
+			t->is_settling = true;
+			t->nr_posted = t->nr_wanted;
+			t->settle_work.run = settle_work;
+			ring_post(&t->ring, &t->settle_work);
+		}
+		r = pthread_cond_timedwait(&t->changed, &t->lock, &until);
 	}
+	settled = t->nr_settled >= wanted;
 	pthread_mutex_unlock(&t->lock);
+	return settled;
 }
 
 void ring_thread_stop(struct ring_thread *t)

@@ -35,7 +35,8 @@ struct ring_thread {
 	bool is_ready; /* the ring came up, or did not: @result */
 	bool stop_requested;
 	struct ring_work settle_work;
-	bool is_settled;
+	bool is_settling;			   /* that is on its way */
+	unsigned nr_wanted, nr_posted, nr_settled; /* calls of ring_thread_settle() */
 	int result;
 	struct error error;
 };
@@ -61,12 +62,14 @@ int ring_thread_start(struct ring_thread *t, const struct ring_thread_config *co
 int ring_thread_wait(struct ring_thread *t, struct error *err);
 
 /**
- * ring_thread_settle - wait until its ring has run what was posted to it so far, or has failed
+ * ring_thread_settle - wait until its ring has run what was posted to it so far
  * @t: started, its ring up
+ * @timeout_ms: to wait at most
  *
  * It takes a turn of the ring. What that turn sent to other rings has arrived there. One thread at a time, not the ring's.
+ * Return: true; false: not yet, or the ring has failed.
  */
-void ring_thread_settle(struct ring_thread *t);
+bool ring_thread_settle(struct ring_thread *t, unsigned timeout_ms);
 
 /**
  * ring_thread_stop - end the thread and destroy its ring

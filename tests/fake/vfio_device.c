@@ -122,6 +122,9 @@ int vfio_device_set_irqs(const struct vfio_device *device, unsigned index, unsig
 		return -EIO;
 	if (index == VFIO_PCI_INTX_IRQ_INDEX)
 		return set_intx(start, fds, nr);
+	/* The host's notifications: none comes. */
+	if (index == VFIO_PCI_ERR_IRQ_INDEX || index == VFIO_PCI_REQ_IRQ_INDEX)
+		return 0;
 	if (fake_vfio.intx_enabled || (fake_vfio.enabled && fake_vfio.index != index))
 		return -EINVAL;
 	if (index > VFIO_PCI_MSIX_IRQ_INDEX || start + nr > FAKE_VFIO_VECTORS)
@@ -172,10 +175,12 @@ int vfio_device_open(struct vfio_device *device, const struct vfio_host_device *
 	if (!fake_vfio.can_open)
 		return error_set(err, -ENODEV, "device %s", host->bdf);
 	*device = (struct vfio_device){
-		.host = *host, .ioas = ioas, .group = &group, .can_reset = true
+		.host = *host, .ioas = ioas, .group = &group, .fd = -1, .can_reset = true
 	};
 	device->region[VFIO_PCI_CONFIG_REGION_INDEX].size = PCI_CONFIG_SIZE;
 	device->region[VFIO_PCI_BAR0_REGION_INDEX].size = fake_vfio.bar_size;
+	device->irq[VFIO_PCI_ERR_IRQ_INDEX].count = 1;
+	device->irq[VFIO_PCI_REQ_IRQ_INDEX].count = 1;
 	device->irq[VFIO_PCI_MSIX_IRQ_INDEX].count = fake_vfio.nr_vectors;
 	device->irq[VFIO_PCI_MSIX_IRQ_INDEX].flags = VFIO_IRQ_INFO_EVENTFD;
 	return 0;

@@ -73,6 +73,8 @@ struct fixture {
 	struct vfio_dma dma; /* mapped */
 	struct unplug unplug;
 	bool has_settled;
+	bool is_held, wants_reset, was_reset; /* of all devices, as the machine does it */
+	struct ring_work ask, reset;
 	unsigned nr_pinned;
 };
 
@@ -104,15 +106,39 @@ static void set_irq(void *opaque, bool level)
 {
 }
 
-static void settle(void *opaque)
+static bool settle(void *opaque)
 {
 	struct fixture *f = opaque;
 
-	ring_thread_settle(&f->driver.ring_thread);
-	f->has_settled = true;
+	f->has_settled = ring_thread_settle(&f->driver.ring_thread, 60000);
+	return f->has_settled;
 }
 
-static const struct unplug_ops unplug_ops = { .set_irq = set_irq, .settle = settle };
+/* As the machine: what is asked of all of it waits while devices are released. */
+static bool begin(void *opaque)
+{
+	struct fixture *f = opaque;
+	bool was_held = f->is_held;
+
+	f->is_held = true;
+	return was_held;
+}
+
+static void end(void *opaque, bool begun)
+{
+	struct fixture *f = opaque;
+
+	f->is_held = begun;
+	if (f->wants_reset)
+		ring_defer(&f->driver.ring, &f->reset);
+}
+
+static const struct unplug_ops unplug_ops = {
+	.set_irq = set_irq,
+	.settle = settle,
+	.begin = begin,
+	.end = end,
+};
 
 /* What the host's device has: MSI-X, and a BAR for its table. */
 static void make_vfio_device(void)
@@ -337,6 +363,95 @@ static void ejecting_ends_what_is_in_flight(const struct kind *kind)
 	tear_down(&f);
 }
 
+static void reset_all(struct ring_work *work)
+{
+	struct fixture *f = container_of(work, struct fixture, reset);
+
+	if (f->is_held || !f->wants_reset)
+		return;
+	f->wants_reset = false;
+	assert_false(f->device->is_busy);
+	device_reset(f->device, -1, 60000);
+	unplug_reset(&f->unplug);
+	f->was_reset = true;
+}
+
+static void ask_for_reset(struct ring_work *work)
+{
+	struct fixture *f = container_of(work, struct fixture, ask);
+
+	f->wants_reset = true;
+	ring_defer(&f->driver.ring, &f->reset);
+}
+
+static bool settle_and_ask(void *opaque)
+{
+	struct fixture *f = opaque;
+
+	ring_post(&f->driver.ring, &f->ask);
+	return settle(opaque);
+}
+
+/* The guest asks for it while the device is on its way out, which turns the ring. */
+static void a_reset_within_an_ejection_comes_after_it(const struct kind *kind)
+{
+	const struct unplug_ops ops = {
+		.set_irq = set_irq, .settle = settle_and_ask, .begin = begin, .end = end
+	};
+	struct fixture f;
+	struct unplug_config config = {
+		.first = &f.driver.bus,
+		.list = &f.devices,
+		.deadline_ns = DEADLINE_NS,
+		.ops = &ops,
+		.opaque = &f,
+	};
+
+	set_up(&f, kind);
+	f.ask.run = ask_for_reset;
+	f.reset.run = reset_all;
+	assert_int_equal(unplug_init(&f.unplug, &config), 0);
+	unplug_start(&f.unplug);
+	add(&f);
+	bring_up(&f);
+	load(&f);
+	pci_hotplug_port_ops.write(&f.unplug.pci, 8, 4, UINT32_MAX);
+	assert_true(ring_wait_for(&f.driver.ring, &f.was_reset));
+	assert_int_equal(f.device->state, DEVICE_GONE);
+	take_down(&f);
+	unplug_destroy(&f.unplug);
+	tear_down(&f);
+}
+
+/* A vCPU wrote the register just before it was paused for good. */
+static void an_ejection_that_the_end_overtakes_does_nothing(const struct kind *kind)
+{
+	struct fixture f;
+	struct unplug_config config = {
+		.first = &f.driver.bus,
+		.list = &f.devices,
+		.deadline_ns = DEADLINE_NS,
+		.ops = &unplug_ops,
+		.opaque = &f,
+	};
+
+	set_up(&f, kind);
+	assert_int_equal(unplug_init(&f.unplug, &config), 0);
+	unplug_start(&f.unplug);
+	add(&f);
+	bring_up(&f);
+	load(&f);
+	pci_hotplug_port_ops.write(&f.unplug.pci, 8, 4, UINT32_MAX);
+	unplug_stop(&f.unplug);
+	assert_int_equal(device_stop(f.device, -1, 60000), 0);
+	pci_bus_remove(f.device->pci);
+	unplug_destroy(&f.unplug);
+	ring_drain_posted(&f.driver.ring);
+	assert_int_equal(f.device->state, DEVICE_LEAVING);
+	take_down(&f);
+	tear_down(&f);
+}
+
 /* The error says what of: the id, or what the host's thing is called. */
 static void expect_object(const struct fixture *f, const struct error *err, const char *when)
 {
@@ -464,6 +579,9 @@ static const struct {
 	{ "a life leaves nothing", a_life_leaves_nothing },
 	{ "a reset ends what is in flight", a_reset_ends_what_is_in_flight },
 	{ "ejecting ends what is in flight", ejecting_ends_what_is_in_flight },
+	{ "a reset within an ejection comes after it", a_reset_within_an_ejection_comes_after_it },
+	{ "an ejection that the end overtakes does nothing",
+	  an_ejection_that_the_end_overtakes_does_nothing },
 	{ "any call of open() may fail", any_call_of_open_may_fail },
 	{ "what is configured is the same from JSON", what_is_configured_is_the_same_from_json },
 	{ "metrics are called by the id", metrics_are_called_by_the_id },

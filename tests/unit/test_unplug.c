@@ -64,9 +64,10 @@ static void set_irq(void *opaque, bool level)
 	f->level = level;
 }
 
-static void settle(void *opaque)
+static bool settle(void *opaque)
 {
 	((struct fixture *)opaque)->nr_settled++;
+	return true;
 }
 
 static const struct unplug_ops ops = { .set_irq = set_irq, .settle = settle };
@@ -180,8 +181,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	unplug_destroy(&f->unplug);
-	DEVICE_FOR_EACH(device, &f->devices)
-	{
+	DEVICE_FOR_EACH(device, &f->devices) {
 		if (device->pci)
 			pci_bus_remove(device->pci);
 	}

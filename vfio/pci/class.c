@@ -38,8 +38,7 @@ static int check_once(const struct device *device, struct error *err)
 	const struct vfio_options *options = device->config;
 	const struct vfio_host_device *host = &function_of(device)->host;
 
-	DEVICE_FOR_EACH(other, device->list)
-	{
+	DEVICE_FOR_EACH(other, device->list) {
 		const struct vfio_options *others = other->config;
 
 		if (other->class != &vfio_class || strcmp(other->host_name, host->bdf))
@@ -136,6 +135,9 @@ static void host_says(void *opaque, struct vfio_pci *vp, enum vfio_pci_event eve
 {
 	struct device *device = opaque;
 
+	/* It is on its way already. */
+	if (device->is_due)
+		return;
 	if (event == VFIO_PCI_FAILED)
 		log_failed(device);
 	else if (device->state == DEVICE_RUNNING)
@@ -160,7 +162,6 @@ static int open_function(struct device *device, struct error *err)
 	};
 	int r = vfio_pci_create(&config, &f->vp, err);
 
-	vfio_class_drop_group(device);
 	if (!r)
 		device->pci = &f->vp->pci;
 	return r;
