@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -54,7 +55,10 @@ static bool fails(const char *name)
 		return bad;                                 \
 	}
 
+WRAP(void *, malloc, NULL, ENOMEM, (size_t size), (size))
 WRAP(void *, calloc, NULL, ENOMEM, (size_t nr, size_t size), (nr, size))
+WRAP(void *, realloc, NULL, ENOMEM, (void *old, size_t size), (old, size))
+WRAP(void *, reallocarray, NULL, ENOMEM, (void *old, size_t nr, size_t size), (old, nr, size))
 WRAP(char *, strdup, NULL, ENOMEM, (const char *text), (text))
 WRAP(void *, mmap64, MAP_FAILED, ENOMEM,
      (void *at, size_t size, int access, int flags, int fd, off_t offset),
