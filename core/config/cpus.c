@@ -2,8 +2,8 @@
 #include <errno.h>
 
 #include "core/base/bits.h"
-#include "core/config/foreign.h"
 #include "core/config/option.h"
+#include "core/schema/foreign.h"
 
 static const struct schema_word idle_words[] = { { .text = "host" },
 						 { .text = "guest" },

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/config/foreign.h"
 #include "core/config/option.h"
+#include "core/schema/foreign.h"
 
 #define MODES "off, null, tty, pty, file=PATH or socket=PATH"
 
@@ -20,7 +20,7 @@ static const struct schema line_schema = {
 	.key =
 		(const struct schema_key[]){
 			{ "mode", SCHEMA_MODE, SCHEMA_MEMBER(struct line_config, access) },
-			CONFIG_KEYS_OF_PCI,
+			SCHEMA_KEYS_OF_PCI,
 			SCHEMA_FOREIGN("id", "a choice of the console's name", NULL),
 			{ .name = NULL },
 		},

@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/config/foreign.h"
 #include "core/config/option.h"
+#include "core/schema/foreign.h"
 
 #define SIZE_STEP  (2 * MIB)
 #define MEMORY_MIN (64 * MIB)
@@ -185,8 +185,8 @@ const struct schema config_zone_schema = {
 		  .help = "Map this file, or a new one without a name in this directory, say of a hugetlbfs or a tmpfs. What the guest "
 		    "writes goes to the file with `shared=on` only. Not with `hugepages=on`: the file system says what the pages "
 		    "are." },
-		SCHEMA_FOREIGN("hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0", .flags = SCHEMA_TYPED),
-		SCHEMA_FOREIGN("hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0"),
+		SCHEMA_FOREIGN("hotplug_size", SCHEMA_NEEDS_MEMORY_HOTPLUG, "0", .flags = SCHEMA_TYPED),
+		SCHEMA_FOREIGN("hotplugged_size", SCHEMA_NEEDS_MEMORY_HOTPLUG, "0"),
 		/* As of the memory. */
 		{ "hotplug_size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, hotplug_size), .flags = SCHEMA_JSON | SCHEMA_OR_ZERO },
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),
@@ -203,9 +203,9 @@ const struct schema config_memory_schema = {
 		KEYS_OF_BACKING(struct config, memory.backing),
 		{ "zones", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, zone, nr_zones), .max = CONFIG_MAX_ZONES,
 		  .of = &config_zone_schema },
-		SCHEMA_FOREIGN("hotplug_method", CONFIG_NEEDS_MEMORY_HOTPLUG, "acpi", .usual = "Acpi"),
-		SCHEMA_FOREIGN("hotplug_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0", .flags = SCHEMA_TYPED),
-		SCHEMA_FOREIGN("hotplugged_size", CONFIG_NEEDS_MEMORY_HOTPLUG, "0"),
+		SCHEMA_FOREIGN("hotplug_method", SCHEMA_NEEDS_MEMORY_HOTPLUG, "acpi", .usual = "Acpi"),
+		SCHEMA_FOREIGN("hotplug_size", SCHEMA_NEEDS_MEMORY_HOTPLUG, "0", .flags = SCHEMA_TYPED),
+		SCHEMA_FOREIGN("hotplugged_size", SCHEMA_NEEDS_MEMORY_HOTPLUG, "0"),
 		/* How much there might be later clients say always. */
 		{ "hotplug_size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, hotplug_size), .flags = SCHEMA_JSON | SCHEMA_OR_ZERO },
 		SCHEMA_FOREIGN("reserve", "a reservation of swap space", "off"),

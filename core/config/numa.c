@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/config/foreign.h"
 #include "core/config/option.h"
+#include "core/schema/foreign.h"
 
 static int check_id(const struct config *config, const struct schema_values *values,
 		    const struct config_node *node, struct error *err)
@@ -154,7 +154,7 @@ const struct schema config_numa_schema = {
 		  .remedy = "leave it out for a node without memory",
 		  .help = "Its memory, by the ids of zones: `[mem0,mem1]`, or `mem0`." },
 		SCHEMA_FOREIGN("device_id", "devices as generic initiators", NULL),
-		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[0]"),
+		SCHEMA_FOREIGN("pci_segments", SCHEMA_NEEDS_SEGMENTS, "[0]"),
 		{ .name = NULL },
 	},
 };

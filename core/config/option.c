@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config/foreign.h"
 #include "core/config/print_bash.h"
 #include "core/config/print_json.h"
 #include "core/config/print_man.h"
-#include "core/pci/pci.h"
+#include "core/schema/foreign.h"
 
 int config_copy_string(char **to, const char *value, struct error *err)
 {
@@ -21,55 +20,6 @@ int config_copy_string(char **to, const char *value, struct error *err)
 	free(*to);
 	*to = copy;
 	return 0;
-}
-
-const char *config_id_owner(const struct config *config, const char *id)
-{
-	/* The console's and the like, which nobody gives. */
-	if (id && !strncmp(id, "__", 2))
-		return "torc itself";
-	for (unsigned i = 0; id && i < config->nr_devices; i++) {
-		if (config->device[i].id && !strcmp(config->device[i].id, id))
-			return config->device[i].path;
-	}
-	for (unsigned i = 0; id && i < config->nr_disks; i++) {
-		if (config->disk[i].id && !strcmp(config->disk[i].id, id))
-			return config->disk[i].file.path;
-	}
-	for (unsigned i = 0; id && i < config->nr_nets; i++) {
-		if (config->net[i].id && !strcmp(config->net[i].id, id))
-			return config->net[i].tap.name ? config->net[i].tap.name
-						       : "a network device";
-	}
-	return NULL;
-}
-
-static unsigned count_slots(const struct config *config)
-{
-	return config->nr_devices + config->nr_disks + config->nr_nets + !!config->rng +
-	       (config->console.mode != LINE_OFF);
-}
-
-int config_check_slots(const struct config *config, const char *kind, const char *path,
-		       struct error *err)
-{
-	if (count_slots(config) < CONFIG_MAX_DEVICES)
-		return 0;
-	error_set(err, -EINVAL, "%s %s", kind, path);
-	error_reason(err, "more than %u devices", CONFIG_MAX_DEVICES);
-	return error_remedy(err, "the guest's PCI buses have no slot left; leave one out");
-}
-
-int config_finish_slots(const struct config *config, struct error *err)
-{
-	unsigned nr = count_slots(config);
-
-	if (nr <= CONFIG_MAX_DEVICES)
-		return 0;
-	error_set(err, -EINVAL, "devices");
-	error_reason(err, "they are %u, console and entropy device included, of %u at most", nr,
-		     CONFIG_MAX_DEVICES);
-	return error_remedy(err, "the guest's PCI buses have no slot left; leave one out");
 }
 
 static int set_kernel(struct config *config, const char *value, struct error *err)
@@ -97,73 +47,17 @@ static int set_cmdline(struct config *config, const char *value, struct error *e
 	return 0;
 }
 
-static size_t length_without_slashes(const char *path)
+static int set_disk(struct config *config, const char *value, struct error *err)
 {
-	size_t len = strlen(path);
-
-	while (len > 1 && path[len - 1] == '/')
-		len--;
-	return len;
-}
-
-static int check_device(const struct schema_values *values, void *out, const void *context,
-			struct error *err)
-{
-	const struct config *config = context;
-	const struct vfio_options *device = out;
-	size_t len = length_without_slashes(device->path);
-
-	for (unsigned i = 0; i < config->nr_devices; i++) {
-		const struct vfio_options *other = &config->device[i];
-
-		if (len == length_without_slashes(other->path) &&
-		    !memcmp(device->path, other->path, len)) {
-			schema_refuse("path", err, "%s is given twice", device->path);
-			return error_remedy(err, "name each device once");
-		}
+	if (!strchr(value, '=')) {
+		error_set(err, -EINVAL, "value %s", value);
+		error_reason(err, "not a key=value pair");
+		/* As the shell takes it. */
+		return error_remedy(
+			err, strchr(value, ',') ? "write 'path=\"%s\"'" : "write path=%s", value);
 	}
-	if (config_id_owner(config, device->id)) {
-		schema_refuse("id", err, "%s is taken by %s", device->id,
-			      config_id_owner(config, device->id));
-		return error_remedy(err, "give each device an id of its own, or none");
-	}
-	return config_check_slots(config, "device", device->path, err);
+	return config_set_row(config, "disk", value, err);
 }
-
-static const struct schema_word trace_words[] = { { .text = "off" },
-						  { .text = "ring" },
-						  { .text = NULL } };
-
-/* An id that was not given stays NULL here: which defaults are free is known when all are read. */
-/* clang-format off */
-const struct schema config_device_schema = {
-	.check = check_device,
-	.key = (const struct schema_key[]){
-		{ "path", SCHEMA_STRING, .value = "DEVICE", SCHEMA_MEMBER(struct vfio_options, path), .flags = SCHEMA_REQUIRED,
-		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0",
-		  .help = "The device's directory below `/sys/bus/pci/devices`. It must be bound to `vfio-pci` (see torc-vfio(1))." },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct vfio_options, id),
-		  .help = "What messages call it; unique; the default is `_vfio` and a number, of one count for all devices: disks, then "
-		    "networks, then passed-through ones: `_disk0`, `_net1`, `_vfio2`." },
-		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct vfio_options, unmapped_bars),
-		  .max = PCI_NR_BARS - 1, .noun = "BAR",
-		  .help = "BARs, as `[0,2]`, that are not mapped into the guest: torc sees each access to them, which is slow." },
-		{ "bind", SCHEMA_BOOL, SCHEMA_MEMBER(struct vfio_options, bind), .preset = "off",
-		  .help = "With `on`, which takes root, torc binds the device, with the rest of its IOMMU group, and puts all of that "
-		    "back to its own drivers when it ends; if torc is killed, `torc-vfio recover` does. This key is not Cloud "
-		    "Hypervisor's." },
-		{ "trace", SCHEMA_WORD, SCHEMA_MEMBER(struct vfio_options, trace_by_ring), .words = trace_words, .preset = "off",
-		  .help = "With `ring`, each MSI or MSI-X interrupt of the device wakes a ring of torc, which counts and times it for "
-		    "torc-trace(1) and passes it on. That costs a thread's wake-up, and posted interrupts, and `-v` says at the "
-		    "end how much each took within torc; with `off`, the default, interrupts go from the device to the guest past "
-		    "torc. This key is not Cloud Hypervisor's." },
-		CONFIG_KEYS_OF_PCI,
-		SCHEMA_FOREIGN("fd", "devices passed as descriptors", NULL),
-		SCHEMA_FOREIGN("x_nv_gpudirect_clique", "the capability of GPUDirect's cliques", NULL),
-		{ .name = NULL },
-	},
-};
-/* clang-format on */
 
 static int set_device(struct config *config, const char *value, struct error *err)
 {
@@ -183,7 +77,7 @@ static int check_rng(const struct schema_values *values, void *out, const void *
 	const struct config *config = context;
 
 	/* It is among them already. */
-	return count_slots(config) <= CONFIG_MAX_DEVICES
+	return config_count_slots(config) <= CONFIG_MAX_DEVICES
 		       ? 0
 		       : config_check_slots(config, "rng", config->rng, err);
 }
@@ -195,7 +89,7 @@ const struct schema config_rng_schema = {
 			{ "src", SCHEMA_STRING, .value = "PATH", SCHEMA_MEMBER(struct config, rng),
 			  .flags = SCHEMA_REQUIRED, .remedy = "name the source: src=/dev/urandom",
 			  .help = "A file or character device, for example `/dev/urandom`, that it reads from." },
-			CONFIG_KEYS_OF_PCI,
+			SCHEMA_KEYS_OF_PCI,
 			{ .name = NULL },
 		},
 };
@@ -316,7 +210,7 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	  .examples = "--numa guest_numa_id=0,cpus=0-3,memory_zones=mem0,distances=1@21" },
 	{ "disk", "path=disk.raw",
 	  .summary = "a virtio disk: a raw image or a block device; with direct=on past the host's page cache; N "
-		     "queues (default: one for each vCPU) of 4 to 1024 entries (default 128)", .many = true, .row = "disks", .set = config_set_disk,
+		     "queues (default: one for each vCPU) of 4 to 1024 entries (default 128)", .many = true, .row = "disks", .set = set_disk,
 	  .manual = "Give the guest a virtio disk, whose contents are a raw image or a block device of the host. It is locked "
 		    "while the guest runs: a second torc that wants to write to it is refused. So is a block device, unless to be "
 		    "read only, that the host has mounted, swaps to or has made a part of a volume, itself, a partition of it, "

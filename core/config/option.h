@@ -106,6 +106,26 @@ int config_copy_string(char **to, const char *value, struct error *err);
 const char *config_id_owner(const struct config *config, const char *id);
 
 /**
+ * config_admit - admit() of the lists of devices, each of whose members begins with its id
+ * @list: the row; its noun is what one is called
+ * @one: the member to be
+ * @context: the configuration as read so far
+ * @err: not NULL; filled on failure
+ *
+ * Return: 0; -EINVAL.
+ */
+int config_admit(const struct schema_key *list, const void *one, const void *context,
+		 struct error *err);
+
+/**
+ * config_count_slots - how many devices there are of all kinds
+ * @config: as read so far
+ *
+ * Return: console and entropy device included.
+ */
+unsigned config_count_slots(const struct config *config);
+
+/**
  * config_check_slots - whether one more device fits onto the guest's bus
  * @config: as read so far
  * @kind: "device" and the like, for the error
@@ -145,16 +165,6 @@ int config_set_cpus(struct config *config, const char *value, struct error *err)
  * Return: 0; -EINVAL; -ENOMEM.
  */
 int config_set_numa(struct config *config, const char *value, struct error *err);
-
-/**
- * config_set_disk - a value of --disk
- * @config: gets one disk more
- * @value: as typed
- * @err: not NULL; filled on failure
- *
- * Return: 0; -EINVAL; -ENOMEM.
- */
-int config_set_disk(struct config *config, const char *value, struct error *err);
 
 /**
  * config_set_serial - the value of --serial
@@ -217,8 +227,8 @@ int config_set_row(struct config *config, const char *option, const char *value,
 
 /* The schemas of options, and of a whole VM. */
 extern const struct schema config_vm_schema, config_cpus_schema, config_memory_schema,
-	config_zone_schema, config_numa_schema, config_disk_schema, config_net_schema,
-	config_device_schema, config_rng_schema, config_platform_schema, config_metrics_schema;
+	config_zone_schema, config_numa_schema, config_rng_schema, config_platform_schema,
+	config_metrics_schema;
 
 /**
  * config_read_file - a whole VM from a file of JSON

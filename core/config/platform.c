@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "core/config/foreign.h"
-
 #include "core/config/option.h"
+
 #include "core/pci/pci.h"
+#include "core/schema/foreign.h"
 
 #define MAX_RING_POLL_US 10000
 #define NEEDS_SMBIOS	 "SMBIOS tables"
@@ -67,16 +67,16 @@ const struct schema config_platform_schema = {
 		  .help = "How many of the 31 slots of the guest's first PCI bus are kept free for devices that come later, 0 to 31; the "
 		    "default is 8. What does not fit beside them is on further root buses, of which there are up to 17 with 31 "
 		    "slots each. The bus of each further `--numa` node keeps one. This key is not Cloud Hypervisor's." },
-		SCHEMA_FOREIGN("iommu_address_width", CONFIG_NEEDS_VIOMMU, NULL, .json = "iommu_address_width_bits", .usual = "64"),
-		SCHEMA_FOREIGN("iommu_segments", CONFIG_NEEDS_VIOMMU, NULL),
+		SCHEMA_FOREIGN("iommu_address_width", SCHEMA_NEEDS_VIOMMU, NULL, .json = "iommu_address_width_bits", .usual = "64"),
+		SCHEMA_FOREIGN("iommu_segments", SCHEMA_NEEDS_VIOMMU, NULL),
 		SCHEMA_FOREIGN("iommufd", "VFIO by iommufd", "off"),
 		SCHEMA_FOREIGN("iommufd_fd", "an iommufd passed as a descriptor", NULL),
-		SCHEMA_FOREIGN("num_pci_segments", CONFIG_NEEDS_SEGMENTS, "1", .flags = SCHEMA_TYPED),
+		SCHEMA_FOREIGN("num_pci_segments", SCHEMA_NEEDS_SEGMENTS, "1", .flags = SCHEMA_TYPED),
 		/* How many there might be clients say always. */
 		{ "num_pci_segments", SCHEMA_UINT, SCHEMA_MEMBER(struct config, nr_pci_segments), .min = 1, .max = 96,
 		  .preset = "1", .flags = SCHEMA_JSON },
-		SCHEMA_FOREIGN("sev_snp", CONFIG_NEEDS_CONFIDENTIAL, "off"),
-		SCHEMA_FOREIGN("tdx", CONFIG_NEEDS_CONFIDENTIAL, "off"),
+		SCHEMA_FOREIGN("sev_snp", SCHEMA_NEEDS_CONFIDENTIAL, "off"),
+		SCHEMA_FOREIGN("tdx", SCHEMA_NEEDS_CONFIDENTIAL, "off"),
 		SCHEMA_FOREIGN("chassis_asset_tag", NEEDS_SMBIOS, NULL),
 		SCHEMA_FOREIGN("oem_strings", NEEDS_SMBIOS, NULL),
 		SCHEMA_FOREIGN("serial_number", NEEDS_SMBIOS, NULL),

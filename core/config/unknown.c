@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/config/foreign.h"
 #include "core/config/option.h"
+#include "core/schema/foreign.h"
 
 const struct config_flag config_flags[CONFIG_NR_FLAGS] = {
 	{ "print-config", CONFIG_PRINT_CONFIG, "print what the options mean as such JSON, and exit",
@@ -41,18 +41,18 @@ static const struct {
 	{ "fs", "virtio-fs" },
 	{ "fw-cfg-config", "an fw_cfg device" },
 	{ "gdb", "a stub for GDB" },
-	{ "generic-vhost-user", CONFIG_NEEDS_VHOST_USER },
-	{ "host-data", CONFIG_NEEDS_CONFIDENTIAL },
-	{ "igvm", CONFIG_NEEDS_CONFIDENTIAL },
+	{ "generic-vhost-user", SCHEMA_NEEDS_VHOST_USER },
+	{ "host-data", SCHEMA_NEEDS_CONFIDENTIAL },
+	{ "igvm", SCHEMA_NEEDS_CONFIDENTIAL },
 	{ "ivshmem", "an ivshmem device" },
 	{ "landlock", "a sandbox by Landlock" },
 	{ "landlock-rules", "a sandbox by Landlock" },
 	{ "no-shutdown", "the HTTP API" },
-	{ "pci-segment", CONFIG_NEEDS_SEGMENTS },
+	{ "pci-segment", SCHEMA_NEEDS_SEGMENTS },
 	{ "pmem", "virtio-pmem" },
 	{ "pvmemcontrol", "a pvmemcontrol device" },
 	{ "pvpanic", "a pvpanic device" },
-	{ "rate-limit-group", CONFIG_NEEDS_RATES },
+	{ "rate-limit-group", SCHEMA_NEEDS_RATES },
 	{ "restore", "snapshots" },
 	{ "rtc", "a virtio clock" },
 	{ "seccomp", "a sandbox by seccomp" },

@@ -5,9 +5,12 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "core/config/foreign.h"
 #include "core/config/option.h"
+#include "core/schema/foreign.h"
 #include "core/schema/json.h"
+#include "io/disk/class.h"
+#include "io/net/class.h"
+#include "vfio/pci/class.h"
 
 #define MAX_UNKNOWN 20 /* that are named */
 
@@ -23,8 +26,8 @@ static const struct schema payload_schema = {
 		{ "initramfs", SCHEMA_STRING, SCHEMA_MEMBER(struct config, initramfs) },
 		{ "cmdline", SCHEMA_STRING, SCHEMA_MEMBER(struct config, cmdline), .flags = SCHEMA_EMPTY },
 		SCHEMA_FOREIGN("firmware", "the devices that a firmware wants", NULL),
-		SCHEMA_FOREIGN("igvm", CONFIG_NEEDS_CONFIDENTIAL, NULL),
-		SCHEMA_FOREIGN("host_data", CONFIG_NEEDS_CONFIDENTIAL, NULL),
+		SCHEMA_FOREIGN("igvm", SCHEMA_NEEDS_CONFIDENTIAL, NULL),
+		SCHEMA_FOREIGN("host_data", SCHEMA_NEEDS_CONFIDENTIAL, NULL),
 		SCHEMA_FOREIGN("fw_cfg_config", "an fw_cfg device", NULL),
 		{ .name = NULL },
 	},
@@ -54,8 +57,8 @@ static const struct schema line_schema = {
 		{ "file", SCHEMA_STRING, SCHEMA_MEMBER(struct config_line, file) },
 		{ "socket", SCHEMA_STRING, SCHEMA_MEMBER(struct config_line, socket), .max = LINE_MAX_SOCKET_PATH },
 		{ "access", SCHEMA_MODE, SCHEMA_MEMBER(struct config_line, access) },
-		SCHEMA_FOREIGN("iommu", CONFIG_NEEDS_VIOMMU, "off"),
-		SCHEMA_FOREIGN("pci_segment", CONFIG_NEEDS_SEGMENTS, "0"),
+		SCHEMA_FOREIGN("iommu", SCHEMA_NEEDS_VIOMMU, "off"),
+		SCHEMA_FOREIGN("pci_segment", SCHEMA_NEEDS_SEGMENTS, "0"),
 		{ .name = NULL },
 	},
 };
@@ -68,11 +71,11 @@ const struct schema config_vm_schema = {
 		{ "numa", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, node, nr_nodes),
 		  .max = CONFIG_MAX_NODES, .of = &config_numa_schema },
 		{ "disks", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, disk, nr_disks),
-		  .max = CONFIG_MAX_DEVICES, .of = &config_disk_schema },
+		  .max = CONFIG_MAX_DEVICES, .of = &disk_schema, .admit = config_admit, .noun = "disk" },
 		{ "net", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, net, nr_nets),
-		  .max = CONFIG_MAX_DEVICES, .of = &config_net_schema },
+		  .max = CONFIG_MAX_DEVICES, .of = &net_schema, .admit = config_admit, .noun = "network device" },
 		{ "devices", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, device, nr_devices),
-		  .max = CONFIG_MAX_PASSED, .of = &config_device_schema },
+		  .max = CONFIG_MAX_PASSED, .of = &vfio_schema, .admit = config_admit, .noun = "device" },
 		{ "rng", SCHEMA_STRUCT, MEMBER_OF_CONFIG, .of = &config_rng_schema },
 		{ "serial", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, serial_json), .of = &line_schema },
 		{ "console", SCHEMA_STRUCT, SCHEMA_MEMBER(struct config, console_json), .of = &line_schema },
@@ -81,15 +84,15 @@ const struct schema config_vm_schema = {
 		SCHEMA_FOREIGN("balloon", "a virtio balloon", NULL),
 		SCHEMA_FOREIGN("debug_console", "a debug console at an I/O port", NULL, .usual = "{\"mode\":\"Off\",\"iobase\":233}"),
 		SCHEMA_FOREIGN("fs", "virtio-fs", "[]"),
-		SCHEMA_FOREIGN("generic_vhost_user", CONFIG_NEEDS_VHOST_USER, "[]"),
-		SCHEMA_FOREIGN("iommu", CONFIG_NEEDS_VIOMMU, "off"),
+		SCHEMA_FOREIGN("generic_vhost_user", SCHEMA_NEEDS_VHOST_USER, "[]"),
+		SCHEMA_FOREIGN("iommu", SCHEMA_NEEDS_VIOMMU, "off"),
 		SCHEMA_FOREIGN("ivshmem", "an ivshmem device", NULL),
 		SCHEMA_FOREIGN("landlock_enable", "a sandbox by Landlock", "off"),
 		SCHEMA_FOREIGN("landlock_rules", "a sandbox by Landlock", "[]"),
-		SCHEMA_FOREIGN("pci_segments", CONFIG_NEEDS_SEGMENTS, "[]"),
+		SCHEMA_FOREIGN("pci_segments", SCHEMA_NEEDS_SEGMENTS, "[]"),
 		SCHEMA_FOREIGN("pmem", "virtio-pmem", "[]"),
 		SCHEMA_FOREIGN("pvpanic", "a pvpanic device", "off"),
-		SCHEMA_FOREIGN("rate_limit_groups", CONFIG_NEEDS_RATES, "[]"),
+		SCHEMA_FOREIGN("rate_limit_groups", SCHEMA_NEEDS_RATES, "[]"),
 		SCHEMA_FOREIGN("rtc", "a virtio clock", NULL),
 		SCHEMA_FOREIGN("tpm", "a TPM", NULL),
 		SCHEMA_FOREIGN("user_devices", "vfio-user", "[]"),

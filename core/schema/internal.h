@@ -40,19 +40,21 @@ struct schema_source {
 	int (*read)(const struct schema_source *source, const struct schema *schema, void *out,
 		    const void *context, struct error *err);
 	const char *text;
+	const void *members; /* that the list has already; schema_add() fills it in */
+	unsigned nr_members;
 };
 
 /**
  * schema_add - read one more member of a list
  * @list: the LIST row
- * @source: what reads it
+ * @source: what reads it; its members are filled in
  * @out: the struct that the row is of
  * @context: for the checks
  * @err: not NULL; filled on failure
  *
  * Return: 0; -EINVAL; -ENOMEM; what check() returns.
  */
-int schema_add(const struct schema_key *list, const struct schema_source *source, void *out,
+int schema_add(const struct schema_key *list, struct schema_source *source, void *out,
 	       const void *context, struct error *err);
 
 /**

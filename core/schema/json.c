@@ -18,8 +18,8 @@ struct reading {
 	struct error *err;
 };
 
-static int read_object(struct reading *reading, const struct schema *schema, const json_t *object,
-		       void *out);
+static int read_object(struct reading *reading, const struct schema *schema,
+		       const struct schema_source *source, const json_t *object, void *out);
 
 static const char *name_of(const struct schema_key *key)
 {
@@ -235,7 +235,7 @@ static int read_struct(struct reading *reading, const struct schema_key *key, co
 		return refuse_type(key, reading->err);
 	memcpy(path, reading->path, sizeof(path));
 	snprintf(reading->path, sizeof(path), "%.60s%.30s.", path, name_of(key));
-	r = read_object(reading, key->of, value, member);
+	r = read_object(reading, key->of, NULL, value, member);
 	memcpy(reading->path, path, sizeof(path));
 	return r ? error_set(reading->err, r, "%s", name_of(key)) : 0;
 }
@@ -251,7 +251,7 @@ static int read_member(const struct schema_source *source, const struct schema *
 {
 	const struct json_source *json = (const struct json_source *)source;
 
-	return read_object(json->reading, schema, json->value, out);
+	return read_object(json->reading, schema, source, json->value, out);
 }
 
 static int refuse_element(struct error *err)
@@ -274,7 +274,7 @@ static int read_list(struct reading *reading, const struct schema_key *key, cons
 	memcpy(path, reading->path, sizeof(path));
 	json_array_foreach(array, i, value)
 	{
-		const struct json_source source = { { read_member, NULL }, reading, value };
+		struct json_source source = { { .read = read_member }, reading, value };
 
 		snprintf(reading->path, sizeof(path), "%.60s%.30s[%zu].", path, name_of(key), i);
 		r = json_is_object(value)
@@ -429,10 +429,16 @@ static void name_as_json(const struct schema *schema, struct error *err)
 	}
 }
 
-static int read_object(struct reading *reading, const struct schema *schema, const json_t *object,
-		       void *out)
+/* @source: of a member of a list; NULL: that is none. */
+static int read_object(struct reading *reading, const struct schema *schema,
+		       const struct schema_source *source, const json_t *object, void *out)
 {
-	struct schema_values values = { .schema = schema };
+	struct schema_values values = {
+		.schema = schema,
+		.is_json = true,
+		.members = source ? source->members : NULL,
+		.nr_members = source ? source->nr_members : 0,
+	};
 	char *text[SCHEMA_MAX_KEYS] = { NULL };
 	int r = 0;
 
@@ -454,5 +460,5 @@ int schema_read_json(const struct schema *schema, const json_t *object, void *ou
 {
 	struct reading reading = { .context = context, .unknown = unknown, .err = err };
 
-	return read_object(&reading, schema, object, out);
+	return read_object(&reading, schema, NULL, object, out);
 }

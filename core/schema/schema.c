@@ -56,17 +56,27 @@ static int read_values(const struct schema_values *values, void *out, const void
 	return r || !schema->check ? r : schema->check(values, out, context, err);
 }
 
-int schema_read(const struct schema *schema, const char *text, void *out, const void *context,
-		struct error *err)
+static int read_with(const struct schema *schema, const struct schema_source *source, void *out,
+		     const void *context, struct error *err)
 {
 	struct schema_values values;
-	int r = schema_cut(&values, schema, text, err);
+	int r = schema_cut(&values, schema, source->text, err);
 
 	if (r)
 		return r;
+	values.members = source->members;
+	values.nr_members = source->nr_members;
 	r = read_values(&values, out, context, err);
 	free(values.text);
 	return r;
+}
+
+int schema_read(const struct schema *schema, const char *text, void *out, const void *context,
+		struct error *err)
+{
+	const struct schema_source source = { .text = text };
+
+	return read_with(schema, &source, out, context, err);
 }
 
 static void free_list(const struct schema_key *key, void *out)
@@ -142,7 +152,7 @@ static int append(const struct schema_key *list, const void *one, void *out, str
 	return 0;
 }
 
-int schema_add(const struct schema_key *list, const struct schema_source *source, void *out,
+int schema_add(const struct schema_key *list, struct schema_source *source, void *out,
 	       const void *context, struct error *err)
 {
 	unsigned *count = (unsigned *)((char *)out + list->count);
@@ -152,11 +162,15 @@ int schema_add(const struct schema_key *list, const struct schema_source *source
 
 	if (!one)
 		return error_set(err, -ENOMEM, "value");
+	source->members = *(void **)member_of(list, out);
+	source->nr_members = *count;
 	r = schema_preset(list->of, one);
 	if (r)
 		error_set(err, r, "value");
 	else
 		r = source->read(source, list->of, one, context, err);
+	if (!r && list->admit)
+		r = list->admit(list, one, context, err);
 	if (!r && *count == list->max) {
 		r = schema_refuse(list->name, err, "more than %llu", (unsigned long long)list->max);
 		error_remedy(err, "leave one out");
@@ -172,13 +186,13 @@ int schema_add(const struct schema_key *list, const struct schema_source *source
 static int read_text(const struct schema_source *source, const struct schema *schema, void *out,
 		     const void *context, struct error *err)
 {
-	return schema_read(schema, source->text, out, context, err);
+	return read_with(schema, source, out, context, err);
 }
 
 int schema_add_text(const struct schema_key *list, const char *text, void *out, const void *context,
 		    struct error *err)
 {
-	const struct schema_source source = { .read = read_text, .text = text };
+	struct schema_source source = { .read = read_text, .text = text };
 
 	return schema_add(list, &source, out, context, err);
 }

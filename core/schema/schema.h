@@ -120,6 +120,12 @@ struct schema_key {
 	/* Of STRUCT and LIST; and of a LIST the offset of its counter. They are freed with it. */
 	const struct schema *of;
 	size_t count;
+	/*
+	 * Of a LIST: what else there is to say of one more member than its schema's check() does. May be NULL. Return: as
+	 * check().
+	 */
+	int (*admit)(const struct schema_key *list, const void *one, const void *context,
+		     struct error *err);
 	/* One of Cloud Hypervisor's that torc has not: what it would need; NULL: torc's own. */
 	const char *needs;
 	/* With @needs: the value that asks for what torc does, or values with a bar between; NULL: none. */
@@ -161,7 +167,10 @@ struct schema {
 
 /** The values of a schema's keys as they were typed. */
 struct schema_values {
-	const struct schema *schema;	    /* borrowed */
+	const struct schema *schema; /* borrowed */
+	bool is_json;		     /* where clients say more than they mean */
+	const void *members;	     /* of a member of a LIST: those that it has already */
+	unsigned nr_members;
 	char *text;			    /* what the values point into */
 	const char *value[SCHEMA_MAX_KEYS]; /* in the order of the keys; NULL: not given */
 };

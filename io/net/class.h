@@ -6,7 +6,11 @@
 #define IO_NET_CLASS_H
 
 #include "core/device/device.h"
+#include "core/schema/schema.h"
 
 extern const struct device_class net_class;
+
+/** What can be said of one. */
+extern const struct schema net_schema;
 
 #endif

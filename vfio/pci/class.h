@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "core/device/device.h"
+#include "core/schema/schema.h"
 #include "vfio/dma/ioas.h"
 
 struct vfio_options {
@@ -23,6 +24,9 @@ struct vfio_options {
 };
 
 extern const struct device_class vfio_class;
+
+/** What can be said of one. */
+extern const struct schema vfio_schema;
 
 /**
  * vfio_class_bind - bind it to vfio-pci, if its options want that and it is not bound

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "io/net/class.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <string.h>
 
 #include "core/base/bits.h"
-#include "core/config/foreign.h"
-#include "core/config/option.h"
+#include "core/schema/foreign.h"
 #include "io/net/net.h"
 
 #define DEFAULT_MASK "255.255.255.0"
 
-static int check_addresses(const struct config *config, const struct schema_values *values,
-			   const struct virtio_net_options *net, struct error *err)
+static int check_addresses(const struct schema_values *values, const struct virtio_net_options *net,
+			   struct error *err)
 {
 	uint32_t mask = ~ntohl(net->tap.mask.s_addr);
 
@@ -22,7 +23,7 @@ static int check_addresses(const struct config *config, const struct schema_valu
 		return error_remedy(err, "write for instance " DEFAULT_MASK);
 	}
 	/* JSON has the default mask beside no address. */
-	if (!schema_given(values, "mask") || schema_given(values, "ip") || config->is_json)
+	if (!schema_given(values, "mask") || schema_given(values, "ip") || values->is_json)
 		return 0;
 	schema_refuse("mask", err, "given without ip");
 	return error_remedy(err, "add the address of the host's end, or leave mask out");
@@ -57,34 +58,37 @@ static int shared_fd(const struct schema_fds *a, const struct schema_fds *b)
 	return -1;
 }
 
-static int check_names(const struct config *config, const struct schema_values *values,
-		       const struct virtio_net_options *net, struct error *err)
+/* What is another's already. */
+static int check_others(const struct schema_values *values, const struct virtio_net_options *net,
+			struct error *err)
 {
-	static const char *const beside[] = { "tap", "ip", "mask" };
+	const struct virtio_net_options *others = values->members;
 
-	if (config_id_owner(config, net->id)) {
-		schema_refuse("id", err, "%s is taken by %s", net->id,
-			      config_id_owner(config, net->id));
-		return error_remedy(err, "give each device an id of its own, or none");
-	}
-	for (unsigned i = 0; net->tap.name && i < config->nr_nets; i++) {
-		if (config->net[i].tap.name && !strcmp(config->net[i].tap.name, net->tap.name)) {
+	for (unsigned i = 0; i < values->nr_members; i++) {
+		int fd = shared_fd(&others[i].fds, &net->fds);
+
+		if (net->tap.name && others[i].tap.name &&
+		    !strcmp(others[i].tap.name, net->tap.name)) {
 			schema_refuse("tap", err, "%s is given twice", net->tap.name);
 			return error_remedy(err, "use several queues of one device instead");
 		}
-	}
-	for (unsigned i = 0; i < config->nr_nets; i++) {
-		int fd = shared_fd(&config->net[i].fds, &net->fds);
-
 		if (fd < 0)
 			continue;
 		schema_refuse("fd", err, "descriptor %d is given twice", fd);
 		return error_remedy(err, "pass each device descriptors of its own");
 	}
+	return 0;
+}
+
+static int check_fds(const struct schema_values *values, const struct virtio_net_options *net,
+		     struct error *err)
+{
+	static const char *const beside[] = { "tap", "ip", "mask" };
+
 	for (unsigned i = 0; net->fds.nr && i < ARRAY_SIZE(beside); i++) {
 		/* JSON has the default mask beside anything. */
 		if (!schema_given(values, beside[i]) ||
-		    (config->is_json && !strcmp(schema_given(values, beside[i]), DEFAULT_MASK)))
+		    (values->is_json && !strcmp(schema_given(values, beside[i]), DEFAULT_MASK)))
 			continue;
 		schema_refuse(beside[i], err, "given beside fd");
 		return error_remedy(err,
@@ -97,17 +101,17 @@ static int check(const struct schema_values *values, void *out, const void *cont
 		 struct error *err)
 {
 	struct virtio_net_options *net = out;
-	int r = check_names(context, values, net, err);
+	int r = check_others(values, net, err);
 
 	if (!r)
-		r = check_addresses(context, values, net, err);
+		r = check_fds(values, net, err);
 	if (!r)
-		r = check_queues(values, net, err);
-	return r ? r : config_check_slots(context, "network device", net->tap.name ?: "", err);
+		r = check_addresses(values, net, err);
+	return r ? r : check_queues(values, net, err);
 }
 
 /* clang-format off */
-const struct schema config_net_schema = {
+const struct schema net_schema = {
 	.defaults = true,
 	.check = check,
 	.key = (const struct schema_key[]){
@@ -142,10 +146,10 @@ const struct schema config_net_schema = {
 		    "`/dev/vhost-net` (module `vhost_net`). The default is off: rings move the packets." },
 		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_net_options, id),
 		  .help = "What messages call it; unique; the default is `_net` and a number, of one count for all devices." },
-		CONFIG_KEYS_OF_PCI,
-		CONFIG_KEYS_OF_VHOST_USER,
-		CONFIG_KEYS_OF_RATES,
-		SCHEMA_FOREIGN("vhost_mode", CONFIG_NEEDS_VHOST_USER, NULL, .usual = "Client"),
+		SCHEMA_KEYS_OF_PCI,
+		SCHEMA_KEYS_OF_VHOST_USER,
+		SCHEMA_KEYS_OF_RATES,
+		SCHEMA_FOREIGN("vhost_mode", SCHEMA_NEEDS_VHOST_USER, NULL, .usual = "Client"),
 		SCHEMA_FOREIGN("host_mac", "a choice of the TAP's own address", NULL),
 		SCHEMA_FOREIGN("offload_csum", "a choice of offloads", "on"),
 		SCHEMA_FOREIGN("offload_tso", "a choice of offloads", "on"),

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
-#include <string.h>
+#include "io/disk/class.h"
 
-#include "core/base/bits.h"
-#include "core/config/foreign.h"
-#include "core/config/option.h"
+#include "core/schema/foreign.h"
 #include "io/disk/blk.h"
 
 #define RAW_ONLY                              \
@@ -26,20 +23,16 @@ static const struct schema_word image_types[] = {
 static int check(const struct schema_values *values, void *out, const void *context,
 		 struct error *err)
 {
-	const struct config *config = context;
 	struct virtio_blk_options *disk = out;
 
 	/* Cloud Hypervisor's default, which its clients rely on; who types gets one for each vCPU. */
-	if (config->is_json && !disk->nr_queues)
+	if (values->is_json && !disk->nr_queues)
 		disk->nr_queues = 1;
-	if (!config_id_owner(config, disk->id))
-		return config_check_slots(config, "disk", disk->file.path, err);
-	schema_refuse("id", err, "%s is taken by %s", disk->id, config_id_owner(config, disk->id));
-	return error_remedy(err, "give each disk an id of its own, or none");
+	return 0;
 }
 
 /* clang-format off */
-const struct schema config_disk_schema = {
+const struct schema disk_schema = {
 	.check = check,
 	.key = (const struct schema_key[]){
 		{ "path", SCHEMA_STRING, .value = "FILE", SCHEMA_MEMBER(struct virtio_blk_options, file.path), .flags = SCHEMA_REQUIRED,
@@ -79,25 +72,13 @@ const struct schema config_disk_schema = {
 		{ "sparse", SCHEMA_BOOL, SCHEMA_MEMBER(struct virtio_blk_options, file.sparse), .preset = "on",
 		  .help = "With `off`, the guest is not offered to discard blocks, so that an image that has all of its storage keeps "
 		    "it. The default is on: what the guest discards becomes a hole in the image, or is discarded on the device." },
-		CONFIG_KEYS_OF_PCI,
-		CONFIG_KEYS_OF_VHOST_USER,
-		CONFIG_KEYS_OF_RATES,
-		SCHEMA_FOREIGN("rate_limit_group", CONFIG_NEEDS_RATES, NULL),
+		SCHEMA_KEYS_OF_PCI,
+		SCHEMA_KEYS_OF_VHOST_USER,
+		SCHEMA_KEYS_OF_RATES,
+		SCHEMA_FOREIGN("rate_limit_group", SCHEMA_NEEDS_RATES, NULL),
 		SCHEMA_FOREIGN("backing_files", "images with backing files", "off"),
 		SCHEMA_FOREIGN("lock_granularity", "locks of a part of an image", "full", .usual = "ByteRange"),
 		{ .name = NULL },
 	},
 };
 /* clang-format on */
-
-int config_set_disk(struct config *config, const char *value, struct error *err)
-{
-	if (!strchr(value, '=')) {
-		error_set(err, -EINVAL, "value %s", value);
-		error_reason(err, "not a key=value pair");
-		/* As the shell takes it. */
-		return error_remedy(
-			err, strchr(value, ',') ? "write 'path=\"%s\"'" : "write path=%s", value);
-	}
-	return config_set_row(config, "disk", value, err);
-}
