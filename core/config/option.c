@@ -294,8 +294,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "metrics", "path=/run/torc-metrics",
 	  .summary = "where Prometheus's text is to be had: a listening unix socket, or, with a name that ends in "
 		     ".prom, a file that is replaced every so many seconds (default 15)", .beside = true, .row = "metrics",
-	  .manual = "Show the counters and latencies of vCPUs, rings, queues and traced vectors in Prometheus's text format "
-		    "(version 0.0.4). This option is not Cloud Hypervisor's.\nWhoever connects to the socket gets the text: with "
+	  .manual = "Show the counters and latencies of vCPUs, rings, queues and traced vectors, what the machine does and where "
+		    "each device is in its life, in Prometheus's text format (version 0.0.4). This option is not Cloud Hypervisor's.\nWhoever connects to the socket gets the text: with "
 		    "a head of HTTP/1.0 after `GET`, without after anything else, the end of what is sent, or a second. A socket "
 		    "there that a process left which is gone is replaced.\nThe file is for the textfile collector of Prometheus's "
 		    "node_exporter, which reads those whose names end so. It is written at the start, every *seconds*, and at "
