@@ -339,22 +339,28 @@ static void a_reset_ends_what_is_in_flight(const struct kind *kind)
 	tear_down(&f);
 }
 
+static void let_leave(struct fixture *f, const struct unplug_ops *ops)
+{
+	const struct unplug_config config = {
+		.first = &f->driver.bus,
+		.list = &f->devices,
+		.deadline_ns = DEADLINE_NS,
+		.ops = ops,
+		.opaque = f,
+	};
+
+	assert_int_equal(unplug_init(&f->unplug, &config), 0);
+	unplug_start(&f->unplug);
+}
+
 /* By the guest's registers, as its ACPI code does. */
 static void ejecting_ends_what_is_in_flight(const struct kind *kind)
 {
 	struct fixture f;
-	struct unplug_config config = {
-		.first = &f.driver.bus,
-		.list = &f.devices,
-		.deadline_ns = DEADLINE_NS,
-		.ops = &unplug_ops,
-		.opaque = &f,
-	};
 	unsigned before;
 
 	set_up(&f, kind);
-	assert_int_equal(unplug_init(&f.unplug, &config), 0);
-	unplug_start(&f.unplug);
+	let_leave(&f, &unplug_ops);
 	before = count_fds();
 	add(&f);
 	bring_up(&f);
@@ -408,19 +414,11 @@ static void a_reset_within_an_ejection_comes_after_it(const struct kind *kind)
 		.set_irq = set_irq, .settle = settle_and_ask, .begin = begin, .end = end
 	};
 	struct fixture f;
-	struct unplug_config config = {
-		.first = &f.driver.bus,
-		.list = &f.devices,
-		.deadline_ns = DEADLINE_NS,
-		.ops = &ops,
-		.opaque = &f,
-	};
 
 	set_up(&f, kind);
 	f.ask.run = ask_for_reset;
 	f.reset.run = reset_all;
-	assert_int_equal(unplug_init(&f.unplug, &config), 0);
-	unplug_start(&f.unplug);
+	let_leave(&f, &ops);
 	add(&f);
 	bring_up(&f);
 	load(&f);
@@ -436,17 +434,9 @@ static void a_reset_within_an_ejection_comes_after_it(const struct kind *kind)
 static void an_ejection_that_the_end_overtakes_does_nothing(const struct kind *kind)
 {
 	struct fixture f;
-	struct unplug_config config = {
-		.first = &f.driver.bus,
-		.list = &f.devices,
-		.deadline_ns = DEADLINE_NS,
-		.ops = &unplug_ops,
-		.opaque = &f,
-	};
 
 	set_up(&f, kind);
-	assert_int_equal(unplug_init(&f.unplug, &config), 0);
-	unplug_start(&f.unplug);
+	let_leave(&f, &unplug_ops);
 	add(&f);
 	bring_up(&f);
 	load(&f);
