@@ -28,8 +28,8 @@ struct virtio_console_options {
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
- * Both queues are to get the same ring by virtio_pci_set_ring(). Main thread. Return: 0; what line_open() returns;
- * -errno.
+ * Both queues are to get the same ring by virtio_pci_set_ring(). The helper's thread. Return: 0; what line_open()
+ * returns; -errno.
  */
 int virtio_console_create(const struct virtio_console_options *options,
 			  const struct device_site *site, struct virtio_pci **out,

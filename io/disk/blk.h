@@ -40,7 +40,7 @@ struct virtio_blk_options {
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
- * Every queue is to get a ring by virtio_pci_set_ring(). Main thread. Return: 0; -errno.
+ * Every queue is to get a ring by virtio_pci_set_ring(). The helper's thread. Return: 0; -errno.
  */
 int virtio_blk_create(const struct virtio_blk_options *options, const struct device_site *site,
 		      struct virtio_pci **out, struct error *err);

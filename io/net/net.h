@@ -47,7 +47,7 @@ struct virtio_net_options {
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
- * Every queue is to get a ring by virtio_pci_set_ring(), those of a pair the same one. Main thread.
+ * Every queue is to get a ring by virtio_pci_set_ring(), those of a pair the same one. The helper's thread.
  * Return: 0; what tap_open() and vhost_net_open() return; -ENOTSUP a vhost-net that is too old; -ENOMEM.
  */
 int virtio_net_create(const struct virtio_net_options *options, const struct device_site *site,

@@ -20,7 +20,7 @@ struct virtio_rng_options {
  * @out: receives it, not yet on a bus; untouched on failure
  * @err: filled on failure
  *
- * Its queue is to get a ring by virtio_pci_set_ring(). Main thread. Return: 0; -errno.
+ * Its queue is to get a ring by virtio_pci_set_ring(). The helper's thread. Return: 0; -errno.
  */
 int virtio_rng_create(const struct virtio_rng_options *options, const struct device_site *site,
 		      struct virtio_pci **out, struct error *err);

@@ -115,7 +115,7 @@ struct virtio_device {
  * @nr_queues: at least 1
  * @entries: of each at most, a power of two
  *
- * Adds the features that every queue has. Every queue needs its ring before the guest runs. Main thread.
+ * Adds the features that every queue has. Every queue needs its ring before the guest runs. Whoever makes the device.
  * Return: 0; -ENOMEM; -errno of eventfd(2).
  */
 int virtio_device_init(struct virtio_device *dev, unsigned nr_queues, uint16_t entries);

@@ -60,7 +60,7 @@ struct virtio_pci_config {
  * @config: what it is and belongs to
  * @err: filled on failure
  *
- * The caller puts vp->pci on a bus. Main thread. Return: 0; -ENOMEM; -errno.
+ * The caller puts vp->pci on a bus. As the device itself. Return: 0; -ENOMEM; -errno.
  */
 int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 		    const struct virtio_pci_config *config, struct error *err);

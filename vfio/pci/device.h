@@ -55,7 +55,7 @@ struct vfio_device {
  * @ioas: outlives the device
  * @err: filled on failure
  *
- * Main thread. Return: 0; -EBUSY; -ENODEV; -errno.
+ * The helper's thread. Return: 0; -EBUSY; -ENODEV; -errno.
  */
 int vfio_device_open(struct vfio_device *device, const struct vfio_host_device *host,
 		     struct vfio_ioas *ioas, struct error *err);
