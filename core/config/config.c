@@ -159,34 +159,6 @@ static int take_words(struct parser *p, int argc, char **argv, struct error *err
 	return 0;
 }
 
-/* "_disk0", "_net1" and so on: one count for all kinds, as Cloud Hypervisor's. */
-static int default_id(const struct config *config, const char *kind, unsigned *next,
-		      const char **id, struct error *err)
-{
-	char name[32];
-
-	if (*id)
-		return 0;
-	do {
-		snprintf(name, sizeof(name), "_%s%u", kind, (*next)++);
-	} while (config_id_owner(config, name));
-	return config_copy_string((char **)(uintptr_t)id, name, err);
-}
-
-static int default_ids(struct config *config, struct error *err)
-{
-	unsigned next = 0;
-	int r = 0;
-
-	for (unsigned i = 0; i < config->nr_disks && !r; i++)
-		r = default_id(config, "disk", &next, &config->disk[i].id, err);
-	for (unsigned i = 0; i < config->nr_nets && !r; i++)
-		r = default_id(config, "net", &next, &config->net[i].id, err);
-	for (unsigned i = 0; i < config->nr_devices && !r; i++)
-		r = default_id(config, "vfio", &next, &config->device[i].id, err);
-	return r;
-}
-
 static bool was_given(const struct parser *p, const char *name)
 {
 	for (unsigned i = 0; i < CONFIG_NR_OPTIONS; i++) {
@@ -260,7 +232,7 @@ static int finish(struct parser *p, struct error *err)
 	p->config.cpus.max = p->config.cpus.max ?: p->config.cpus.boot;
 	for (unsigned i = 0; i < p->config.nr_disks; i++)
 		p->config.disk[i].nr_queues = p->config.disk[i].nr_queues ?: p->config.cpus.boot;
-	return r ? r : default_ids(&p->config, err);
+	return r ? r : config_default_ids(&p->config, err);
 }
 
 int config_parse(struct config *config, int argc, char **argv, struct error *err)

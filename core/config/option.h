@@ -118,6 +118,15 @@ int config_admit(const struct schema_key *list, const void *one, const void *con
 		 struct error *err);
 
 /**
+ * config_default_ids - give devices that have none an id
+ * @config: all of it was read
+ * @err: filled on failure
+ *
+ * Return: 0; -ENOMEM.
+ */
+int config_default_ids(struct config *config, struct error *err);
+
+/**
  * config_count_slots - how many devices there are of all kinds
  * @config: as read so far
  *

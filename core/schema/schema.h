@@ -100,7 +100,7 @@ struct schema_key {
 	/* Of the member; SCHEMA_MEMBER(). */
 	size_t offset, size;
 	uint64_t min, max;
-	/* How its value is shown where that is not as of its kind: "FILE". */
+	/* How its value is shown where that is not as of its kind: "FILE"; of a LIST of devices, how ids begin that nobody gave. */
 	const char *value;
 	/*
 	 * What it is for, for people. `code`, *argument*, page(1); a paragraph to a line, or "- code: text" for one of a list.
