@@ -93,12 +93,11 @@ struct device {
 	struct device_list *list;
 	struct device *next;
 	enum device_state state;
-	const char *
-		host_name; /* of what is on a node of the host, which it is to be near; NULL: nothing is */
-	int host_node;	/* that one; -1: not known */
-	int guest_node; /* whose bus it is to be on: its index; -1: none is right */
-	unsigned bus;	/* the root bus that is planned for it */
-	char label[96]; /* for messages: "disk _disk0"; classes may add to it */
+	const char *host_name; /* of what it is to be near, on a node of the host; NULL: nothing */
+	int host_node;	       /* that node; -1: not known */
+	int guest_node;	       /* whose bus it is to be on: its index; -1: none is right */
+	unsigned bus;	       /* the root bus that is planned for it */
+	char label[96];	       /* for messages: "disk _disk0"; classes may add to it */
 	void *self;
 	struct pci_device *pci; /* from OPEN on */
 	bool is_busy;		/* it waits in reset(), within which the ring is turned */

@@ -156,16 +156,15 @@ void unplug_stop(struct unplug *unplug)
 	}
 }
 
-bool unplug_ask(struct unplug *unplug, struct device *device)
+void unplug_ask(struct unplug *unplug, struct device *device)
 {
 	if (device->state != DEVICE_RUNNING || unplug->stopped)
-		return false;
+		return;
 	device_set_state(device, DEVICE_LEAVING);
 	device->is_asked = true;
 	pci_hotplug_ask(&unplug->pci, device->pci);
 	device->timer.done = timer_done;
 	ring_timeout(unplug->list->site->ring, &device->timer, unplug->deadline_ns);
-	return true;
 }
 
 void unplug_reset(struct unplug *unplug)

@@ -79,10 +79,8 @@ void unplug_stop(struct unplug *unplug);
  * unplug_ask - ask the guest to let go of a device, and release it at the deadline anyway
  * @unplug: initialised
  * @device: nothing happens unless it is RUNNING
- *
- * Return: whether it is asked for now, and was not before.
  */
-bool unplug_ask(struct unplug *unplug, struct device *device);
+void unplug_ask(struct unplug *unplug, struct device *device);
 
 /**
  * unplug_reset - for a guest's reset: what is to leave leaves its bus now and is released at the end of the ring's turn

@@ -100,6 +100,7 @@ static void stop_ring(struct machine *machine)
 	ring_drain_posted(&machine->ring);
 	machine_refuse_calls(machine);
 	ring_destroy(&machine->ring);
+	irq_batch_destroy(&machine->batch);
 }
 
 const struct machine_part machine_part_ring = { "ring", start_ring, stop_ring, NULL };

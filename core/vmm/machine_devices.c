@@ -176,21 +176,11 @@ static bool settle(void *opaque)
 	return settled;
 }
 
-static bool begin_releases(void *opaque)
-{
-	return machine_set_busy(opaque);
-}
-
-static void end_releases(void *opaque, bool begun)
-{
-	machine_set_idle(opaque, begun);
-}
-
 static const struct unplug_ops unplug_ops = {
 	.set_irq = set_irq,
 	.settle = settle,
-	.begin = begin_releases,
-	.end = end_releases,
+	.begin = machine_set_busy,
+	.end = machine_set_idle,
 };
 
 static int init_unplug(struct machine *machine, struct error *err)

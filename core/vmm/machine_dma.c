@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Guest memory populated and mapped for passed-through devices, in the background. */
-
 #include <stdio.h>
 
 #include "core/base/bits.h"

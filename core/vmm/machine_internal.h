@@ -144,7 +144,6 @@ struct machine {
 	int hurry_fd;	     /* eventfd: look at that again */
 	bool gave_up;	     /* on a device's requests: what they may still use stays */
 
-	bool running;	  /* vCPUs may be in the guest */
 	bool is_busy;	  /* being made or reset, or with a call: what is asked of it waits */
 	bool is_ending;	  /* what is asked of it is refused */
 	bool ring_failed; /* of a ring thread; atomic */

@@ -128,6 +128,8 @@ static int request_memory(const struct machine *machine, struct placement_reques
 	return 0;
 }
 
+_Static_assert(CONFIG_MAX_PASSED <= PLACEMENT_MAX_DEVICES, "each has a place in the request");
+
 static int fill_request(const struct machine *machine, struct placement_request *request,
 			struct error *err)
 {

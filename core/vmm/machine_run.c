@@ -67,16 +67,19 @@ static void answer(struct ring_work *work)
 	call->reply(call);
 }
 
-bool machine_set_busy(struct machine *machine)
+bool machine_set_busy(void *opaque)
 {
+	struct machine *machine = opaque;
 	bool was_busy = machine->is_busy;
 
 	machine->is_busy = true;
 	return was_busy;
 }
 
-void machine_set_idle(struct machine *machine, bool was_busy)
+void machine_set_idle(void *opaque, bool was_busy)
 {
+	struct machine *machine = opaque;
+
 	machine->is_busy = was_busy;
 	if (was_busy)
 		return;
@@ -90,10 +93,10 @@ static void run_call(struct machine *machine, struct machine_call *call)
 		call->result = -ESHUTDOWN;
 	} else {
 		/* One at a time, also where it turns the ring. */
-		machine->is_busy = true;
+		bool was_busy = machine_set_busy(machine);
+
 		call->run(machine, call);
-		machine->is_busy = false;
-		machine_post(machine, &machine->request_work);
+		machine_set_idle(machine, was_busy);
 	}
 	call->work.run = answer;
 	if (call->reply)
@@ -190,12 +193,10 @@ void machine_pause(struct machine *machine)
 	request_pause(machine);
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)
 		vcpu_wait_paused(&machine->vcpu[i]);
-	machine->running = false;
 }
 
 void machine_resume(struct machine *machine)
 {
-	machine->running = true;
 	/* The guest may set it later, and does so in a reset. */
 	trace_set_guest_tsc(vcpu_tsc_offset(&machine->vcpu[0]));
 	for (unsigned i = 0; i < machine->nr_vcpus; i++)

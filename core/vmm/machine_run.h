@@ -48,18 +48,18 @@ void machine_refuse_calls(struct machine *machine);
 
 /**
  * machine_set_busy - from now on what is asked of the whole machine waits
- * @machine: its ring is turned within what follows
+ * @opaque: the machine, whose ring is turned within what follows
  *
  * The machine's thread. Return: whether it was busy before.
  */
-bool machine_set_busy(struct machine *machine);
+bool machine_set_busy(void *opaque);
 
 /**
  * machine_set_idle - what waits is served at the end of the ring's turn, unless it was busy before
- * @machine: after machine_set_busy()
+ * @opaque: after machine_set_busy()
  * @was_busy: what that returned
  */
-void machine_set_idle(struct machine *machine, bool was_busy);
+void machine_set_idle(void *opaque, bool was_busy);
 
 /**
  * machine_run - run the guest until its end

@@ -71,6 +71,11 @@ void irq_batch_init(struct irq_batch *batch, struct ring *ring, struct irq_table
 	batch->timer.done = batch_timer;
 }
 
+void irq_batch_destroy(struct irq_batch *batch)
+{
+	pthread_mutex_destroy(&batch->lock);
+}
+
 void irq_batch_add(struct irq_batch *batch, struct irq_client *client)
 {
 	pthread_mutex_lock(&batch->lock);

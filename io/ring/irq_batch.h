@@ -46,6 +46,12 @@ struct irq_batch {
 void irq_batch_init(struct irq_batch *batch, struct ring *ring, struct irq_table *irq);
 
 /**
+ * irq_batch_destroy - nobody takes part any more
+ * @batch: initialised; its ring runs nothing of it any more
+ */
+void irq_batch_destroy(struct irq_batch *batch);
+
+/**
  * irq_batch_add - take part
  * @batch: the batch
  * @client: stays until irq_batch_remove()

@@ -52,6 +52,7 @@ void driver_destroy(struct driver *d)
 	pci_bus_destroy(&d->bus);
 	ring_thread_stop(&d->ring_thread);
 	ring_destroy(&d->ring);
+	irq_batch_destroy(&d->batch);
 	irq_table_destroy(&d->vm.irq);
 	iobus_destroy(&d->vm.mmio);
 	guest_mem_destroy(&d->mem);

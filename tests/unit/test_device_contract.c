@@ -560,8 +560,6 @@ static int setup_host(void **state)
 {
 	char path[128];
 
-	if (unshare(CLONE_NEWNET))
-		return -1;
 	pci_tree_setup(state);
 	pci_tree_device("0000:01:00.0", "0x010802", 7, "vfio-pci");
 	snprintf(path, sizeof(path), "%s/image", pci_tree.sysfs);
@@ -598,6 +596,10 @@ int main(void)
 	struct CMUnitTest tests[ARRAY_SIZE(kinds) * ARRAY_SIZE(clauses)];
 	static char name[ARRAY_SIZE(tests)][96];
 
+	if (unshare(CLONE_NEWNET)) {
+		printf("1..0 # SKIP a network namespace takes root\n");
+		return 77;
+	}
 	for (unsigned i = 0; i < ARRAY_SIZE(tests); i++) {
 		snprintf(name[i], sizeof(name[i]), "%s: %s", kinds[i / ARRAY_SIZE(clauses)].noun,
 			 clauses[i % ARRAY_SIZE(clauses)].name);
