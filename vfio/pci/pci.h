@@ -8,8 +8,9 @@
  * that of INTx (intx.c) the irqfd of the I/O APIC's pin, so no interrupt comes past torc, unless it is to be traced.
  * VFIO has one kind of interrupts on at a time, as the guest has.
  *
- * The main thread creates, resets and destroys it; guest accesses come from vCPU threads under the locks of core/pci;
- * notifications of the host (error, request) arrive on the main ring and are the owner's to act on.
+ * The helper opens it; the main thread resets and destroys it, with the helper for what blocks; guest accesses come from
+ * vCPU threads under the locks of core/pci; notifications of the host (error, request) arrive on the main ring and are the
+ * owner's to act on.
  */
 #ifndef VFIO_PCI_PCI_H
 #define VFIO_PCI_PCI_H
