@@ -65,7 +65,7 @@ static bool open_doorbell(struct bench_state *state, struct doorbell *d, pthread
 	if (d->server.fd < 0 || d->stopped < 0)
 		abort();
 	trip_serve(&d->server, polls ? RING_POLL_AUTO : 0);
-	return trip_pin(state, ringer, d->server.thread.thread);
+	return trip_pin(state, ringer, d->server.thread.thread.id);
 }
 
 static void close_doorbell(struct doorbell *d)
@@ -223,7 +223,7 @@ static void run_guest(struct bench_state *state, bool by_exit, bool polls)
 	}
 	open_guest(&g);
 	d.answer = guest_mem_ptr(&g.mem, (gpa_t){ ANSWER }, sizeof(*d.answer));
-	if (open_doorbell(state, &d, g.vcpu.thread, polls)) {
+	if (open_doorbell(state, &d, g.vcpu.thread.id, polls)) {
 		bell.fd = d.server.fd;
 		if (by_exit)
 			add_device(&g.vm.mmio, &d);

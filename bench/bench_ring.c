@@ -116,7 +116,7 @@ static void run_ring(struct bench_state *state, unsigned poll_us, bool has_queue
 	round_open(&round);
 	round.server.fd = round.in;
 	trip_serve(&round.server, poll_us);
-	measure(state, &round, round.server.thread.thread,
+	measure(state, &round, round.server.thread.thread.id,
 		has_queue ? go_round_by_queue : go_round);
 	ring_thread_stop(&round.server.thread);
 	round_close(&round);

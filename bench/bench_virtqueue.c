@@ -298,7 +298,7 @@ static void run_ring(struct bench_state *state, struct guest *guest, struct virt
 	driver_attach(&guest->driver, vp);
 	driver_enable_msix(&guest->driver);
 	driver_start(&guest->driver, EVENT_IDX, 1);
-	load(guest, state, server->thread, &server->ring.trace->counter[TRACE_RING_CALLS]);
+	load(guest, state, server->thread.id, &server->ring.trace->counter[TRACE_RING_CALLS]);
 	driver_detach(&guest->driver);
 	driver_destroy(&guest->driver);
 }

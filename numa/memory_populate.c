@@ -33,7 +33,7 @@ struct populate {
 struct worker {
 	struct populate *populate;
 	const struct memory_part *first; /* of its node's parts */
-	pthread_t thread;
+	struct thread thread;
 };
 
 static bool is_cancelled(const struct populate *p)
@@ -181,7 +181,7 @@ static void wait_all(struct populate *p, const struct memory_populate_options *o
 	}
 	pthread_mutex_unlock(&p->lock);
 	for (unsigned i = 0; i < p->nr_workers; i++)
-		pthread_join(p->worker[i].thread, NULL);
+		pthread_join(p->worker[i].thread.id, NULL);
 }
 
 static uint64_t total_size(const struct memory_part *part, unsigned nr)

@@ -73,7 +73,7 @@ void helper_stop(struct helper *helper)
 	helper->is_ending = true;
 	pthread_cond_broadcast(&helper->changed);
 	pthread_mutex_unlock(&helper->lock);
-	pthread_join(helper->thread, NULL);
+	pthread_join(helper->thread.id, NULL);
 	destroy(helper);
 	helper->started = false;
 }

@@ -8,6 +8,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "core/base/thread.h"
+
 /** What it is to do; embedded, at most once on its way. */
 struct helper_job {
 	/* On the helper's thread. */
@@ -21,7 +23,7 @@ struct helper_job {
 };
 
 struct helper {
-	pthread_t thread;
+	struct thread thread;
 	bool started;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

@@ -5,17 +5,32 @@
 
 #define STACK_SIZE (256 * KIB)
 
-int thread_start(pthread_t *thread, const char *name, void *(*main)(void *), void *arg)
+/* What each thread does first, itself: the place for what it is to be denied from then on. */
+static void set_up(const struct thread *self)
+{
+	pthread_setname_np(pthread_self(), self->name);
+}
+
+static void *begin(void *arg)
+{
+	const struct thread *self = arg;
+
+	set_up(self);
+	return self->main(self->arg);
+}
+
+int thread_start(struct thread *thread, const char *name, void *(*main)(void *), void *arg)
 {
 	pthread_attr_t attr;
 	int r = pthread_attr_init(&attr);
 
 	if (r)
 		return -r;
+	thread->name = name;
+	thread->main = main;
+	thread->arg = arg;
 	pthread_attr_setstacksize(&attr, STACK_SIZE);
-	r = pthread_create(thread, &attr, main, arg);
+	r = pthread_create(&thread->id, &attr, begin, thread);
 	pthread_attr_destroy(&attr);
-	if (!r)
-		pthread_setname_np(*thread, name);
 	return -r;
 }

@@ -133,7 +133,7 @@ void vcpu_destroy(struct vcpu *vcpu)
 		pthread_cond_broadcast(&vcpu->changed);
 		pthread_mutex_unlock(&vcpu->lock);
 		vcpu_request_pause(vcpu);
-		pthread_join(vcpu->thread, NULL);
+		pthread_join(vcpu->thread.id, NULL);
 	}
 	iobus_unregister_reader(&vcpu->vm->pio, &vcpu->pio_reader);
 	iobus_unregister_reader(&vcpu->vm->mmio, &vcpu->mmio_reader);
@@ -413,7 +413,7 @@ void vcpu_request_pause(struct vcpu *vcpu)
 	pthread_cond_broadcast(&vcpu->changed);
 	pthread_mutex_unlock(&vcpu->lock);
 	if (vcpu->has_thread)
-		pthread_kill(vcpu->thread, SIGRTMIN);
+		pthread_kill(vcpu->thread.id, SIGRTMIN);
 }
 
 void vcpu_wait_paused(struct vcpu *vcpu)

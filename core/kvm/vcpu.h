@@ -17,6 +17,7 @@
 #include <linux/kvm.h>
 
 #include "core/base/error.h"
+#include "core/base/thread.h"
 #include "core/base/trace.h"
 #include "core/kvm/cpuid.h"
 #include "core/kvm/vcpu_entry.h"
@@ -49,7 +50,7 @@ struct vcpu {
 	char name[16];		    /* of it and of its thread */
 	uint64_t left_tsc;	    /* when KVM_RUN returned last; 0: it was paused since */
 
-	pthread_t thread;
+	struct thread thread;
 	bool has_thread;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;

@@ -265,7 +265,7 @@ void machine_end(struct machine *machine)
 
 int machine_join(struct machine *machine, struct error *err)
 {
-	pthread_join(machine->thread, NULL);
+	pthread_join(machine->thread.id, NULL);
 	if (machine->error.code)
 		*err = machine->error;
 	return machine->error.code;

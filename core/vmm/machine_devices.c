@@ -116,7 +116,7 @@ static int pin_ring(void *opaque, unsigned i, const cpu_set_t *cpus, struct erro
 				    machine->nr_ring_threads);
 	}
 	*pin = (struct machine_pin){ .is_set = true, .cpus = *cpus };
-	return affinity_set(machine->ring_thread[ring].thread, cpus, &machine->allowed, err);
+	return affinity_set(machine->ring_thread[ring].thread.id, cpus, &machine->allowed, err);
 }
 
 static void announce(void *opaque, const char *name, const char *path)

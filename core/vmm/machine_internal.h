@@ -13,6 +13,7 @@
 
 #include "core/acpi/acpi.h"
 #include "core/base/helper.h"
+#include "core/base/thread.h"
 #include "core/boot/boot.h"
 #include "core/config/config.h"
 #include "core/device/device.h"
@@ -48,7 +49,7 @@ enum machine_request {
 
 /** Loads the kernel in a thread of its own while the VM is created and the devices are opened. */
 struct machine_loader {
-	pthread_t thread;
+	struct thread thread;
 	bool started;
 	int result;
 	struct vcpu_entry entry;
@@ -96,7 +97,7 @@ struct machine_taker {
 struct machine {
 	const struct config *config;
 	struct machine_owner owner;
-	pthread_t thread;
+	struct thread thread;
 	unsigned nr_planned, nr_built;	/* parts that were made, or begun */
 	struct ring ring;		/* the thread's */
 	struct helper helper;		/* makes calls that may block for long */

@@ -42,7 +42,7 @@ int machine_finish_load(struct machine *machine, struct error *err)
 
 	if (!loader->started)
 		return 0;
-	pthread_join(loader->thread, NULL);
+	pthread_join(loader->thread.id, NULL);
 	loader->started = false;
 	if (loader->result && err)
 		*err = loader->error;

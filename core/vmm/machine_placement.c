@@ -276,10 +276,10 @@ int machine_come_back(struct machine *machine, struct error *err)
 
 int machine_pin_vcpu(struct machine *machine, unsigned i, struct error *err)
 {
-	int r = move(machine, machine->vcpu[i].thread, &machine->plan.vcpu[i], err);
+	int r = move(machine, machine->vcpu[i].thread.id, &machine->plan.vcpu[i], err);
 
 	if (r)
 		return error_set(err, r, "vCPU %u", i);
-	r = move(machine, machine->ring_thread[i].thread, &machine->plan.ring[i], err);
+	r = move(machine, machine->ring_thread[i].thread.id, &machine->plan.ring[i], err);
 	return r ? error_set(err, r, "ring %u", i) : 0;
 }

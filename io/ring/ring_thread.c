@@ -125,7 +125,7 @@ void ring_thread_stop(struct ring_thread *t)
 		pthread_cond_broadcast(&t->changed);
 		pthread_mutex_unlock(&t->lock);
 	}
-	pthread_join(t->thread, NULL);
+	pthread_join(t->thread.id, NULL);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 	t->started = false;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
+#include "core/base/thread.h"
 #include "io/ring/ring.h"
 
 #define RING_POLL_AUTO UINT_MAX
@@ -27,7 +28,7 @@ struct ring_thread_config {
 struct ring_thread {
 	struct ring ring;
 	char name[16];
-	pthread_t thread;
+	struct thread thread;
 	struct ring_thread_config config;
 	bool started;
 	pthread_mutex_t lock;
