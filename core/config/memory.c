@@ -160,6 +160,7 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 	    "line that reserves them (see EXAMPLES). Those that have to be on one node are all taken before the guest " \
 	    "starts. The default is off." }, \
 	{ "hugepage_size", SCHEMA_SIZE, .value = "2M|1G", SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO, \
+	  .step = SIZE_STEP, \
 	  .help = "Of which size those are. `size` must be a multiple of it. The default is the size that the host has by " \
 	    "default." }, \
 	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on", \
@@ -174,6 +175,7 @@ const struct schema config_zone_schema = {
 		  .remedy = NEEDED "id=mem0",
 		  .help = "Names the zone for `--numa` and for messages." },
 		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config_zone, size), .flags = SCHEMA_REQUIRED,
+		  .min = SIZE_STEP, .max = MEMORY_MAX, .step = SIZE_STEP,
 		  .remedy = NEEDED "size=512M",
 		  .help = "A multiple of 2 MiB; all zones together have at least 64 MiB." },
 		KEYS_OF_BACKING(struct config_zone, backing),
@@ -199,6 +201,7 @@ const struct schema config_memory_schema = {
 	.check = check_memory,
 	.key = (const struct schema_key[]){
 		{ "size", SCHEMA_SIZE, SCHEMA_MEMBER(struct config, memory.size), .preset = "512M",
+		  .max = MEMORY_MAX, .step = SIZE_STEP,
 		  .help = "A multiple of 2 MiB and at least 64 MiB; the default is 512M. The size alone does as well." },
 		KEYS_OF_BACKING(struct config, memory.backing),
 		{ "zones", SCHEMA_LIST, SCHEMA_MEMBERS(struct config, zone, nr_zones), .max = CONFIG_MAX_ZONES,

@@ -29,10 +29,11 @@ _torc_match()
 	done
 }
 
-# _torc_alternatives PREFIX WORD ALTERNATIVES: words; FILE, PATH and DEVICE; KEY=PATH; what else is in capitals one has to know.
+# _torc_alternatives PREFIX WORD ALTERNATIVES: words; FILE, PATH and DEVICE; KEY=PATH and KEY=PATH[,KEY=VALUE]; what else is in
+# capitals one has to know.
 _torc_alternatives()
 {
-	local prefix=$1 word=$2 rest=$3 one
+	local prefix=$1 word=$2 rest=$3 one more
 
 	while [[ -n $rest ]]; do
 		one=${rest%%|*} rest=${rest#"${rest%%|*}"}
@@ -42,7 +43,10 @@ _torc_alternatives()
 		DEVICE) _torc_devices "$prefix" "$word" ;;
 		[[:upper:][]*) ;;
 		*=*)
-			if [[ $word == "${one%%=*}="* ]]; then
+			more=${one#*\[,}
+			if [[ $word == "${one%%=*}="*,* && $more != "$one" ]]; then
+				[[ ${word##*,} == *=* ]] || _torc_match "$prefix${word%,*}," "${word##*,}" "${more%%=*}="
+			elif [[ $word == "${one%%=*}="* ]]; then
 				_torc_files "$prefix${one%%=*}=" "${word#*=}"
 			else
 				_torc_match "$prefix" "$word" "${one%%=*}="

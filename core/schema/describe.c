@@ -88,7 +88,11 @@ static json_t *describe(const struct schema_key *key, const void *preset)
 	case SCHEMA_UINT:
 		return integer(key->min, key->max);
 	case SCHEMA_SIZE:
-		return integer(0, 0);
+		type = integer(key->min, key->max);
+		if (key->step)
+			json_object_set_new(type, "multipleOf",
+					    json_integer((json_int_t)key->step));
+		return type;
 	case SCHEMA_STRING:
 		type = string(NULL, NULL);
 		if (key->max)
@@ -97,7 +101,7 @@ static json_t *describe(const struct schema_key *key, const void *preset)
 	case SCHEMA_WORD:
 		return words(key);
 	case SCHEMA_MODE:
-		return string("pattern", "^[0-7]+$");
+		return string("pattern", "^(?=.{1,4}$)0*[1-7][0-7]{0,2}$");
 	case SCHEMA_MAC:
 		return string("pattern", "^([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}$");
 	case SCHEMA_IPV4:

@@ -100,6 +100,8 @@ struct schema_key {
 	/* Of the member; SCHEMA_MEMBER(). */
 	size_t offset, size;
 	uint64_t min, max;
+	/* Of a SIZE, for the description, as min and max of one are: what it is a multiple of. Its schema's check() refuses others. */
+	uint64_t step;
 	/* How its value is shown where that is not as of its kind: "FILE"; of a LIST of devices, how ids begin that nobody gave. */
 	const char *value;
 	/*

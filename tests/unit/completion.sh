@@ -72,6 +72,10 @@ expect "a switch's value begun" "torc --memory thp=of" off
 expect "no values for a size" "torc --memory size=" ''
 expect "keys after the option and =" "torc --memory=" size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
 expect "values after the option and =" "torc --memory=thp=o" on off
+expect "files of a line" "torc --serial file=$scratch/files/i" "$scratch/files/images/"
+expect "what may stand behind a file" "torc --serial file=$scratch/files/vmlinux," "$scratch/files/vmlinux,mode="
+expect "that begun" "torc --console socket=/a,m" /a,mode=
+expect "a mode one has to know" "torc --console socket=/a,mode=" ''
 expect "sizes of huge pages" "torc --memory hugepages=on,hugepage_size=" 2M 1G
 expect "keys of --memory-zone" "torc --memory-zone " id= host_numa_node= file= size= shared= mergeable= prefault= hugepages= hugepage_size= thp=
 expect "a further zone" "torc --memory-zone id=a,size=1G i" id=
