@@ -47,7 +47,7 @@ static bool open_ioas(struct bench_state *state, struct vfio_ioas *ioas, struct 
 			   "no device is bound to vfio-pci: /dev/vfio has no group; see dma.sh");
 		return false;
 	}
-	if (!vfio_ioas_init(ioas, &vfio_type1_ops, &err) &&
+	if (!vfio_ioas_init(ioas, &vfio_type1_ops, NULL, &err) &&
 	    !vfio_ioas_get_group(ioas, id, group, &err))
 		return true;
 	snprintf(why, sizeof(why), "%s: %s", err.object, err.reason);

@@ -63,8 +63,7 @@ int fd_list(int **out, unsigned *nr);
  * @flags: as there
  * @mode: of a file that is made
  *
- * The one way to something of the host's by its path for devices and lines, so that something that still may do so can stand
- * in for a process that no longer may. Return: the descriptor; -errno.
+ * What devices need of the host they open by core/base/host.h. Return: the descriptor; -errno.
  */
 int fd_open(const char *path, int flags, mode_t mode);
 

@@ -17,6 +17,7 @@
 #include <stdbool.h>
 
 #include "core/base/error.h"
+#include "core/base/host.h"
 #include "core/kvm/guest_mem.h"
 #include "core/kvm/vm.h"
 #include "core/pci/pci.h"
@@ -34,6 +35,7 @@ enum device_state {
 
 /** What devices may use of their machine; outlives them. */
 struct device_site {
+	const struct host *host; /* the one way to what they need of it */
 	struct vm *vm;
 	struct guest_mem *mem;
 	struct irq_batch *batch;
@@ -61,9 +63,9 @@ struct device;
 /** What a kind of device does. What may be NULL is not called then. */
 struct device_class {
 	const char *noun; /* for messages: "disk" */
-	/* NEW: look at the host, change nothing; what comes before is whatever end() undoes. May be NULL. */
+	/* NEW: look at the host, by the site's way to it, change nothing; what comes before is whatever end() undoes. May be NULL. */
 	int (*check)(struct device *device, struct error *err);
-	/* Take what it needs of the host; sets @device->pci. The helper's thread. */
+	/* Take what it needs of the host, by the site's way to it; sets @device->pci. The helper's thread. */
 	int (*open)(struct device *device, struct error *err);
 	/* It is on its bus: begin what it does by itself. May be NULL. */
 	int (*start)(struct device *device, struct error *err);

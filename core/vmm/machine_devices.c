@@ -65,7 +65,7 @@ static int hold_groups(struct machine *machine, struct error *err)
 
 	if (!machine->config->nr_devices)
 		return 0;
-	r = vfio_ioas_init(&machine->ioas, &vfio_type1_ops, err);
+	r = vfio_ioas_init(&machine->ioas, &vfio_type1_ops, machine->site.host, err);
 	DEVICE_FOR_EACH(device, &machine->devices) {
 		if (!r && device->class == &vfio_class)
 			vfio_class_hold_group(device, &machine->ioas);

@@ -320,7 +320,7 @@ int virtio_console_create(const struct virtio_console_options *options,
 		return error_set(err, -ENOMEM, "console device");
 	pthread_mutex_init(&console->lock, NULL);
 	pthread_cond_init(&console->closed, NULL);
-	r = line_open(&console->line, "console", &options->line, err);
+	r = line_open(&console->line, "console", &options->line, site->host, err);
 	if (r)
 		goto fail;
 	init_device(console, options, site);

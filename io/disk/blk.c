@@ -513,7 +513,7 @@ int virtio_blk_create(const struct virtio_blk_options *options, const struct dev
 
 	if (!blk)
 		return error_set(err, -ENOMEM, "disk %s", options->file.path);
-	r = blk_file_open(&blk->file, &options->file, err);
+	r = host_open(site->host, &blk_file_source, &options->file, &blk->file, err);
 	if (r)
 		goto fail;
 	/* Need not end in 0: 5.2.6. */

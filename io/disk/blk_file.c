@@ -108,7 +108,7 @@ static int describe_device(struct blk_file *file, const struct stat *st)
 	    ioctl(file->fd, BLKPBSZGET, &physical))
 		return -errno;
 	file->block_size = (uint32_t)block;
-	file->block_why = "the device's";
+	strcpy(file->block_why, "the device's");
 	file->physical_size = physical;
 	file->memory_align = file->direct_size = file->direct ? (uint32_t)block : 1;
 	read_sysfs(st->st_rdev, "queue/optimal_io_size", &file->optimal_size);
@@ -133,7 +133,7 @@ static void describe_file(struct blk_file *file, const struct stat *st)
 	file->size = (uint64_t)st->st_size;
 	/* Images are made for 512, whatever their storage has. */
 	file->block_size = BLK_FILE_MIN_BLOCK;
-	file->block_why = "as of any file";
+	strcpy(file->block_why, "as of any file");
 	file->memory_align = file->direct_size = 1;
 	if (file->direct) {
 		/* Kernels before 6.1 do not say; a page is enough for every filesystem. */
@@ -198,7 +198,7 @@ static int describe(struct blk_file *file, const char *path, unsigned block_size
 		/* A device discards no less than a block of its own. */
 		file->can_discard &= !file->is_device || block_size >= file->block_size;
 		file->block_size = block_size;
-		file->block_why = "as asked for";
+		strcpy(file->block_why, "as asked for");
 	}
 	if (file->is_device && file->block_size > BLK_FILE_MAX_BLOCK) {
 		error_set(err, -EOPNOTSUPP, "disk %s", path);
@@ -379,8 +379,9 @@ static int open_cached(struct blk_file *file, const char *path, struct error *er
 	return 0;
 }
 
-int blk_file_open(struct blk_file *file, const struct blk_file_options *options, struct error *err)
+static int open_all(const void *what, void *result, struct error *err)
 {
+	const struct blk_file_options *options = what;
 	struct blk_file f = {
 		.readonly = options->readonly, .direct = options->direct, .cached = -1, .claim = -1
 	};
@@ -417,9 +418,11 @@ int blk_file_open(struct blk_file *file, const struct blk_file_options *options,
 		fd_close(&f.fd);
 		return r;
 	}
-	*file = f;
+	*(struct blk_file *)result = f;
 	return 0;
 }
+
+const struct host_source blk_file_source = { "disk", open_all };
 
 void blk_file_close(struct blk_file *file)
 {

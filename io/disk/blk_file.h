@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/base/error.h"
+#include "core/base/host.h"
 
 #define BLK_FILE_MIN_BLOCK 512
 #define BLK_FILE_MAX_BLOCK 4096 /* that a Linux guest takes: its page */
@@ -35,7 +35,7 @@ struct blk_file {
 	bool can_discard;
 	uint64_t size;		/* bytes, a multiple of block_size */
 	uint32_t block_size;	/* the smallest unit of access */
-	const char *block_why;	/* why that one, for the log */
+	char block_why[16];	/* why that one, for the log */
 	uint32_t direct_size;	/* fd takes multiples of it; 1 unless direct */
 	uint32_t physical_size; /* of the medium's own sectors, at least block_size */
 	uint32_t optimal_size;	/* of an access; 0: not known */
@@ -44,15 +44,13 @@ struct blk_file {
 };
 
 /**
- * blk_file_open - open and lock it
- * @file: untouched on failure
- * @options: what, and how
- * @err: filled on failure
+ * Of struct blk_file_options, a struct blk_file that is open and locked.
  *
- * A size that is no multiple of the block size is rounded down, as the rest cannot be reached.
- * Return: 0; -EBUSY locked by another, mounted, or held by the host in another way; -EINVAL neither file nor block device, smaller than a block, or not raw; -errno.
+ * A size that is no multiple of the block size is rounded down, as the rest cannot be reached. 0; -EBUSY locked by another,
+ * mounted, or held by the host in another way; -EINVAL neither file nor block device, smaller than a block, or not raw;
+ * -errno.
  */
-int blk_file_open(struct blk_file *file, const struct blk_file_options *options, struct error *err);
+extern const struct host_source blk_file_source;
 
 /**
  * blk_file_close - close it; nothing is in flight

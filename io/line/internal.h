@@ -59,20 +59,22 @@ void line_start_input(struct line *line);
 /**
  * line_open_pty - a new pseudo terminal, in raw mode, and what tells of its being opened
  * @line: gets descriptors and path
+ * @host: who opens it
  * @err: filled on failure
  *
  * Main thread. Return: 0; -errno.
  */
-int line_open_pty(struct line *line, struct error *err);
+int line_open_pty(struct line *line, const struct host *host, struct error *err);
 
 /**
  * line_open_socket - a listening socket at the line's path
  * @line: gets descriptors
+ * @host: who opens it
  * @err: filled on failure
  *
  * Main thread. Return: 0; -errno; -EADDRINUSE; -ENAMETOOLONG.
  */
-int line_open_socket(struct line *line, struct error *err);
+int line_open_socket(struct line *line, const struct host *host, struct error *err);
 
 /**
  * line_await_peer - wait for somebody to open it, or begin at once when somebody has

@@ -105,13 +105,14 @@ uint32_t line_receive(struct line *line, void *data, uint32_t size)
 
 /* Opening */
 
-static int file_open(struct line *line, struct error *err)
+static int file_open(struct line *line, const struct host *host, struct error *err)
 {
 	struct stat st;
 	int r;
 	/* O_NONBLOCK: opening a FIFO without a reader must fail, not wait. */
-	int fd = fd_open(line->path, O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK,
-			 LISTENER_MODE);
+	int fd = host_open_file(host, line->path,
+				O_WRONLY | O_CREAT | O_TRUNC | O_NOCTTY | O_NONBLOCK,
+				LISTENER_MODE);
 
 	if (fd < 0) {
 		r = error_set(err, fd, "%s file=%s", line->name, line->path);
@@ -143,7 +144,9 @@ static void tty_open(struct line *line)
 	line->in_fd = STDIN_FILENO;
 	line->out_fd = STDOUT_FILENO;
 	if (isatty(STDOUT_FILENO)) {
-		int fd = fd_open("/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK, 0);
+		/* What this process has already. */
+		int fd = host_open_file(NULL, "/proc/self/fd/1", O_WRONLY | O_NOCTTY | O_NONBLOCK,
+					0);
 
 		line->out_owned = fd >= 0;
 		if (fd >= 0)
@@ -152,18 +155,18 @@ static void tty_open(struct line *line)
 	line->raw = line_make_raw(line->in_fd);
 }
 
-static int open_other_end(struct line *line, struct error *err)
+static int open_other_end(struct line *line, const struct host *host, struct error *err)
 {
 	switch (line->mode) {
 	case LINE_TTY:
 		tty_open(line);
 		return 0;
 	case LINE_PTY:
-		return line_open_pty(line, err);
+		return line_open_pty(line, host, err);
 	case LINE_FILE:
-		return file_open(line, err);
+		return file_open(line, host, err);
 	case LINE_SOCKET:
-		return line_open_socket(line, err);
+		return line_open_socket(line, host, err);
 	case LINE_OFF:
 	case LINE_NULL:
 		break;
@@ -172,7 +175,7 @@ static int open_other_end(struct line *line, struct error *err)
 }
 
 int line_open(struct line *line, const char *name, const struct line_config *config,
-	      struct error *err)
+	      const struct host *host, struct error *err)
 {
 	struct line n = {
 		.name = name,
@@ -194,7 +197,7 @@ int line_open(struct line *line, const char *name, const struct line_config *con
 	}
 	n.out_off = !n.out || line_has_peers(&n);
 	n.in_end = line_has_peers(&n);
-	r = open_other_end(&n, err);
+	r = open_other_end(&n, host, err);
 	if (r)
 		free(n.out);
 	else

@@ -24,6 +24,7 @@
 #include <sys/types.h>
 
 #include "core/base/error.h"
+#include "core/base/host.h"
 #include "core/base/listener.h"
 #include "io/ring/ring.h"
 
@@ -104,6 +105,7 @@ struct line {
  * @line: embedded; untouched on failure
  * @name: "serial" and the like, for messages; borrowed
  * @config: mode and path
+ * @host: who opens its file, pseudo terminal or socket; NULL: the calling thread
  * @err: filled on failure
  *
  * Puts a terminal on standard input into raw mode. A file is created with 0644 and truncated. A socket's file that
@@ -112,7 +114,7 @@ struct line {
  * on, or another kind of file; -ENAMETOOLONG; -ENOMEM.
  */
 int line_open(struct line *line, const char *name, const struct line_config *config,
-	      struct error *err);
+	      const struct host *host, struct error *err);
 
 /**
  * line_start - begin to read and write

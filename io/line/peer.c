@@ -89,49 +89,89 @@ static int open_and_leave_slave(const char *path)
 	return 0;
 }
 
-int line_open_pty(struct line *line, struct error *err)
+/* A new one, in raw mode, and what tells of its being opened. */
+struct pty {
+	int fd, watch;
+	char path[sizeof(((struct line *)NULL)->pty)];
+};
+
+/* @what: the line's name. */
+static int open_pty(const void *what, void *result, struct error *err)
 {
+	const char *name = what;
+	struct pty pty = { .watch = -1 };
 	struct termios raw;
 	int r;
 
-	line->out_fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	if (line->out_fd < 0)
-		return pty_error(err, line->name, "/dev/ptmx");
-	if (grantpt(line->out_fd) || unlockpt(line->out_fd) ||
-	    ptsname_r(line->out_fd, line->pty, sizeof(line->pty)) ||
-	    tcgetattr(line->out_fd, &raw)) {
-		r = pty_error(err, line->name, "/dev/ptmx");
+	pty.fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+	if (pty.fd < 0)
+		return pty_error(err, name, "/dev/ptmx");
+	if (grantpt(pty.fd) || unlockpt(pty.fd) || ptsname_r(pty.fd, pty.path, sizeof(pty.path)) ||
+	    tcgetattr(pty.fd, &raw)) {
+		r = pty_error(err, name, "/dev/ptmx");
 		goto close_fds;
 	}
 	/* The guest has a terminal driver of its own. */
 	cfmakeraw(&raw);
-	line->peer_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (tcsetattr(line->out_fd, TCSANOW, &raw) || open_and_leave_slave(line->pty) ||
-	    line->peer_fd < 0 || inotify_add_watch(line->peer_fd, line->pty, IN_OPEN) < 0) {
-		r = pty_error(err, line->name, line->pty);
+	pty.watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	if (tcsetattr(pty.fd, TCSANOW, &raw) || open_and_leave_slave(pty.path) || pty.watch < 0 ||
+	    inotify_add_watch(pty.watch, pty.path, IN_OPEN) < 0) {
+		r = pty_error(err, name, pty.path);
 		goto close_fds;
 	}
-	line->in_fd = line->out_fd;
-	line->out_owned = true;
-	log_info("%s: pseudo terminal %s", line->name, line->pty);
+	*(struct pty *)result = pty;
 	return 0;
 close_fds:
-	fd_close(&line->peer_fd);
-	fd_close(&line->out_fd);
+	fd_close(&pty.watch);
+	fd_close(&pty.fd);
 	return r;
+}
+
+static const struct host_source pty_source = { "pseudo terminal", open_pty };
+
+int line_open_pty(struct line *line, const struct host *host, struct error *err)
+{
+	struct pty pty;
+	int r = host_open(host, &pty_source, line->name, &pty, err);
+
+	if (r)
+		return r;
+	line->in_fd = line->out_fd = pty.fd;
+	line->out_owned = true;
+	line->peer_fd = pty.watch;
+	memcpy(line->pty, pty.path, sizeof(line->pty));
+	log_info("%s: pseudo terminal %s", line->name, line->pty);
+	return 0;
 }
 
 /* Sockets */
 
-int line_open_socket(struct line *line, struct error *err)
-{
+struct socket {
 	char what[64];
+	const char *path;
+	mode_t access;
+};
+
+/* @result: a struct listener, but for its path. */
+static int open_socket(const void *what, void *result, struct error *err)
+{
+	const struct socket *socket = what;
+
+	return listener_open(result, socket->what, socket->path, socket->access, 1, err);
+}
+
+static const struct host_source socket_source = { "socket", open_socket };
+
+int line_open_socket(struct line *line, const struct host *host, struct error *err)
+{
+	struct socket socket = { .path = line->path, .access = line->access };
 	int r;
 
-	snprintf(what, sizeof(what), "%s socket", line->name);
-	r = listener_open(&line->listener, what, line->path, line->access, 1, err);
+	snprintf(socket.what, sizeof(socket.what), "%s socket", line->name);
+	r = host_open(host, &socket_source, &socket, &line->listener, err);
 	if (r)
 		return r;
+	line->listener.path = line->path;
 	line->peer_fd = line->listener.fd;
 	line->out_owned = true;
 	log_info("%s: socket %s", line->name, line->path);

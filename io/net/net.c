@@ -156,12 +156,12 @@ static int alloc_buffers(struct virtio_net *net, uint16_t size)
 }
 
 static int init_queues(struct virtio_net *net, const struct virtio_net_options *options,
-		       struct error *err)
+		       const struct host *host, struct error *err)
 {
 	int r = virtio_device_init(&net->dev, 2 * net->nr_pairs + 1, options->entries);
 
 	if (!r && options->vhost)
-		return net_vhost_open(net, err);
+		return net_vhost_open(net, host, err);
 	if (!r)
 		r = alloc_buffers(net, options->entries);
 	return r ? error_set(err, r, "queues") : 0;
@@ -182,7 +182,7 @@ int virtio_net_create(const struct virtio_net_options *options, const struct dev
 		return error_set(err, -ENOMEM, "network device %s", options->id);
 	net->nr_pairs = options->tap.nr_pairs;
 	net->nr_wanted_pairs = 1;
-	r = tap_open(&net->tap, &options->tap, err);
+	r = host_open(site->host, &tap_source, &options->tap, &net->tap, err);
 	if (r) {
 		error_set(err, r, "network device %s", options->id);
 		goto fail;
@@ -198,7 +198,7 @@ int virtio_net_create(const struct virtio_net_options *options, const struct dev
 	net->dev.features = features(net);
 	net->dev.config = &net->config;
 	net->dev.config_size = sizeof(net->config);
-	r = init_queues(net, options, err);
+	r = init_queues(net, options, site->host, err);
 	if (r) {
 		error_set(err, r, "network device %s", options->id);
 		goto fail;

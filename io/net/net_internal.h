@@ -11,6 +11,7 @@
 #include <linux/virtio_net.h>
 
 #include "core/base/bits.h"
+#include "core/base/host.h"
 #include "io/net/net.h"
 #include "io/net/tap.h"
 #include "io/virtio/device.h"
@@ -163,12 +164,13 @@ void net_tx_process(struct virtio_queue *queue);
 /**
  * net_vhost_open - have vhost-net serve the queues of all pairs
  * @net: its queues are initialised and no driver has seen it; net_vhost_close() it, also after a failure
+ * @host: who opens it; NULL: the calling thread
  * @err: filled on failure
  *
  * Offers only the features that vhost-net has, too. Main thread.
  * Return: 0; what vhost_net_open() returns; -ENOTSUP too old; -ENOMEM; -errno.
  */
-int net_vhost_open(struct virtio_net *net, struct error *err);
+int net_vhost_open(struct virtio_net *net, const struct host *host, struct error *err);
 
 /**
  * net_vhost_close - free what net_vhost_open() took; the kernel's threads end

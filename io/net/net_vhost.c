@@ -251,11 +251,12 @@ static int open_vring(struct net_vring *vring, struct virtio_queue *queue)
 }
 
 /* The features are the same for every pair. */
-static int open_pair(struct virtio_net *net, unsigned pair, uint64_t *features, struct error *err)
+static int open_pair(struct virtio_net *net, const struct host *host, unsigned pair,
+		     uint64_t *features, struct error *err)
 {
 	struct net_vhost *vhost = &net->vhost[pair];
 	const char *what = "eventfd";
-	int r = vhost_net_open(err);
+	int r = vhost_net_open(host, err);
 
 	if (r < 0)
 		return r;
@@ -278,7 +279,7 @@ static int open_pair(struct virtio_net *net, unsigned pair, uint64_t *features, 
 	return r ? error_set(err, r, "/dev/vhost-net: %s", what) : 0;
 }
 
-int net_vhost_open(struct virtio_net *net, struct error *err)
+int net_vhost_open(struct virtio_net *net, const struct host *host, struct error *err)
 {
 	uint64_t features = 0;
 
@@ -293,7 +294,7 @@ int net_vhost_open(struct virtio_net *net, struct error *err)
 			vhost->vring[n].call_fd = vhost->vring[n].error_fd = -1;
 	}
 	for (unsigned i = 0; i < net->nr_pairs; i++) {
-		int r = open_pair(net, i, &features, err);
+		int r = open_pair(net, host, i, &features, err);
 
 		if (r)
 			return r;

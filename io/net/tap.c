@@ -420,6 +420,13 @@ int tap_open(struct tap *tap, const struct tap_config *config, struct error *err
 	return r;
 }
 
+static int open_source(const void *what, void *result, struct error *err)
+{
+	return tap_open(result, what, err);
+}
+
+const struct host_source tap_source = { "tap", open_source };
+
 void tap_close(struct tap *tap)
 {
 	for (unsigned i = 0; i < tap->nr; i++)

@@ -14,7 +14,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/base/error.h"
+#include "core/base/host.h"
 
 #define TAP_MAX_PAIRS 32
 
@@ -47,6 +47,9 @@ struct tap_config {
  * -errno.
  */
 int tap_open(struct tap *tap, const struct tap_config *config, struct error *err);
+
+/** Of a struct tap_config, the struct tap that tap_open() makes of it. */
+extern const struct host_source tap_source;
 
 /**
  * tap_close - close it; an interface that is not persistent goes

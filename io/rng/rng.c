@@ -89,11 +89,12 @@ static const struct virtio_device_ops rng_ops = {
 	.free = rng_free,
 };
 
-static int open_source(struct virtio_rng *rng, const char *path, struct error *err)
+static int open_source(struct virtio_rng *rng, const struct host *host, const char *path,
+		       struct error *err)
 {
 	struct stat st;
 
-	rng->fd = fd_open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	rng->fd = host_open_file(host, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
 	if (rng->fd < 0) {
 		error_set(err, rng->fd, "entropy source %s", path);
 		return error_remedy(err, "check the path; /dev/urandom is always there");
@@ -124,7 +125,7 @@ int virtio_rng_create(const struct virtio_rng_options *options, const struct dev
 	rng->dev.ops = &rng_ops;
 	rng->dev.id = options->id;
 	rng->dev.mem = site->mem;
-	r = open_source(rng, options->source, err);
+	r = open_source(rng, site->host, options->source, err);
 	if (r)
 		goto fail;
 	r = virtio_device_init(&rng->dev, 1, QUEUE_SIZE);

@@ -347,7 +347,7 @@ int serial_init(struct serial *s, const struct serial_config *config, struct rin
 		.lock = &s->lock,
 	};
 	struct line line;
-	int r = line_open(&line, "serial", &config->line, err);
+	int r = line_open(&line, "serial", &config->line, NULL, err);
 
 	if (r)
 		return r;

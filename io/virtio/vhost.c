@@ -5,8 +5,6 @@
 #include <fcntl.h>
 #include <sys/ioctl.h>
 
-#include "core/base/fd.h"
-
 #define DEVICE "/dev/vhost-net"
 
 static int call(int fd, unsigned long request, const void *arg)
@@ -14,9 +12,9 @@ static int call(int fd, unsigned long request, const void *arg)
 	return ioctl(fd, request, arg) ? -errno : 0;
 }
 
-int vhost_net_open(struct error *err)
+int vhost_net_open(const struct host *host, struct error *err)
 {
-	int r = fd_open(DEVICE, O_RDWR, 0);
+	int r = host_open_file(host, DEVICE, O_RDWR, 0);
 
 	if (r >= 0)
 		return r;

@@ -14,15 +14,16 @@
 
 #include <linux/vhost.h>
 
-#include "core/base/error.h"
+#include "core/base/host.h"
 
 /**
  * vhost_net_open - open /dev/vhost-net
+ * @host: who opens it; NULL: the calling thread
  * @err: filled on failure with the module to load or the permission to get
  *
  * Return: the descriptor; -ENOENT, -ENODEV no such driver; -EACCES, -EPERM; -errno.
  */
-int vhost_net_open(struct error *err);
+int vhost_net_open(const struct host *host, struct error *err);
 
 /**
  * vhost_set_owner - VHOST_SET_OWNER: it works in the calling process's memory from then on, with a thread of its own

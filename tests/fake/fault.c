@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -17,6 +18,8 @@
 
 static unsigned left;	   /* calls until the one that fails, which makes it 0; atomic */
 static const char *failed; /* atomic */
+static bool is_watched;	   /* atomic */
+static const char *seen;   /* likewise: what is_watched is about */
 
 void fault_arm(unsigned nth)
 {
@@ -30,10 +33,31 @@ const char *fault_disarm(void)
 	return load_acquire(&failed);
 }
 
+const char *fault_watch(bool on)
+{
+	const char *name = load_acquire(&seen);
+
+	store_release(&is_watched, on);
+	if (on)
+		store_release(&seen, NULL);
+	return name;
+}
+
+static void look(const char *name)
+{
+	static const char *const opens[] = { "open", "fopen64", "socket", "bind" };
+
+	for (unsigned i = 0; load_acquire(&is_watched) && i < ARRAY_SIZE(opens); i++) {
+		if (!strcmp(name, opens[i]))
+			store_release(&seen, opens[i]);
+	}
+}
+
 static bool fails(const char *name)
 {
 	unsigned n = load_acquire(&left);
 
+	look(name);
 	while (n && !__atomic_compare_exchange_n(&left, &n, n - 1, false, __ATOMIC_ACQ_REL,
 						 __ATOMIC_ACQUIRE))
 		;

@@ -126,7 +126,7 @@ static unsigned number(const struct fake_vhost_device *device)
 	return (unsigned)(device - fake.device);
 }
 
-int vhost_net_open(struct error *err)
+int vhost_net_open(const struct host *host, struct error *err)
 {
 	struct fake_vhost_device *device;
 	int r;

@@ -84,9 +84,10 @@ class LintTest(unittest.TestCase):
         self.good('size', {'numa/a.c': table})
 
     def test_opens(self):
-        self.good('opens', {'io/disk/a.c': 'fd = fd_open(path, 0, 0);\nr = ops->open(x);\n/* as open(2) */\n',
+        self.good('opens', {'io/disk/a.c': 'fd = host_open_file(host, path, 0, 0);\nr = ops->open(x);\n/* as open(2) */\n',
+                            'io/disk/d.c': 'fd = fd_open(path, 0, 0);\nstatic const struct host_source disk_source = { "d", f };\n',
                             'vfio/bind/a.c': 'fd = open(path, 0);\n'})
-        self.bad('opens', {'io/disk/b.c': 'fd = open(path, O_RDONLY);\n'})
+        self.bad('opens', {'io/disk/b.c': 'fd = fd_open(path, O_RDONLY, 0);\n'})
         self.bad('opens', {'vfio/pci/c.c': 'if (openat(at, path, 0) < 0)\n'}, 2)
 
     def test_spdx(self):

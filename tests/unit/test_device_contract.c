@@ -491,6 +491,73 @@ static void any_call_of_open_may_fail(const struct kind *kind)
 	tear_down(&f);
 }
 
+/* Stands in for who opens things for a device: counts, lets the call through, or does not. */
+struct gate {
+	unsigned nr, refused; /* calls; which of them is not made, counted from 1 */
+};
+
+static int pass_gate(void *opaque, const struct host_source *source, const void *what, void *result,
+		     struct error *err)
+{
+	struct gate *gate = opaque;
+	const char *before = fault_watch(false);
+	int r;
+
+	if (++gate->nr == gate->refused)
+		return error_set(err, -EACCES, "%s", source->name);
+	r = source->open(what, result, err);
+	if (!before)
+		fault_watch(true);
+	return r;
+}
+
+static void expect_no_other_way(const struct kind *kind, const char *when)
+{
+	const char *seen = fault_watch(false);
+
+	if (seen)
+		fail_msg("%s: %s() by itself in %s", kind->noun, seen, when);
+}
+
+static void the_host_is_reached_by_one_way(const struct kind *kind)
+{
+	struct gate gate = { 0 };
+	const struct host host = { pass_gate, &gate };
+	struct error err = { 0 };
+	struct fixture f;
+
+	set_up(&f, kind);
+	f.driver.site.host = &host;
+	fault_watch(true);
+	add(&f);
+	expect_no_other_way(kind, "check()");
+	fault_watch(true);
+	bring_up(&f);
+	expect_no_other_way(kind, "open()");
+	fault_watch(true);
+	load(&f);
+	pci_bus_reset(&f.driver.bus);
+	assert_int_equal(device_reset(f.device, -1, 60000), 0);
+	expect_no_other_way(kind, "use");
+	take_down(&f);
+	f.device = NULL;
+	assert_true(gate.nr > 0);
+	/* What it does not get it says, and begins nothing. */
+	gate = (struct gate){ .refused = gate.nr };
+	if (machine_add_devices(&f.config, &f.devices, &err)) {
+		assert_null(f.devices.first);
+	} else {
+		f.device = f.devices.first;
+		assert_int_equal(device_open(f.device, &err), -EACCES);
+		assert_int_equal(f.device->state, DEVICE_NEW);
+	}
+	assert_true(*err.object);
+	assert_int_equal(err.code, -EACCES);
+	fault_watch(false);
+	take_down(&f);
+	tear_down(&f);
+}
+
 static char *print(const struct config *config)
 {
 	struct error err = { 0 };
@@ -578,6 +645,7 @@ static const struct {
 	{ "an ejection that the end overtakes does nothing",
 	  an_ejection_that_the_end_overtakes_does_nothing },
 	{ "any call of open() may fail", any_call_of_open_may_fail },
+	{ "the host is reached by one way", the_host_is_reached_by_one_way },
 	{ "what is configured is the same from JSON", what_is_configured_is_the_same_from_json },
 	{ "metrics are called by the id", metrics_are_called_by_the_id },
 };

@@ -116,7 +116,7 @@ static void start(struct fixture *f, enum line_mode mode)
 		.opaque = f,
 	};
 
-	assert_int_equal(line_open(&f->line, "serial", &config, NULL), 0);
+	assert_int_equal(line_open(&f->line, "serial", &config, NULL, NULL), 0);
 	line_start(&f->line, &f->ring, &user);
 	settle(f);
 }
@@ -589,7 +589,7 @@ static void has_mode(const struct line_config *config, mode_t mask, mode_t mode)
 	struct stat st;
 
 	mask = umask(mask);
-	assert_int_equal(line_open(&line, "serial", config, NULL), 0);
+	assert_int_equal(line_open(&line, "serial", config, NULL, NULL), 0);
 	umask(mask);
 	assert_int_equal(stat(config->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, mode);
@@ -618,7 +618,7 @@ static void refuse(struct fixture *f, int r, const char *reason, const char *rem
 	struct error err = { 0 };
 	struct line line = { 0 };
 
-	assert_int_equal(line_open(&line, "serial", &config, &err), r);
+	assert_int_equal(line_open(&line, "serial", &config, NULL, &err), r);
 	assert_false(line.opened);
 	assert_non_null(strstr(err.object, "serial socket="));
 	assert_non_null(strstr(err.reason, reason));
@@ -678,10 +678,10 @@ static void longest_path_of_a_socket(void **state)
 	memset(path, 'x', sizeof(path));
 	path[sizeof(path) - 1] = '\0';
 	memcpy(path, f->path, strlen(f->path));
-	assert_int_equal(line_open(&line, "serial", &config, &err), -ENAMETOOLONG);
+	assert_int_equal(line_open(&line, "serial", &config, NULL, &err), -ENAMETOOLONG);
 	assert_non_null(strstr(err.remedy, "107"));
 	path[sizeof(path) - 2] = '\0';
-	assert_int_equal(line_open(&line, "serial", &config, NULL), 0);
+	assert_int_equal(line_open(&line, "serial", &config, NULL, NULL), 0);
 	line_destroy(&line);
 	assert_int_equal(access(path, F_OK), -1);
 }

@@ -324,9 +324,11 @@ static void kernel_says_how_it_resets(void **state)
 	vfio_reset_describe(&device, name);
 	assert_string_equal(name, "by the kernel");
 	make_file(DEVICE, "reset_method", "pm bus\n");
+	find(&device.host);
 	vfio_reset_describe(&device, name);
 	assert_string_equal(name, "pm");
 	make_file(DEVICE, "reset_method", "a_method_whose_name_is_too_long_to_be_kept\n");
+	find(&device.host);
 	vfio_reset_describe(&device, name);
 	assert_int_equal(strlen(name), VFIO_RESET_NAME_SIZE - 1);
 }

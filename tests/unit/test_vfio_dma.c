@@ -67,7 +67,7 @@ static int setup(void **state)
 	vfio_dma_init(&dma);
 	if (helper_start(&helper, "helper"))
 		return -1;
-	return vfio_ioas_init(&ioas, &fake_ops, NULL);
+	return vfio_ioas_init(&ioas, &fake_ops, NULL, NULL);
 }
 
 static int teardown(void **state)
@@ -128,7 +128,7 @@ static void absent_group_is_an_error(void **state)
 	assert_non_null(strstr(err.remedy, "vfio-pci"));
 	vfio_ioas_destroy(&ioas);
 	fake.result = -ENOTSUP;
-	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, &err), -ENOTSUP);
+	assert_int_equal(vfio_ioas_init(&ioas, &fake_ops, NULL, &err), -ENOTSUP);
 }
 
 static void bars_wait_for_memory_to_be_mapped(void **state)

@@ -38,6 +38,17 @@ static int not_pci(const char *path, struct error *err)
 			    "lspci -D lists the devices");
 }
 
+/* The first of the methods that sysfs lists is the one that the kernel takes. Before Linux 5.15 there is no list. */
+static void read_reset(struct vfio_host_device *device)
+{
+	char path[PATH_MAX + 64], line[128] = "";
+
+	file_read_line(vfio_host_file(device, "reset_method", path), line, sizeof(line));
+	line[strcspn(line, " ")] = '\0';
+	snprintf(device->reset, sizeof(device->reset), "%.*s", (int)sizeof(device->reset) - 1,
+		 line);
+}
+
 int vfio_host_find(const char *path, struct vfio_host_device *out, struct error *err)
 {
 	struct vfio_host_device d = { .group = -1 };
@@ -62,9 +73,17 @@ int vfio_host_find(const char *path, struct vfio_host_device *out, struct error 
 	if (name[0])
 		d.group = atoi(name);
 	d.node = topology_device_node(d.dir);
+	read_reset(&d);
 	*out = d;
 	return 0;
 }
+
+static int find(const void *what, void *result, struct error *err)
+{
+	return vfio_host_find(what, result, err);
+}
+
+const struct host_source vfio_host_source = { "PCI device", find };
 
 /* Hexadecimal digits with ":", ":" and "." between, of these lengths at least; libpci and the kernel write them so. */
 static bool is_address(const char *bdf)

@@ -11,7 +11,7 @@
 #include <limits.h>
 #include <stdbool.h>
 
-#include "core/base/error.h"
+#include "core/base/host.h"
 
 struct vfio_holders;
 
@@ -34,6 +34,8 @@ struct vfio_host_device {
 	char driver[64];    /* "" when none is bound */
 	int group;	    /* IOMMU group; -1: none */
 	int node;	    /* NUMA node; -1: unknown */
+	char reset
+		[32]; /* how the kernel resets it alone: the first method that it lists; "": it lists none */
 };
 
 /**
@@ -45,6 +47,9 @@ struct vfio_host_device {
  * Return: 0; -ENOENT no such directory; -EINVAL not a PCI device.
  */
 int vfio_host_find(const char *path, struct vfio_host_device *out, struct error *err);
+
+/** Of a path, the struct vfio_host_device that vfio_host_find() finds there. */
+extern const struct host_source vfio_host_source;
 
 /**
  * vfio_host_lookup - look a device up by its address

@@ -17,12 +17,14 @@
 #include "core/base/log.h"
 #include "vfio/bind/holder.h"
 
-int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, struct error *err)
+int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, const struct host *host,
+		   struct error *err)
 {
 	int r;
 
 	memset(ioas, 0, sizeof(*ioas));
 	ioas->ops = ops;
+	ioas->host = host;
 	ioas->fd = -1;
 	r = ops->open(ioas, err);
 	if (r)
@@ -77,6 +79,22 @@ static int group_open_error(int r, int id, const char *path, struct error *err)
 	}
 }
 
+/* @what: a group's number; @result: its descriptor. */
+static int open_group(const void *what, void *result, struct error *err)
+{
+	int id = *(const int *)what, fd;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/dev/vfio/%d", id);
+	fd = fd_open(path, O_RDWR, 0);
+	if (fd < 0)
+		return group_open_error(fd, id, path, err);
+	*(int *)result = fd;
+	return 0;
+}
+
+static const struct host_source group_source = { "IOMMU group", open_group };
+
 static struct vfio_group *free_group(struct vfio_ioas *ioas)
 {
 	for (unsigned i = 0; i < VFIO_IOAS_MAX_GROUPS; i++) {
@@ -89,7 +107,6 @@ static struct vfio_group *free_group(struct vfio_ioas *ioas)
 int vfio_ioas_get_group(struct vfio_ioas *ioas, int id, struct vfio_group **out, struct error *err)
 {
 	struct vfio_group *group;
-	char path[64];
 	int r;
 
 	for (unsigned i = 0; i < VFIO_IOAS_MAX_GROUPS; i++) {
@@ -103,10 +120,9 @@ int vfio_ioas_get_group(struct vfio_ioas *ioas, int id, struct vfio_group **out,
 	group = free_group(ioas);
 	if (!group)
 		return error_set(err, -ENOSPC, "IOMMU group %d", id);
-	snprintf(path, sizeof(path), "/dev/vfio/%d", id);
-	group->fd = fd_open(path, O_RDWR, 0);
-	if (group->fd < 0)
-		return group_open_error(group->fd, id, path, err);
+	r = host_open(ioas->host, &group_source, &id, &group->fd, err);
+	if (r)
+		return r;
 	group->id = id;
 	r = ioas->ops->attach(ioas, group, err);
 	if (r) {

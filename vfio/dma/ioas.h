@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "core/base/bits.h"
-#include "core/base/error.h"
+#include "core/base/host.h"
 
 #define VFIO_IOAS_MAX_GROUPS 32
 #define VFIO_IOAS_MAX_MAPS   256 /* regions of guest memory, at most 17; pieces of BARs */
@@ -45,6 +45,7 @@ struct vfio_ioas_map {
 
 struct vfio_ioas {
 	const struct vfio_ioas_ops *ops;
+	const struct host *host; /* opens it and its groups; NULL: the calling thread */
 	int fd;
 	bool has_iommu; /* a group is attached and the IOMMU model set */
 	pthread_mutex_t
@@ -63,11 +64,13 @@ extern const struct vfio_ioas_ops vfio_type1_ops;
  * vfio_ioas_init - an empty address space
  * @ioas: embedded
  * @ops: &vfio_type1_ops
+ * @host: who opens it and its groups; NULL: the calling thread
  * @err: filled on failure
  *
  * Return: 0; -ENOENT, -EACCES of /dev/vfio/vfio; -ENOTSUP no type 1 version 2.
  */
-int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, struct error *err);
+int vfio_ioas_init(struct vfio_ioas *ioas, const struct vfio_ioas_ops *ops, const struct host *host,
+		   struct error *err);
 
 /**
  * vfio_ioas_destroy - unmap everything and close; no device is open any more

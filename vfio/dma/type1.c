@@ -29,7 +29,7 @@ static int type1_open(struct vfio_ioas *ioas, struct error *err)
 {
 	int r;
 
-	ioas->fd = fd_open("/dev/vfio/vfio", O_RDWR, 0);
+	ioas->fd = host_open_file(ioas->host, "/dev/vfio/vfio", O_RDWR, 0);
 	if (ioas->fd < 0) {
 		r = error_set(err, ioas->fd, "/dev/vfio/vfio");
 		return r == -ENOENT || r == -ENODEV

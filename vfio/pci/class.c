@@ -56,39 +56,95 @@ static int check_bind(const struct vfio_host_device *host, struct error *err)
 	return vfio_host_check(host, NULL) ? vfio_bind_check(&vfio_host_paths, host, err) : 0;
 }
 
+/* What a device needs of the host, as functions of plain values */
+
+struct fitness {
+	struct vfio_host_device host;
+	bool bind;
+};
+
+static int check_fitness(const void *what, void *result, struct error *err)
+{
+	const struct fitness *fitness = what;
+
+	return fitness->bind ? check_bind(&fitness->host, err)
+			     : vfio_host_check(&fitness->host, err);
+}
+
+struct bound {
+	struct vfio_host_device host;
+	int hold; /* as struct function has it */
+};
+
+static int bind_device(const void *what, void *result, struct error *err)
+{
+	const struct vfio_host_device *host = what;
+	struct bound bound = { .hold = -1 };
+	int r = 0;
+
+	if (vfio_host_check(host, NULL))
+		r = vfio_bind(&host_bind, host, false, &bound.hold, err);
+	if (!r)
+		r = vfio_host_find(host->dir, &bound.host, err);
+	if (!r)
+		r = vfio_host_check(&bound.host, err);
+	if (!r) {
+		*(struct bound *)result = bound;
+	} else if (bound.hold >= 0) {
+		fd_close(&bound.hold);
+		vfio_unbind(&host_bind, host, NULL);
+	}
+	return r;
+}
+
+static int put_back(const void *what, void *result, struct error *err)
+{
+	return vfio_unbind(&host_bind, what, err);
+}
+
+static const struct host_source fitness_source = { "PCI device that is fit", check_fitness };
+static const struct host_source bound_source = { "PCI device that is bound", bind_device };
+static const struct host_source put_back_source = { "PCI device put back", put_back };
+
 static int check(struct device *device, struct error *err)
 {
 	const struct vfio_options *options = device->config;
 	struct function *f = calloc(1, sizeof(*f));
+	const struct host *host = device->list->site->host;
+	struct fitness fitness = { .bind = options->bind };
 	int r;
 
 	if (!f)
 		return error_set(err, -ENOMEM, "%s", device->label);
 	device->self = f;
 	f->hold = -1;
-	r = vfio_host_find(options->path, &f->host, err);
+	r = host_open(host, &vfio_host_source, options->path, &f->host, err);
 	if (!r)
 		r = check_once(device, err);
 	if (r)
 		return r;
+	fitness.host = f->host;
 	device->host_name = f->host.bdf;
 	device->host_node = f->host.node;
 	snprintf(device->label, sizeof(device->label), "device %s (%s)", device->id, f->host.bdf);
-	return options->bind ? check_bind(&f->host, err) : vfio_host_check(&f->host, err);
+	return host_open(host, &fitness_source, &fitness, NULL, err);
 }
 
 int vfio_class_bind(struct device *device, struct error *err)
 {
 	const struct vfio_options *options = device->config;
 	struct function *f = function_of(device);
+	struct bound bound;
 	int r;
 
-	if (!options->bind || !vfio_host_check(&f->host, NULL))
+	if (!options->bind)
 		return 0;
-	r = vfio_bind(&host_bind, &f->host, false, &f->hold, err);
-	if (!r)
-		r = vfio_host_find(f->host.dir, &f->host, err);
-	return r ? r : vfio_host_check(&f->host, err);
+	r = host_open(device->list->site->host, &bound_source, &f->host, &bound, err);
+	if (r)
+		return r;
+	f->host = bound.host;
+	f->hold = bound.hold;
+	return 0;
 }
 
 void vfio_class_unbind(struct device *device)
@@ -100,7 +156,7 @@ void vfio_class_unbind(struct device *device)
 		return;
 	/* One hold for each group: only the device that had it bound has one. */
 	fd_close(&f->hold);
-	if (vfio_unbind(&host_bind, &f->host, &err))
+	if (host_open(device->list->site->host, &put_back_source, &f->host, NULL, &err))
 		log_error_struct(&err);
 }
 

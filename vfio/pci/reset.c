@@ -2,26 +2,18 @@
 #include "vfio/pci/reset.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 
 #include "core/base/bits.h"
-#include "core/base/fd.h"
 
-/* The first of the methods that sysfs lists is the one that the kernel takes. Before Linux 5.15 there is no list. */
 void vfio_reset_describe(const struct vfio_device *device, char *name)
 {
-	char path[PATH_MAX + 32], line[128] = "";
+	const char *method = device->host.reset;
 
-	snprintf(path, sizeof(path), "%s/reset_method", device->host.dir);
-	if (file_read_line(path, line, sizeof(line)) || !*line)
-		strcpy(line, "by the kernel");
-	else
-		line[strcspn(line, " ")] = '\0';
-	snprintf(name, VFIO_RESET_NAME_SIZE, "%.*s", VFIO_RESET_NAME_SIZE - 1, line);
+	snprintf(name, VFIO_RESET_NAME_SIZE, "%s", *method ? method : "by the kernel");
 }
 
 static const struct vfio_group *find_group(const struct vfio_ioas *ioas, uint32_t id)
