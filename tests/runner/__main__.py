@@ -91,7 +91,6 @@ class Run:
         self.boots = plan.boots(wanted)
         self.fuzzers = [name for name in plan.FUZZERS if wanted(f'fuzz/{name}')]
         self.is_built = {row.name: threading.Event() for row in plan.BUILDS}
-        self.host_is_done = threading.Event()
         self.distros = plan.distros(wanted)
         self.failed = set()
 
@@ -125,15 +124,13 @@ class Run:
             host.distro(self.report, suite, beside)
 
     def lab(self):
-        """One lab at a time beside this machine's tests, then as many as it has CPUs for."""
+        """As many labs as this machine has CPUs for; its tests, many of which wait, have what they leave."""
         if not lab.prepare(self.report, self.guests):
             return
         left = queue.SimpleQueue()
         for boot in self.boots:
             left.put(boot)
-        first = host.thread(self.boots_of, left)
-        self.host_is_done.wait()
-        for join in [first] + [host.thread(self.boots_of, left) for _ in range(plan.LABS - 1)]:
+        for join in [host.thread(self.boots_of, left) for _ in range(plan.LABS)]:
             join()
 
     def boots_of(self, left):
@@ -160,7 +157,6 @@ class Run:
     def all(self):
         join = host.thread(self.lab) if self.boots else lambda: None
         self.host()
-        self.host_is_done.set()
         join()
         for word in sorted(self.wanted.unmatched):
             # What a build has is known only once it is there.

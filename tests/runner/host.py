@@ -18,7 +18,7 @@ PATIENCE = 5
 
 # A fuzzer is done when so many inputs in a row, and as many as found all before, found no new edge.
 FUZZ_LEAST = 5000
-FUZZ_SECONDS = 60
+FUZZ_SECONDS = 30
 FUZZ_SOAK_SECONDS = 600
 
 

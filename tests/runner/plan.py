@@ -37,7 +37,7 @@ SANITIZED = ['device/verify', 'device/reboot', 'hotplug/request', 'hotplug/reboo
 # Releases of Debian to build in and run unit tests in, by chroot: with TORC_SOAK, or if asked for.
 DISTROS = ['bookworm', 'trixie', 'sid']
 
-# So many labs at a time, once nothing else is to be done: each keeps one CPU busy.
+# So many labs at a time: each keeps one CPU busy.
 LABS = 2
 
 # Which build's torc runs in the lab, by the names' first word.

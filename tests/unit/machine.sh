@@ -191,7 +191,7 @@ fi
 n=$((n + 1))
 "$tool" record --seconds 100 -o "$tmp/cut" "$pid" 2>"$tmp/said" &
 recorder=$! tries=0
-until [ -s "$tmp/cut" ] || [ $((tries += 1)) -gt 200 ]; do
+until grep -qs memfd:torc-trace "/proc/$recorder/maps" || [ $((tries += 1)) -gt 200 ]; do
 	sleep 0.1
 done
 kill -s BUS $recorder
