@@ -2,7 +2,6 @@
 #include "io/virtio/pci.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <linux/kvm.h>
@@ -45,71 +44,12 @@
 #define CFG_LENGTH offsetof(struct virtio_pci_cap, length)
 #define CFG_DATA   sizeof(struct virtio_pci_cap)
 
-static void attach_vector(struct virtio_pci *vp, struct irq_vector *v)
-{
-	int r = irq_vector_attach(v, &vp->vm->irq);
-
-	if (r)
-		log_guest_error("%s: vector %u: KVM_IRQFD: %s", vp->dev->id,
-				(unsigned)(v - vp->vector), strerror(-r));
-}
-
-static void attach_vectors(struct irq_client *client)
-{
-	struct virtio_pci *vp = container_of(client, struct virtio_pci, irq_client);
-
-	pthread_mutex_lock(&vp->msix.lock);
-	for (unsigned i = 0; i < vp->nr_vectors; i++) {
-		struct irq_vector *v = &vp->vector[i];
-
-		if (!v->wanted || v->attached)
-			continue;
-		/* Its route may be newer than the commit; then the next one comes for it. */
-		if (!irq_committed(&vp->vm->irq))
-			break;
-		attach_vector(vp, v);
-	}
-	pthread_mutex_unlock(&vp->msix.lock);
-}
-
-static void msix_enable(void *opaque, unsigned vector, const struct msi_message *msg)
-{
-	struct virtio_pci *vp = opaque;
-	struct irq_vector *v = &vp->vector[vector];
-	bool changed = irq_set_msi(&vp->vm->irq, v->gsi, msg->address, msg->data);
-
-	/* The route before the wish: attach_vectors() relies on that order. */
-	v->wanted = true;
-	if (changed || !irq_committed(&vp->vm->irq))
-		irq_batch_changed(vp->batch);
-	else
-		attach_vector(vp, v);
-}
-
-static void msix_disable(void *opaque, unsigned vector)
-{
-	struct virtio_pci *vp = opaque;
-
-	vp->vector[vector].wanted = false;
-	irq_vector_detach(&vp->vector[vector], &vp->vm->irq);
-}
-
-static bool msix_pending(void *opaque, unsigned vector)
-{
-	const struct virtio_pci *vp = opaque;
-
-	return irq_vector_pending(&vp->vector[vector]);
-}
-
-static const struct pci_msix_ops msix_ops = {
-	.enable = msix_enable,
-	.disable = msix_disable,
-	.pending = msix_pending,
-};
+/* Nothing to add: each vector is taken and signalled from the start. */
+static const struct device_vectors_ops vectors_ops = { 0 };
 
 static int vector_fd(const struct virtio_pci *vp, uint16_t vector)
 {
-	return vector < vp->nr_vectors ? vp->vector[vector].fd : -1;
+	return vector < vp->vectors.guest.nr_vectors ? vp->vectors.vector[vector].fd : -1;
 }
 
 static void signal_vector(const struct virtio_pci *vp, uint16_t vector)
@@ -208,9 +148,9 @@ static uint64_t bar_read(void *opaque, uint64_t offset, unsigned size)
 	uint64_t value = 0;
 
 	if (offset >= AT_MSIX_PBA)
-		return pci_msix_pba_read(&vp->msix, offset - AT_MSIX_PBA, size);
+		return pci_msix_pba_read(&vp->vectors.guest, offset - AT_MSIX_PBA, size);
 	if (offset >= AT_MSIX_TABLE)
-		return pci_msix_table_read(&vp->msix, offset - AT_MSIX_TABLE, size);
+		return pci_msix_table_read(&vp->vectors.guest, offset - AT_MSIX_TABLE, size);
 	pthread_mutex_lock(&vp->dev->lock);
 	if (offset < AT_ISR)
 		value = virtio_pci_common_read(vp, offset, size);
@@ -229,7 +169,8 @@ static void bar_write(void *opaque, uint64_t offset, unsigned size, uint64_t val
 
 	if (offset >= AT_MSIX_TABLE) {
 		if (offset < AT_MSIX_PBA)
-			pci_msix_table_write(&vp->msix, offset - AT_MSIX_TABLE, size, value);
+			pci_msix_table_write(&vp->vectors.guest, offset - AT_MSIX_TABLE, size,
+					     value);
 		return;
 	}
 	/* What the ioeventfds do not take: an access through the window in configuration space. */
@@ -333,7 +274,7 @@ static void config_written(struct pci_device *pci, unsigned offset, unsigned siz
 	uint64_t control = get_le(pci->data + flags, 2);
 
 	if (ranges_overlap(offset, size, flags, 2))
-		pci_msix_set_control(&vp->msix, (uint16_t)control);
+		pci_msix_set_control(&vp->vectors.guest, (uint16_t)control);
 	pthread_mutex_lock(&vp->dev->lock);
 	vp->msix_on = control & PCI_MSIX_FLAGS_ENABLE;
 	vp->intx_disabled = get_le(pci->data + PCI_COMMAND, 2) & PCI_COMMAND_INTX_DISABLE;
@@ -383,7 +324,7 @@ static void add_msix(struct virtio_pci *vp)
 {
 	uint8_t body[PCI_CAP_MSIX_SIZEOF - 2];
 
-	put_le(body, 2, vp->nr_vectors - 1);
+	put_le(body, 2, vp->vectors.guest.nr_vectors - 1);
 	put_le(body + PCI_MSIX_TABLE - 2, 4, AT_MSIX_TABLE | BAR);
 	put_le(body + PCI_MSIX_PBA - 2, 4, AT_MSIX_PBA | BAR);
 	vp->msix_cap = (unsigned)pci_device_add_capability(&vp->pci, PCI_CAP_ID_MSIX, 0, body,
@@ -425,25 +366,27 @@ static void fill_header(struct virtio_pci *vp, const struct virtio_pci_config *c
 int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 		    const struct virtio_pci_config *config, struct error *err)
 {
+	/* One for the configuration, one for each queue. */
 	unsigned nr = dev->nr_queues + 1;
+	const struct device_vectors_config vectors = {
+		.nr = nr,
+		.irq = &config->site->vm->irq,
+		.batch = config->site->batch,
+		.id = dev->id,
+		.ops = &vectors_ops,
+	};
 	int r = nr > MAX_VECTORS || dev->nr_queues > MAX_QUEUES ? -EINVAL : 0;
 
 	*vp = (struct virtio_pci){
 		.dev = dev,
 		.vm = config->site->vm,
-		.batch = config->site->batch,
-		.irq_client.attach = attach_vectors,
 		.config_vector = VIRTIO_NO_VECTOR,
 	};
-	vp->vector = calloc(nr, sizeof(*vp->vector));
-	if (!vp->vector)
-		r = -ENOMEM;
-	for (unsigned i = 0; !r && i < nr; i++)
-		vp->vector[vp->nr_vectors++] = IRQ_VECTOR_INIT;
-	for (unsigned i = 0; !r && i < nr; i++)
-		r = irq_vector_take(&vp->vector[i], &vp->vm->irq);
 	if (!r)
-		r = pci_msix_init(&vp->msix, nr, &msix_ops, vp);
+		r = device_vectors_init(&vp->vectors, &vectors);
+	/* There is something for each from the start: a ring may signal it at any time. */
+	for (unsigned i = 0; !r && i < nr; i++)
+		r = irq_vector_take(&vp->vectors.vector[i], vp->vectors.irq);
 	if (r) {
 		virtio_pci_destroy(vp);
 		return error_set(err, r, "%s: interrupts", dev->id);
@@ -451,21 +394,12 @@ int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 	dev->transport = &transport_ops;
 	dev->transport_opaque = vp;
 	fill_header(vp, config);
-	irq_batch_add(vp->batch, &vp->irq_client);
 	return 0;
 }
 
 void virtio_pci_destroy(struct virtio_pci *vp)
 {
-	if (!vp->vector)
-		return;
-	irq_batch_remove(vp->batch, &vp->irq_client);
-	for (unsigned i = 0; i < vp->nr_vectors; i++)
-		irq_vector_release(&vp->vector[i], &vp->vm->irq);
-	pci_msix_destroy(&vp->msix);
-	free(vp->vector);
-	vp->vector = NULL;
-	vp->nr_vectors = 0;
+	device_vectors_destroy(&vp->vectors);
 }
 
 void virtio_pci_free(struct virtio_pci *vp)
@@ -490,7 +424,7 @@ int virtio_pci_reset(struct virtio_pci *vp, int hurry_fd, int timeout_ms)
 
 	if (r)
 		return r;
-	pci_msix_reset(&vp->msix);
+	pci_msix_reset(&vp->vectors.guest);
 	vp->msix_on = vp->intx_disabled = false;
 	return 0;
 }

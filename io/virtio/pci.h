@@ -17,23 +17,17 @@
 
 #include "core/base/error.h"
 #include "core/device/device.h"
-#include "core/kvm/irq_vector.h"
+#include "core/device/vectors.h"
 #include "core/kvm/vm.h"
-#include "core/pci/msix.h"
 #include "core/pci/pci.h"
-#include "io/ring/irq_batch.h"
 #include "io/virtio/device.h"
 
 struct virtio_pci {
 	struct pci_device pci;
 	struct virtio_device *dev;
 	struct vm *vm;
-	struct irq_batch *batch;
-	struct irq_client irq_client;
-	struct pci_msix msix;
-	struct irq_vector *vector; /* one for the configuration, one per queue */
-	unsigned nr_vectors;
-	unsigned msix_cap, cfg_cap; /* offsets in configuration space */
+	struct device_vectors vectors; /* one for the configuration, one per queue */
+	unsigned msix_cap, cfg_cap;    /* offsets in configuration space */
 	bool mapped;
 	uint64_t bar_addr; /* while mapped */
 

@@ -91,7 +91,7 @@ static void set_half(uint64_t *value, bool high, uint64_t part)
 /* A vector that there is not reads back as none: 4.1.5.1.2. */
 static uint16_t checked_vector(const struct virtio_pci *vp, uint64_t value)
 {
-	return value < vp->nr_vectors ? (uint16_t)value : VIRTIO_NO_VECTOR;
+	return value < vp->vectors.guest.nr_vectors ? (uint16_t)value : VIRTIO_NO_VECTOR;
 }
 
 /* Frozen once the queue is enabled. */

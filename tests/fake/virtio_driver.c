@@ -208,7 +208,7 @@ void driver_enable_msix(struct driver *d)
 {
 	unsigned cap = d->vp->msix_cap;
 
-	for (unsigned i = 0; i < d->vp->nr_vectors; i++) {
+	for (unsigned i = 0; i < d->vp->vectors.guest.nr_vectors; i++) {
 		uint64_t entry = DRIVER_MSIX + PCI_MSIX_ENTRY_SIZE * i;
 
 		driver_write(d, entry, 8, 0xfee00000);

@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void access_table(struct fixture *f, unsigned op, unsigned offset, unsigned width,
 			 uint64_t value)
 {
-	struct pci_msix *msix = &f->vp.msix.vectors.guest;
+	struct pci_msix *msix = &f->vp.msix.vectors.irqs.guest;
 
 	if (!f->vp.msix.present)
 		return;

@@ -372,8 +372,8 @@ static void modes_take_turns_in_every_order(void **state)
 
 	set_command(f, PCI_COMMAND_MEMORY);
 	set_message(f, ADDRESS, DATA);
-	pci_msix_table_write(&f->vp.msix.vectors.guest, 0, 8, (uint64_t)HIGH << 32 | ADDRESS);
-	pci_msix_table_write(&f->vp.msix.vectors.guest, 8, 8, 0x77);
+	pci_msix_table_write(&f->vp.msix.vectors.irqs.guest, 0, 8, (uint64_t)HIGH << 32 | ADDRESS);
+	pci_msix_table_write(&f->vp.msix.vectors.irqs.guest, 8, 8, 0x77);
 	for (unsigned i = 0; i < 4 * ARRAY_SIZE(order); i++) {
 		enum mode mode = order[i % ARRAY_SIZE(order)];
 

@@ -135,20 +135,20 @@ static int teardown(void **state)
 static void set_control(struct fixture *f, uint16_t control)
 {
 	f->control = control;
-	pci_msix_set_control(&f->vp.msix.vectors.guest, control);
+	pci_msix_set_control(&f->vp.msix.vectors.irqs.guest, control);
 }
 
 static void set_message(struct fixture *f, unsigned vector, uint32_t data)
 {
 	f->data[vector] = data << 8 | vector;
-	pci_msix_table_write(&f->vp.msix.vectors.guest, vector * 16U, 8, ADDRESS);
-	pci_msix_table_write(&f->vp.msix.vectors.guest, vector * 16U + 8, 4, f->data[vector]);
+	pci_msix_table_write(&f->vp.msix.vectors.irqs.guest, vector * 16U, 8, ADDRESS);
+	pci_msix_table_write(&f->vp.msix.vectors.irqs.guest, vector * 16U + 8, 4, f->data[vector]);
 }
 
 static void set_mask(struct fixture *f, unsigned vector, bool masked)
 {
 	f->masked[vector] = masked;
-	pci_msix_table_write(&f->vp.msix.vectors.guest, vector * 16U + 12, 4, masked);
+	pci_msix_table_write(&f->vp.msix.vectors.irqs.guest, vector * 16U + 12, 4, masked);
 }
 
 static void unmask(struct fixture *f, unsigned vector, uint32_t data)
@@ -394,14 +394,14 @@ static void pending_bit_shows_what_waits(void **state)
 	unmask(f, 9, 1);
 	settle(f);
 	set_mask(f, 9, true);
-	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.guest, 0, 8), 0);
+	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.irqs.guest, 0, 8), 0);
 	interrupt(f, 9);
-	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.guest, 0, 8), 1U << 9);
+	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.irqs.guest, 0, 8), 1U << 9);
 	set_mask(f, 9, false);
 	deliver(f);
 	assert_int_equal(f->delivered[9], 1);
 	set_mask(f, 9, true);
-	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.guest, 0, 8), 0);
+	assert_int_equal(pci_msix_pba_read(&f->vp.msix.vectors.irqs.guest, 0, 8), 0);
 }
 
 static void disable_frees_everything(void **state)
@@ -443,7 +443,7 @@ static void reset_frees_everything(void **state)
 	for (unsigned i = 0; i < 8; i++)
 		unmask(f, i, 1);
 	settle(f);
-	pci_msix_reset(&f->vp.msix.vectors.guest);
+	pci_msix_reset(&f->vp.msix.vectors.irqs.guest);
 	assert_false(fake_vfio.enabled);
 	assert_int_equal(fake_kvm.nr_attach, fake_kvm.nr_detach);
 	settle(f);

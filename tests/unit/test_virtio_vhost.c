@@ -203,7 +203,7 @@ static void queues_are_handed_over(void **state)
 		assert_ptr_equal(v.addr.avail_user_addr, f->driver.queue[i].avail);
 		assert_ptr_equal(v.addr.used_user_addr, f->driver.queue[i].used);
 		assert_int_equal(v.kick, dev->queue[i].kick_fd);
-		assert_int_equal(v.call, f->driver.vp->vector[i + 1].fd);
+		assert_int_equal(v.call, f->driver.vp->vectors.vector[i + 1].fd);
 	}
 }
 

@@ -17,10 +17,12 @@ static uint64_t bar_read(void *opaque, uint64_t offset, unsigned size)
 
 	if (msix->present && bar->index == msix->table_bar && offset >= msix->table_offset &&
 	    range_fits(offset - msix->table_offset, size, msix->table_size))
-		return pci_msix_table_read(&msix->vectors.guest, offset - msix->table_offset, size);
+		return pci_msix_table_read(&msix->vectors.irqs.guest, offset - msix->table_offset,
+					   size);
 	if (msix->present && bar->index == msix->pba_bar && offset >= msix->pba_offset &&
 	    range_fits(offset - msix->pba_offset, size, msix->pba_size))
-		return pci_msix_pba_read(&msix->vectors.guest, offset - msix->pba_offset, size);
+		return pci_msix_pba_read(&msix->vectors.irqs.guest, offset - msix->pba_offset,
+					 size);
 	vfio_device_read(&bar->owner->device, bar->index, offset, data, size);
 	return get_le(data, size);
 }
@@ -35,7 +37,7 @@ static void bar_write(void *opaque, uint64_t offset, unsigned size, uint64_t val
 	    ranges_overlap(offset, size, msix->table_offset, msix->table_size)) {
 		/* An access that straddles the table's edge reaches neither side. */
 		if (offset >= msix->table_offset)
-			pci_msix_table_write(&msix->vectors.guest, offset - msix->table_offset,
+			pci_msix_table_write(&msix->vectors.irqs.guest, offset - msix->table_offset,
 					     size, value);
 		return;
 	}

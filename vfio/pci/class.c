@@ -234,8 +234,8 @@ static int start(struct device *device, struct error *err)
 		"%u MSI and "
 		"%u MSI-X vectors, reset: %s",
 		vp->id, host->bdf, host->group, host->node, vp->pci.bus->number, vp->pci.slot,
-		vp->intx.pin ? "yes" : "no", vp->msi.vectors.guest.nr_vectors,
-		vp->msix.vectors.guest.nr_vectors, vp->reset);
+		vp->intx.pin ? "yes" : "no", vp->msi.vectors.irqs.guest.nr_vectors,
+		vp->msix.vectors.irqs.guest.nr_vectors, vp->reset);
 	return 0;
 }
 

@@ -19,7 +19,7 @@ void vfio_interrupts_update(struct vfio_pci *vp)
 	if (!use_msi)
 		vfio_msi_update(vp, false);
 	if (vp->msix.present)
-		pci_msix_set_control(&vp->msix.vectors.guest, msix);
+		pci_msix_set_control(&vp->msix.vectors.irqs.guest, msix);
 	if (use_msi)
 		vfio_msi_update(vp, true);
 	if (!use_msix && !use_msi)
@@ -29,9 +29,9 @@ void vfio_interrupts_update(struct vfio_pci *vp)
 void vfio_interrupts_reset(struct vfio_pci *vp)
 {
 	if (vp->msix.present)
-		pci_msix_reset(&vp->msix.vectors.guest);
+		pci_msix_reset(&vp->msix.vectors.irqs.guest);
 	if (vp->msi.present)
-		pci_msix_reset(&vp->msi.vectors.guest);
+		pci_msix_reset(&vp->msi.vectors.irqs.guest);
 	vfio_intx_disable(vp);
 }
 

@@ -89,7 +89,7 @@ int vfio_msi_add(struct vfio_pci *vp, const uint8_t *config, unsigned offset)
 {
 	const struct vfio_msi *msi = &vp->msi;
 	struct pci_device *pci = &vp->pci;
-	uint32_t all = UINT32_MAX >> (NR_MAX - msi->vectors.guest.nr_vectors);
+	uint32_t all = UINT32_MAX >> (NR_MAX - msi->vectors.irqs.guest.nr_vectors);
 	int r;
 
 	if (!msi->present || offset != msi->cap)
@@ -127,7 +127,7 @@ uint32_t vfio_msi_read_pending(struct vfio_pci *vp, unsigned offset, unsigned si
 	if (vfio_device_read(&vp->device, VFIO_PCI_CONFIG_REGION_INDEX, offset, device, size))
 		memset(device, 0, sizeof(device));
 	return (uint32_t)(get_le(device, size) |
-			  pci_msix_pba_read(&vp->msi.vectors.guest, offset & 3, size));
+			  pci_msix_pba_read(&vp->msi.vectors.irqs.guest, offset & 3, size));
 }
 
 /* Of the enabled vectors each has the message with its number in the lowest bits; the others can send none. */
@@ -138,9 +138,9 @@ static void set_vectors(struct vfio_pci *vp, unsigned nr)
 	uint32_t data = (uint32_t)get_le(vp->pci.data + data_offset(msi), 2) & ~(nr - 1);
 	uint32_t mask = msi->maskable ? (uint32_t)get_le(vp->pci.data + mask_offset(msi), 4) : 0;
 
-	for (unsigned i = 0; i < msi->vectors.guest.nr_vectors; i++) {
+	for (unsigned i = 0; i < msi->vectors.irqs.guest.nr_vectors; i++) {
 		msg.data = data | i;
-		pci_msix_set_vector(&msi->vectors.guest, i, &msg, i >= nr || mask >> i & 1);
+		pci_msix_set_vector(&msi->vectors.irqs.guest, i, &msg, i >= nr || mask >> i & 1);
 	}
 }
 
@@ -157,16 +157,16 @@ void vfio_msi_update(struct vfio_pci *vp, bool enable)
 	if (!vp->msi.present)
 		return;
 	nr = decode_count((read_flags(vp) & PCI_MSI_FLAGS_QSIZE) >> 4);
-	if (nr > vectors->guest.nr_vectors)
-		nr = vectors->guest.nr_vectors;
+	if (nr > vectors->irqs.guest.nr_vectors)
+		nr = vectors->irqs.guest.nr_vectors;
 	/* VFIO cannot change how many there are while they are on. */
 	if (!enable || nr != vectors->nr_initial)
-		pci_msix_set_control(&vectors->guest, 0);
+		pci_msix_set_control(&vectors->irqs.guest, 0);
 	if (!enable)
 		return;
 	vectors->nr_initial = nr;
 	set_vectors(vp, nr);
-	pci_msix_set_control(&vectors->guest, PCI_MSIX_FLAGS_ENABLE);
+	pci_msix_set_control(&vectors->irqs.guest, PCI_MSIX_FLAGS_ENABLE);
 }
 
 void vfio_msi_destroy(struct vfio_pci *vp)

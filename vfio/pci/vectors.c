@@ -17,22 +17,6 @@ static int set_irqs(struct vfio_vectors *v, unsigned start, const int32_t *fds, 
 	return vfio_device_set_irqs(v->device, v->index, start, fds, nr);
 }
 
-/* An interrupt that was signalled but not delivered, because the vector is masked. */
-static bool op_pending(void *opaque, unsigned vector)
-{
-	const struct vfio_vectors *v = opaque;
-
-	return irq_vector_pending(&v->vector[vector].irq);
-}
-
-static void attach(struct vfio_vectors *v, unsigned vector)
-{
-	int r = irq_vector_attach(&v->vector[vector].irq, v->irq);
-
-	if (r)
-		log_guest_error("%s: vector %u: KVM_IRQFD: %s", v->id, vector, strerror(-r));
-}
-
 static int forward(struct vfio_vectors *v, unsigned vector)
 {
 	struct vfio_vector *entry = &v->vector[vector];
@@ -42,64 +26,42 @@ static int forward(struct vfio_vectors *v, unsigned vector)
 		return 0;
 	if (!entry->trace) {
 		/* The number is to be seen whatever the length of the id. */
-		snprintf(name, sizeof(name), "%.24s %s vector %u", v->id,
+		snprintf(name, sizeof(name), "%.24s %s vector %u", v->irqs.id,
 			 v->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI", vector);
 		entry->trace = trace_object(TRACE_VECTOR, name);
 		WRITE_ONCE(entry->trace->device, trace_device_number(v->device->host.bdf));
 	}
-	return vfio_forward_create(v->trace.ring_of(v->trace.opaque, vector), vector, entry->irq.fd,
-				   entry->trace, &entry->forward);
+	return vfio_forward_create(v->trace.ring_of(v->trace.opaque, vector), vector,
+				   v->irqs.vector[vector].fd, entry->trace, &entry->forward);
 }
 
-static int take(struct vfio_vectors *v, unsigned vector)
+static int take(void *opaque, unsigned vector)
 {
-	int r = irq_vector_take(&v->vector[vector].irq, v->irq);
+	struct vfio_vectors *v = opaque;
+	int r = device_vectors_take(&v->irqs, vector);
 
-	if (!r)
-		r = forward(v, vector);
 	if (r)
-		log_guest_error("%s: vector %u: no eventfd or GSI: %s", v->id, vector,
+		return r;
+	r = forward(v, vector);
+	if (r)
+		log_guest_error("%s: vector %u: no way through a ring: %s", v->irqs.id, vector,
 				strerror(-r));
 	return r;
 }
 
+static bool is_armed(void *opaque, unsigned vector)
+{
+	const struct vfio_vectors *v = opaque;
+
+	return v->vector[vector].armed;
+}
+
 /* What VFIO signals; -1: the vector is not taken. */
-static int32_t trigger(const struct vfio_vector *entry)
+static int32_t trigger(const struct vfio_vectors *v, unsigned vector)
 {
-	return entry->forward ? vfio_forward_fd(entry->forward) : entry->irq.fd;
-}
+	const struct vfio_forward *forward = v->vector[vector].forward;
 
-static void op_enable(void *opaque, unsigned vector, const struct msi_message *msg)
-{
-	struct vfio_vectors *v = opaque;
-	struct vfio_vector *entry = &v->vector[vector];
-	bool changed;
-
-	if (take(v, vector))
-		return;
-	changed = irq_set_msi(v->irq, entry->irq.gsi, msg->address, msg->data);
-	/* The route before the wish: attach_all() relies on that order. */
-	entry->irq.wanted = true;
-	/*
-	 * MSI without mask bits: when its write is done, a guest takes the old message for gone and may have freed what
-	 * handles it, so the route cannot wait. If KVM refuses it now, the batch tries again.
-	 */
-	if (entry->irq.attached && (!changed || !irq_commit(v->irq)))
-		return;
-	if (entry->armed && !changed && irq_committed(v->irq)) {
-		attach(v, vector);
-		return;
-	}
-	irq_batch_changed(v->batch);
-}
-
-static void op_disable(void *opaque, unsigned vector)
-{
-	struct vfio_vectors *v = opaque;
-	struct irq_vector *irq = &v->vector[vector].irq;
-
-	irq->wanted = false;
-	irq_vector_detach(irq, v->irq);
+	return forward ? vfio_forward_fd(forward) : v->irqs.vector[vector].fd;
 }
 
 /* Switches on with @nr vectors, or half of them, or a quarter: as many as the host has. */
@@ -127,20 +89,20 @@ static void host_enable(struct vfio_vectors *v)
 	int r;
 
 	for (unsigned i = 0; i < nr; i++)
-		fds[i] = v->held_back || take(v, i) ? -1 : trigger(&v->vector[i]);
+		fds[i] = v->held_back || take(v, i) ? -1 : trigger(v, i);
 	r = enable_as_many(v, fds, nr);
 	v->host_enabled = !r;
 	v->nr_host = r ? 0 : v->nr_limit;
 	for (unsigned i = 0; i < v->nr_host; i++)
 		v->vector[i].armed = fds[i] >= 0;
 	if (r)
-		log_guest_error("%s: enable interrupts: VFIO_DEVICE_SET_IRQS: %s", v->id,
+		log_guest_error("%s: enable interrupts: VFIO_DEVICE_SET_IRQS: %s", v->irqs.id,
 				strerror(-r));
 	else if (v->nr_limit < nr)
 		log_guest_error("%s: the host has %u of the %u vectors that the guest enabled",
-				v->id, v->nr_limit, nr);
+				v->irqs.id, v->nr_limit, nr);
 	else
-		v->nr_limit = v->guest.nr_vectors;
+		v->nr_limit = v->irqs.guest.nr_vectors;
 }
 
 static void host_disable(struct vfio_vectors *v)
@@ -150,15 +112,15 @@ static void host_disable(struct vfio_vectors *v)
 		v->nr_set_irqs++;
 	}
 	v->host_enabled = false;
-	for (unsigned i = 0; i < v->guest.nr_vectors; i++) {
+	for (unsigned i = 0; i < v->irqs.guest.nr_vectors; i++) {
 		vfio_forward_free(v->vector[i].forward);
 		v->vector[i].forward = NULL;
-		irq_vector_release(&v->vector[i].irq, v->irq);
 		v->vector[i].armed = false;
 	}
+	device_vectors_release(&v->irqs);
 }
 
-static void op_switched(void *opaque, bool enabled)
+static void switched(void *opaque, bool enabled)
 {
 	struct vfio_vectors *v = opaque;
 
@@ -167,13 +129,6 @@ static void op_switched(void *opaque, bool enabled)
 	else
 		host_disable(v);
 }
-
-static const struct pci_msix_ops guest_ops = {
-	.enable = op_enable,
-	.disable = op_disable,
-	.pending = op_pending,
-	.switched = op_switched,
-};
 
 /* Gives VFIO the eventfds of a run of @n vectors, or of as many from its start as the host has, which is left in @n. */
 static int arm_run(struct vfio_vectors *v, unsigned start, const int32_t *fds, unsigned *n)
@@ -188,8 +143,8 @@ static int arm_run(struct vfio_vectors *v, unsigned start, const int32_t *fds, u
 	if (r == -ENOSPC)
 		v->nr_limit = start;
 	if (r)
-		log_guest_error("%s: vectors from %u on: VFIO_DEVICE_SET_IRQS: %s", v->id, start,
-				strerror(-r));
+		log_guest_error("%s: vectors from %u on: VFIO_DEVICE_SET_IRQS: %s", v->irqs.id,
+				start, strerror(-r));
 	for (unsigned i = 0; i < *n; i++)
 		v->vector[start + i].armed = !r;
 	return r;
@@ -203,9 +158,9 @@ static void arm(struct vfio_vectors *v, unsigned nr)
 
 	for (unsigned start = 0, n; start < nr && r != -ENOSPC; start += n ? n : 1) {
 		n = 0;
-		while (start + n < nr && n < ARRAY_SIZE(fds) && v->vector[start + n].irq.wanted &&
+		while (start + n < nr && n < ARRAY_SIZE(fds) && v->irqs.vector[start + n].wanted &&
 		       !v->vector[start + n].armed) {
-			fds[n] = trigger(&v->vector[start + n]);
+			fds[n] = trigger(v, start + n);
 			n++;
 		}
 		if (n)
@@ -226,7 +181,7 @@ static int grow(struct vfio_vectors *v, unsigned nr)
 	if (!fds)
 		return -ENOMEM;
 	for (unsigned i = 0; i < nr; i++)
-		fds[i] = trigger(&v->vector[i]);
+		fds[i] = trigger(v, i);
 	vfio_device_disable_irqs(v->device, v->index);
 	v->nr_set_irqs++;
 	r = set_irqs(v, 0, fds, nr);
@@ -238,11 +193,11 @@ static int grow(struct vfio_vectors *v, unsigned nr)
 		given = 0;
 	free(fds);
 	for (unsigned i = 0; i < nr; i++) {
-		struct vfio_vector *entry = &v->vector[i];
+		int fd = v->irqs.vector[i].fd;
 
-		entry->armed = entry->irq.fd >= 0 && i < given;
-		if (entry->armed)
-			fd_eventfd_signal(entry->irq.fd);
+		v->vector[i].armed = fd >= 0 && i < given;
+		if (v->vector[i].armed)
+			fd_eventfd_signal(fd);
 	}
 	v->nr_host = given;
 	v->host_enabled = given > 0;
@@ -256,9 +211,9 @@ static void arm_static(struct vfio_vectors *v)
 	int r = 0;
 
 	for (unsigned i = 0; i < v->nr_limit; i++) {
-		if (v->vector[i].irq.fd >= 0)
+		if (v->irqs.vector[i].fd >= 0)
 			nr = i + 1;
-		missing |= v->vector[i].irq.wanted && !v->vector[i].armed;
+		missing |= v->irqs.vector[i].wanted && !v->vector[i].armed;
 	}
 	if (!missing)
 		return;
@@ -267,35 +222,38 @@ static void arm_static(struct vfio_vectors *v)
 	else
 		arm(v, nr);
 	if (r)
-		log_guest_error("%s: %u vectors: VFIO_DEVICE_SET_IRQS: %s", v->id, nr,
+		log_guest_error("%s: %u vectors: VFIO_DEVICE_SET_IRQS: %s", v->irqs.id, nr,
 				strerror(-r));
 }
 
-/* Gives every wanted vector its host interrupt and attaches it. */
-static void attach_all(struct irq_client *client)
+/* Gives every wanted vector its host interrupt. */
+static void arm_wanted(void *opaque)
 {
-	struct vfio_vectors *v = container_of(client, struct vfio_vectors, client);
+	struct vfio_vectors *v = opaque;
 
-	pthread_mutex_lock(&v->guest.lock);
 	if (v->host_enabled && v->dynamic)
 		arm(v, v->nr_limit);
 	else if (v->host_enabled)
 		arm_static(v);
-	for (unsigned i = 0; i < v->guest.nr_vectors; i++) {
-		const struct vfio_vector *entry = &v->vector[i];
-
-		if (!entry->irq.wanted || !entry->armed || entry->irq.attached)
-			continue;
-		/* Its route may be newer than the commit; then the next one comes for it. */
-		if (!irq_committed(v->irq))
-			break;
-		attach(v, i);
-	}
-	pthread_mutex_unlock(&v->guest.lock);
 }
+
+static const struct device_vectors_ops ops = {
+	.take = take,
+	.is_armed = is_armed,
+	.arm = arm_wanted,
+	.switched = switched,
+};
 
 int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *config)
 {
+	const struct device_vectors_config irqs = {
+		.nr = config->nr,
+		.irq = config->irq,
+		.batch = config->batch,
+		.id = config->id,
+		.ops = &ops,
+		.opaque = v,
+	};
 	struct vfio_vector *vector = calloc(config->nr, sizeof(*vector));
 	int r;
 
@@ -303,10 +261,6 @@ int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *
 		return -ENOMEM;
 	*v = (struct vfio_vectors){
 		.device = config->device,
-		.id = config->id,
-		.irq = config->irq,
-		.batch = config->batch,
-		.client.attach = attach_all,
 		.index = config->index,
 		.dynamic = !(config->device->irq[config->index].flags & VFIO_IRQ_INFO_NORESIZE),
 		.held_back = config->held_back,
@@ -314,21 +268,17 @@ int vfio_vectors_init(struct vfio_vectors *v, const struct vfio_vectors_config *
 		.trace = config->trace,
 		.vector = vector,
 	};
-	r = pci_msix_init(&v->guest, config->nr, &guest_ops, v);
+	r = device_vectors_init(&v->irqs, &irqs);
 	if (r) {
 		free(vector);
 		v->vector = NULL;
-		return r;
 	}
-	for (unsigned i = 0; i < config->nr; i++)
-		vector[i].irq = IRQ_VECTOR_INIT;
-	irq_batch_add(v->batch, &v->client);
-	return 0;
+	return r;
 }
 
 void vfio_vectors_merge(const struct vfio_vectors *v, struct histogram *into)
 {
-	for (unsigned i = 0; v->vector && i < v->guest.nr_vectors; i++) {
+	for (unsigned i = 0; v->vector && i < v->irqs.guest.nr_vectors; i++) {
 		if (v->vector[i].trace && trace_has_place(v->vector[i].trace))
 			histogram_merge(into, &v->vector[i].trace->histogram[TRACE_VECTOR_FORWARD]);
 	}
@@ -336,13 +286,13 @@ void vfio_vectors_merge(const struct vfio_vectors *v, struct histogram *into)
 
 void vfio_vectors_destroy(struct vfio_vectors *v)
 {
+	unsigned nr = v->irqs.guest.nr_vectors;
+
 	if (!v->vector)
 		return;
-	irq_batch_remove(v->batch, &v->client);
-	host_disable(v);
-	for (unsigned i = 0; i < v->guest.nr_vectors; i++)
+	device_vectors_destroy(&v->irqs);
+	for (unsigned i = 0; i < nr; i++)
 		trace_release(v->vector[i].trace);
-	pci_msix_destroy(&v->guest);
 	free(v->vector);
 	v->vector = NULL;
 }

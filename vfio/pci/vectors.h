@@ -2,10 +2,9 @@
 /**
  * Vectors: the MSI-X or MSI vectors of a passed-through device, on the host's side.
  *
- * core/pci/msix.h says which vectors the guest can receive now; those are taken in the host, given to VFIO, routed and
- * attached here, in batches; only a message that changes while its vector is in use is not put off. Every vector's VFIO
- * eventfd is its irqfd, unless a ring is to see each interrupt (forward.h). A vector is taken when the guest first
- * unmasks it and stays until all are switched off, so that masking it again costs the host nothing.
+ * core/device/vectors.h routes and attaches what the guest can receive; those vectors are taken in the host and given to
+ * VFIO here. Every vector's VFIO eventfd is its irqfd, unless a ring is to see each interrupt (forward.h). A vector is taken
+ * when the guest first unmasks it and stays until all are switched off, so that masking it again costs the host nothing.
  *
  * Set up and destroyed by the main thread, which attaches too; the guest's changes come from vCPU threads. The lock of
  * the guest's half guards everything.
@@ -17,14 +16,11 @@
 #include <stdint.h>
 
 #include "core/base/error.h"
-#include "core/kvm/irq_vector.h"
-#include "core/pci/msix.h"
-#include "io/ring/irq_batch.h"
+#include "core/device/vectors.h"
 #include "vfio/pci/device.h"
 #include "vfio/pci/forward.h"
 
 struct vfio_vector {
-	struct irq_vector irq;	      /* taken when the guest first unmasks the vector */
 	bool armed;		      /* VFIO signals its eventfd */
 	struct vfio_forward *forward; /* NULL: that is the irqfd, too */
 	struct trace_object *trace;   /* NULL: never forwarded so far */
@@ -38,19 +34,15 @@ struct vfio_trace {
 
 struct vfio_vectors {
 	const struct vfio_device *device;
-	const char *id; /* for the log */
-	struct irq_table *irq;
-	struct irq_batch *batch;
-	struct irq_client client; /* of @batch */
-	unsigned index;		  /* VFIO_PCI_MSIX_IRQ_INDEX or VFIO_PCI_MSI_IRQ_INDEX */
-	bool dynamic;		  /* vectors can be added while they are on */
+	struct device_vectors irqs;
+	unsigned index; /* VFIO_PCI_MSIX_IRQ_INDEX or VFIO_PCI_MSI_IRQ_INDEX */
+	bool dynamic;	/* vectors can be added while they are on */
 	bool held_back; /* the device keeps what it would send by a vector without an eventfd */
 	unsigned nr_initial;  /* vectors that VFIO gets when they are switched on */
 	bool host_enabled;    /* they are on in the device */
 	unsigned nr_host;     /* given to VFIO, where they are not dynamic */
 	unsigned nr_limit;    /* the host has no more, as it said when asked */
 	uint64_t nr_set_irqs; /* VFIO_DEVICE_SET_IRQS calls */
-	struct pci_msix guest;
 	struct vfio_trace trace;
 	struct vfio_vector *vector; /* NULL: the device has none */
 };
