@@ -30,8 +30,8 @@
 _Static_assert(sizeof(struct trace_header) <= PAGE, "the header has a page");
 _Static_assert(sizeof(struct trace_thread) == 64, "a thread has a cache line");
 _Static_assert(sizeof(struct trace_event) == 32, "two events have a cache line");
-_Static_assert(offsetof(struct trace_object, counter) == 56, "no padding before the counters");
-_Static_assert(offsetof(struct trace_object, histogram) == 56 + 8 * TRACE_COUNTERS,
+_Static_assert(offsetof(struct trace_object, counter) == 104, "no padding before the counters");
+_Static_assert(offsetof(struct trace_object, histogram) == 104 + 8 * TRACE_COUNTERS,
 	       "no padding before the histograms");
 _Static_assert(VCPU_NR_EXITS <= TRACE_COUNTERS, "each reason has a counter");
 _Static_assert(offsetof(struct trace_header, lease_tsc) % 8 == 0, "the lease is read at once");

@@ -21,8 +21,8 @@
 #include "core/base/histogram.h"
 
 #define TRACE_MAGIC	 0x31656361727463ffULL
-#define TRACE_VERSION	 2
-#define TRACE_NAME_SIZE	 48
+#define TRACE_VERSION	 3
+#define TRACE_NAME_SIZE	 96
 #define TRACE_COUNTERS	 16
 #define TRACE_HISTOGRAMS 4
 

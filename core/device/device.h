@@ -24,6 +24,8 @@
 #include "io/ring/irq_batch.h"
 #include "io/ring/ring.h"
 
+#define DEVICE_MAX_ID 63 /* characters: names of the trace and of metrics have room for it */
+
 enum device_state {
 	DEVICE_NEW,	/* configured; the host was looked at, nothing of it is taken */
 	DEVICE_OPEN,	/* it has what it needs of the host */

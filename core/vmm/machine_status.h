@@ -19,7 +19,7 @@ enum machine_state {
 };
 
 struct machine_device_status {
-	char id[64];
+	char id[DEVICE_MAX_ID + 1];
 	const char *noun; /* of its class */
 	enum device_state state;
 };

@@ -67,7 +67,7 @@ const struct schema disk_schema = {
 		  .help = "The guest sees blocks of 512, 1024, 2048 or 4096 bytes. The default is what a block device has, and 512 for "
 		    "a file, whatever is below it: a partition table made for one size is not found by the other (torc warns of "
 		    "one). This key is not Cloud Hypervisor's." },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_blk_options, id),
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_blk_options, id), .max = DEVICE_MAX_ID,
 		  .help = "What messages call it; unique; the default is `_disk` and a number, of one count for all devices." },
 		{ "sparse", SCHEMA_BOOL, SCHEMA_MEMBER(struct virtio_blk_options, file.sparse), .preset = "on",
 		  .help = "With `off`, the guest is not offered to discard blocks, so that an image that has all of its storage keeps "

@@ -144,7 +144,7 @@ const struct schema net_schema = {
 		  .help = "Have the kernel's vhost-net move the packets, each pair of queues in a thread of its own, which uses CPU "
 		    "time beside the guest's. It signals interrupts straight to KVM; rings do so for a guest without MSI-X. Needs "
 		    "`/dev/vhost-net` (module `vhost_net`). The default is off: rings move the packets." },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_net_options, id),
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct virtio_net_options, id), .max = DEVICE_MAX_ID,
 		  .help = "What messages call it; unique; the default is `_net` and a number, of one count for all devices." },
 		SCHEMA_KEYS_OF_PCI,
 		SCHEMA_KEYS_OF_VHOST_USER,

@@ -17,7 +17,7 @@ int queue_trace_init(struct queue_trace *t, const char *id, unsigned index, unsi
 		free(run);
 		return -ENOMEM;
 	}
-	snprintf(name, sizeof(name), "%.24s queue %u", id, index);
+	snprintf(name, sizeof(name), "%.63s queue %u", id, index);
 	*t = (struct queue_trace){
 		.object = trace_object(TRACE_QUEUE, name),
 		.size = size,

@@ -43,7 +43,9 @@
 #define MSIX_CAP    0x50
 #define DEADLINE_NS 20000000000ULL
 #define ROUNDS	    5
-#define SLOT	    1 /* the fake driver's */
+/* DEVICE_MAX_ID characters, which are to be seen wherever it is called by its id. */
+#define LONGEST_ID "pvc-0123456789abcdef0123456789abcdef0123456789abcdef0123456789a"
+#define SLOT	   1 /* the fake driver's */
 
 /** A kind. */
 struct kind {
@@ -55,13 +57,14 @@ struct kind {
 };
 
 static const struct kind kinds[] = {
-	{ "disk", "--disk path=%s/image,num_queues=2,queue_affinity=[0@[0]]", 2, true, "disk " },
-	{ "network device", "--net tap=,num_queues=4,mac=02:00:00:00:00:01", 4, false,
-	  "network device " },
+	{ "disk", "--disk path=%s/image,num_queues=2,queue_affinity=[0@[0]],id=" LONGEST_ID, 2,
+	  true, "disk " },
+	{ "network device", "--net tap=,num_queues=4,mac=02:00:00:00:00:01,id=" LONGEST_ID, 4,
+	  false, "network device " },
 	{ "entropy device", "--rng src=/dev/ptmx", 1, false, "entropy " },
 	{ "console", "--console pty", 2, false, "console " },
-	{ "device", "--device path=%s/bus/pci/devices/0000:01:00.0,trace=ring", 0, false,
-	  "device 0000:01:00.0" },
+	{ "device", "--device path=%s/bus/pci/devices/0000:01:00.0,trace=ring,id=" LONGEST_ID, 0,
+	  false, "device 0000:01:00.0" },
 };
 
 struct fixture {
@@ -616,6 +619,7 @@ static void metrics_are_called_by_the_id(const struct kind *kind)
 	metrics_print(out, NULL);
 	fclose(out);
 	snprintf(label, sizeof(label), "=\"%s ", f.device->id);
+	assert_true(!strstr(f.kind->option, LONGEST_ID) || strlen(f.device->id) == DEVICE_MAX_ID);
 	if (!strstr(text, label))
 		fail_msg("%s: nothing in metrics is called %s", kind->noun, f.device->id);
 	free(text);

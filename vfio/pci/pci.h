@@ -95,7 +95,7 @@ struct vfio_intx {
 struct vfio_pci {
 	struct pci_device pci;
 	struct vfio_device device;
-	char id[64];
+	char id[DEVICE_MAX_ID + 1];
 	char reset[VFIO_RESET_NAME_SIZE]; /* how it was reset last */
 	const struct device_site *site;
 	struct vm *vm; /* the site's, as what follows */

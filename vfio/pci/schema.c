@@ -43,7 +43,7 @@ const struct schema vfio_schema = {
 		{ "path", SCHEMA_STRING, .value = "DEVICE", SCHEMA_MEMBER(struct vfio_options, path), .flags = SCHEMA_REQUIRED,
 		  .remedy = "name the device: path=/sys/bus/pci/devices/0000:01:00.0",
 		  .help = "The device's directory below `/sys/bus/pci/devices`. It must be bound to `vfio-pci` (see torc-vfio(1))." },
-		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct vfio_options, id),
+		{ "id", SCHEMA_STRING, .value = "NAME", SCHEMA_MEMBER(struct vfio_options, id), .max = DEVICE_MAX_ID,
 		  .help = "What messages call it; unique; the default is `_vfio` and a number, of one count for all devices: disks, then "
 		    "networks, then passed-through ones: `_disk0`, `_net1`, `_vfio2`." },
 		{ "x_exclude_mmap_bars", SCHEMA_BITS, .value = "[BAR,...]", SCHEMA_MEMBER(struct vfio_options, unmapped_bars),

@@ -26,7 +26,7 @@ static int forward(struct vfio_vectors *v, unsigned vector)
 		return 0;
 	if (!entry->trace) {
 		/* The number is to be seen whatever the length of the id. */
-		snprintf(name, sizeof(name), "%.24s %s vector %u", v->irqs.id,
+		snprintf(name, sizeof(name), "%.63s %s vector %u", v->irqs.id,
 			 v->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI", vector);
 		entry->trace = trace_object(TRACE_VECTOR, name);
 		WRITE_ONCE(entry->trace->device, trace_device_number(v->device->host.bdf));

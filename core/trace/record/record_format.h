@@ -12,7 +12,7 @@
 #include "core/base/trace_format.h"
 
 #define TRACE_RECORD_MAGIC   0x3164636572637274ULL /* "trcrecd1" */
-#define TRACE_RECORD_VERSION 2
+#define TRACE_RECORD_VERSION 3
 
 struct trace_record_header {
 	uint64_t magic;

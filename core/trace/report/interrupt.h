@@ -33,7 +33,7 @@ struct trace_interrupt {
 };
 
 struct trace_vector {
-	char name[80];
+	char name[TRACE_NAME_SIZE];
 	uint32_t device, number; /* of the host's, and of its vector */
 	uint32_t irq;		 /* the host's; 0: not known */
 	bool is_msix;
