@@ -171,18 +171,19 @@ static int adopt_queue(struct tap *tap, int fd, struct error *err)
 {
 	const short need = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;
 	struct ifreq ifr = { 0 };
-	int flags = fcntl(fd, F_GETFL);
+	int own;
 
-	if (flags < 0)
+	if (fcntl(fd, F_GETFL) < 0)
 		return refuse_fd(fd, "not open", err);
 	if (ioctl(fd, TUNGETIFF, &ifr) || (ifr.ifr_flags & need) != need)
 		return refuse_fd(fd, "not of a TAP interface with IFF_NO_PI and IFF_VNET_HDR", err);
 	if (tap->nr && strncmp(tap->name, ifr.ifr_name, sizeof(tap->name)) != 0)
 		return refuse_fd(fd, "of another interface than those before", err);
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC))
-		return refuse_fd(fd, strerror(errno), err);
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (own < 0)
+		return error_set(err, -errno, "fd %d", fd);
 	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));
-	tap->fd[tap->nr++] = fd;
+	tap->fd[tap->nr++] = own;
 	return 0;
 }
 
@@ -414,8 +415,6 @@ int tap_open(struct tap *tap, const struct tap_config *config, struct error *err
 		*tap = t;
 		return 0;
 	}
-	for (unsigned i = t.nr; config->fd && i < config->nr_pairs; i++)
-		close(config->fd[i]);
 	tap_close(&t);
 	return r;
 }

@@ -377,6 +377,7 @@ static void the_guest_is_told_the_mtu_that_there_is(void **state)
 	/* One that is passed is left as it is, and what is asked for told. */
 	assert_int_equal(told_mtu((struct tap_config){ .fd = &passed, .nr_pairs = 1, .mtu = 2000 }),
 			 2000);
+	close(passed);
 	assert_int_equal(ioctl(sock, SIOCGIFMTU, &ifr), 0);
 	assert_int_equal(ifr.ifr_mtu, 1500);
 	close(fd);
