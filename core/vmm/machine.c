@@ -11,6 +11,7 @@
 #include "core/base/thread.h"
 #include "core/base/trace.h"
 #include "core/kvm/cpuid.h"
+#include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
 #include "core/vmm/machine_placement.h"
 #include "core/vmm/machine_run.h"
@@ -184,7 +185,7 @@ static void *machine_main(void *arg)
 	machine->owner.opened(machine->owner.opaque);
 	/* The end may have been asked for when there was no ring yet. */
 	if (!r && !machine_ends(machine))
-		machine_run(machine);
+		machine_run(machine, machine_begin);
 	machine_refuse_calls(machine);
 	machine_parts_destroy(machine, machine_built, &machine->nr_built);
 	trace_thread_end();

@@ -19,6 +19,9 @@
 #define LOOK_MS	     1000
 #define LEAST_MS     200
 
+/* What else the machine has to do goes on while a device of it is reset: timers and ejection wait no longer than this. */
+#define RESET_LOOK_MS 10
+
 /* A ring has a turn in less; one that is held up by its storage is looked at again. */
 #define SETTLE_MS 20
 
@@ -238,13 +241,15 @@ static int reset(struct machine *machine, struct device *device)
 {
 	int r;
 
-	/* Now and then it is to be seen whether a ring has failed. */
-	while ((r = device_reset(device, machine->hurry_fd, LOOK_MS))) {
+	/* Nobody releases it while the ring is turned. */
+	device->is_busy = true;
+	while ((r = device_reset(device, machine->hurry_fd, RESET_LOOK_MS))) {
 		take_hurry(machine);
 		if (machine_ends(machine) || r == -EIO)
 			return -EINTR;
 	}
-	return 0;
+	device->is_busy = false;
+	return r ? -EINTR : 0;
 }
 
 static int reset_all(struct machine *machine, struct error *err)

@@ -26,11 +26,12 @@ int machine_add_devices(const struct config *config, struct device_list *list, s
 bool machine_waits_for_dma(const struct machine *machine);
 
 /**
- * machine_start_dma - have the helper populate guest memory and map it for the devices; they may leave then
+ * machine_begin - let the vCPUs run; have the helper populate guest memory and map it for the devices, which may leave then
  * @machine: everything else is set up
  *
- * A failure later on ends machine_run(). The machine's thread.
+ * For so much memory that mapping it takes long, the vCPUs run when that is done. A failure later on ends machine_run(). The
+ * machine's thread.
  */
-void machine_start_dma(struct machine *machine);
+void machine_begin(struct machine *machine);
 
 #endif

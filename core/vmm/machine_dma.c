@@ -108,10 +108,13 @@ static void dma_work(struct ring_work *work)
 	unplug_start(&machine->unplug);
 }
 
-void machine_start_dma(struct machine *machine)
+void machine_begin(struct machine *machine)
 {
+	if (!machine_waits_for_dma(machine))
+		machine_resume(machine);
 	if (!machine->config->nr_devices) {
 		unplug_start(&machine->unplug);
+		machine_register_memory(machine);
 		return;
 	}
 	machine->dma_work.run = dma_work;

@@ -145,6 +145,8 @@ struct machine {
 	int hurry_fd;	     /* eventfd: look at that again */
 	bool gave_up;	     /* on a device's requests: what they may still use stays */
 
+	struct ring_op turn_op; /* of machine_turn() */
+	bool has_turned;
 	bool is_busy;	  /* being made or reset, or with a call: what is asked of it waits */
 	bool is_ending;	  /* what is asked of it is refused */
 	bool ring_failed; /* of a ring thread; atomic */

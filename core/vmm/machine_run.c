@@ -12,9 +12,7 @@
 #include "core/base/trace.h"
 #include "core/base/trace_names.h"
 #include "core/kvm/kvm_ioctl.h"
-#include "core/vmm/machine_devices.h"
 #include "core/vmm/machine_internal.h"
-#include "core/vmm/machine_memory.h"
 
 /* A guest that triple-faults twice within this time will do it for ever. */
 #define FAULT_WINDOW_NS 10000000000ULL
@@ -139,6 +137,19 @@ int machine_call(struct machine *machine, struct machine_call *call)
 	call->machine = machine;
 	call->work.run = call_work;
 	return machine_post(machine, &call->work) ? 0 : -ESHUTDOWN;
+}
+
+static void turn_done(struct ring_op *op, int32_t res, uint32_t flags)
+{
+	container_of(op, struct machine, turn_op)->has_turned = true;
+}
+
+bool machine_turn(struct machine *machine)
+{
+	machine->has_turned = false;
+	machine->turn_op.done = turn_done;
+	ring_timeout(&machine->ring, &machine->turn_op, 0);
+	return ring_wait_for(&machine->ring, &machine->has_turned);
 }
 
 static void resize_work(struct ring_work *work)
@@ -348,7 +359,7 @@ static void request_work(struct ring_work *work)
 	ring_defer(&machine->ring, &machine->serve_work);
 }
 
-void machine_run(struct machine *machine)
+void machine_run(struct machine *machine, void (*begin)(struct machine *machine))
 {
 	int r;
 
@@ -358,11 +369,7 @@ void machine_run(struct machine *machine)
 	run_calls(machine);
 	publish_trace(machine);
 	machine_publish(machine, MACHINE_RUNNING);
-	if (!machine_waits_for_dma(machine))
-		machine_resume(machine);
-	machine_start_dma(machine);
-	if (!machine->config->nr_devices)
-		machine_register_memory(machine);
+	begin(machine);
 	r = ring_run(&machine->ring);
 	machine_publish(machine, MACHINE_ENDING);
 	machine_refuse_calls(machine);

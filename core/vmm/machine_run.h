@@ -64,10 +64,11 @@ void machine_set_idle(void *opaque, bool was_busy);
 /**
  * machine_run - run the guest until its end
  * @machine: all parts are made
+ * @begin: lets the vCPUs run, or sees to it
  *
  * The machine's thread. @machine->error says why the guest cannot go on.
  */
-void machine_run(struct machine *machine);
+void machine_run(struct machine *machine, void (*begin)(struct machine *machine));
 
 /**
  * machine_quit - the user typed Ctrl-A x
@@ -98,6 +99,14 @@ void machine_pause(struct machine *machine);
  * The machine's thread.
  */
 void machine_resume(struct machine *machine);
+
+/**
+ * machine_turn - do what the machine's ring has to do now, while waiting for something else
+ * @machine: busy; its thread, not from within a callback
+ *
+ * Return: true; false: the ring has failed.
+ */
+bool machine_turn(struct machine *machine);
 
 /**
  * machine_block - have the helper make a call that may block for long, and serve the ring meanwhile

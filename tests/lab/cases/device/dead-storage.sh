@@ -5,29 +5,8 @@
 # other disks.
 # The process goes when the storage answers.
 . "$CASES/lib.sh"
-frozen=''
-thaw() {
-	[ -z "$frozen" ] || fsfreeze -u disk
-	frozen=''
-}
-trap 'set +e; thaw; cleanup; umount disk' EXIT
-modprobe loop
-truncate -s 96M filesystem
-mkfs.ext4 -q filesystem
-mkdir disk
-mount -o loop filesystem disk
-truncate -s 64M disk/image other
-initramfs=$GUESTS/guest-virtio.cpio
-start commands --disk path=disk/image path=other --console socket=console --device "$(device "$LAB_BDF_NVME_A")" --metrics path=metrics
-await serial '^TORC-GUEST-COMMANDS'
-tell 'sectors() { awk "{ print \$7 }" /sys/block/vda/stat; }'
-tell 'still() { was=$(sectors); usleep 500000; [ "$was" = "$(sectors)" ]; }'
-tell 'written() { [ "$(sectors)" -gt 1000 ]; }'
-tell '(while dd if=/dev/zero of=/dev/vda bs=64k oflag=direct; do :; done) 2>/dev/null &'
-ask 'within 200 written'
-fsfreeze -f disk
-frozen=1
-ask 'within 100 still'
+. "$CASES/frozen.sh"
+freeze --disk path=disk/image path=other --console socket=console --device "$(device "$LAB_BDF_NVME_A")" --metrics path=metrics
 kill -s TERM "$torc"
 await log '_disk0: its requests do not end; waiting.*another signal'
 [ -S metrics ] || fail "not waited for"
