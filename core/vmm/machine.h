@@ -26,6 +26,7 @@ struct machine_owner {
 	/* It is over: machine_join() does not wait any more. */
 	void (*ended)(void *opaque);
 	void *opaque;
+	const struct host *host; /* opens what devices need of it; NULL: the machine does */
 };
 
 /** What somebody asks of a machine: embedded in its arguments, which stay until the reply. */

@@ -30,6 +30,7 @@
 
 static int find_all(struct machine *machine, struct error *err)
 {
+	machine->site.host = machine->owner.host;
 	machine->devices.site = &machine->site;
 	return machine_add_devices(machine->config, &machine->devices, err);
 }
@@ -130,6 +131,7 @@ static void announce(void *opaque, const char *name, const char *path)
 static int make_site(struct machine *machine, struct error *err)
 {
 	machine->site = (struct device_site){
+		.host = machine->owner.host,
 		.vm = &machine->vm,
 		.mem = &machine->mem,
 		.batch = &machine->batch,
@@ -245,8 +247,9 @@ static int reset(struct machine *machine, struct device *device)
 	device->is_busy = true;
 	while ((r = device_reset(device, machine->hurry_fd, RESET_LOOK_MS))) {
 		take_hurry(machine);
-		if (machine_ends(machine) || r == -EIO)
-			return -EINTR;
+		/* Now and then it is to be seen whether a ring has failed, too. */
+		if (machine_ends(machine) || r == -EIO || !machine_turn(machine))
+			break;
 	}
 	device->is_busy = false;
 	return r ? -EINTR : 0;

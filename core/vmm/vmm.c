@@ -247,7 +247,7 @@ static int serve(struct vmm *vmm, struct error *err)
 
 static int start(struct vmm *vmm, struct error *err)
 {
-	const struct machine_owner owner = { machine_opened, machine_ended, vmm };
+	const struct machine_owner owner = { machine_opened, machine_ended, vmm, NULL };
 	int r = machine_create(vmm->config, &owner, &vmm->machine, err);
 
 	if (!r)
@@ -294,7 +294,7 @@ static void nothing(void *opaque)
 
 int vmm_explain(const struct config *config, FILE *out, struct error *err)
 {
-	const struct machine_owner owner = { nothing, nothing, NULL };
+	const struct machine_owner owner = { nothing, nothing, NULL, NULL };
 	struct machine *machine = NULL;
 	int r = machine_create(config, &owner, &machine, err);
 

@@ -45,8 +45,9 @@ BELOW = {
 }
 # What a device comes by the host with; only a file that has a source for it (core/base/host.h), or serves one, may call them.
 DEVICES = ('io/console/', 'io/disk/', 'io/line/', 'io/net/', 'io/rng/', 'io/virtio/', 'vfio/dma/', 'vfio/pci/')
-OPENS = ('open', 'openat', 'open64', 'creat', 'fopen', 'opendir', 'fd_open', 'posix_openpt', 'socket', 'inotify_init1', 'readlink',
-         'realpath', 'stat', 'access', r'file_read_\w+', 'vfio_find_holder', 'vfio_bind', 'vfio_unbind', 'vfio_host_check')
+OPENS = ('open', 'openat', 'open64', 'creat', 'fopen', 'fopen64', 'opendir', 'scandir', 'fd_open', 'posix_openpt', 'socket', 'inotify_init1?',
+         'readlink', 'realpath', 'l?stat', 'access', 'unlink', 'rename', 'mkdir', 'chmod', r'file_read_\w+', 'listener_open', 'tap_open',
+         r'blk_holder_\w+', r'vfio_find_\w+', 'vfio_bind', 'vfio_unbind', r'vfio_host_(find|lookup|members|check)')
 SERVE_A_SOURCE = ('io/disk/blk_holder.c', 'io/disk/blk_format.c')
 
 # These include everything, and nothing includes them but they themselves.

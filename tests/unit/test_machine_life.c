@@ -121,10 +121,21 @@ static void on_ended(void *opaque)
 	sem_post(&ended);
 }
 
+/* What devices need of the host is asked of whom the owner says. */
+static int count_open(void *opaque, const struct host_source *source, const void *what,
+		      void *result, struct error *err)
+{
+	++*(unsigned *)opaque;
+	return source->open(what, result, err);
+}
+
 /* One machine from the configuration to its end. */
 static int live(bool is_looked_at, struct error *err)
 {
-	const struct machine_owner owner = { on_opened, on_ended, is_looked_at ? &config : NULL };
+	unsigned nr_opened = 0;
+	const struct host host = { count_open, &nr_opened };
+	const struct machine_owner owner = { on_opened, on_ended, is_looked_at ? &config : NULL,
+					     &host };
 	struct machine *machine = NULL;
 	int r = machine_create(&config, &owner, &machine, err);
 
@@ -133,6 +144,9 @@ static int live(bool is_looked_at, struct error *err)
 	if (!r) {
 		sem_wait(&ended);
 		r = machine_join(machine, err);
+		if (!r)
+			assert_true(nr_opened >=
+				    config.nr_disks + config.nr_nets + config.nr_devices);
 	}
 	assert_true(machine_free(machine));
 	return r;
@@ -195,7 +209,7 @@ static void replied(struct machine_call *call)
 /* Asked on its thread, told on the ring that asked; one that is over says so, sooner or later. */
 static void a_machine_can_be_asked_while_it_runs(void **state)
 {
-	const struct machine_owner owner = { on_opened, on_ended, NULL };
+	const struct machine_owner owner = { on_opened, on_ended, NULL, NULL };
 	struct error err = { 0 };
 	struct config waiting = config;
 	struct machine *machine;
@@ -233,7 +247,7 @@ static void a_machine_can_be_asked_while_it_runs(void **state)
 /* At whatever part it is being made: a guest that would run for ever does not. */
 static void the_end_may_be_asked_for_at_any_time(void **state)
 {
-	const struct machine_owner owner = { on_opened, on_ended, NULL };
+	const struct machine_owner owner = { on_opened, on_ended, NULL, NULL };
 	struct config waiting = config;
 	struct error err = { 0 };
 

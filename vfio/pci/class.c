@@ -91,8 +91,11 @@ static int bind_device(const void *what, void *result, struct error *err)
 	if (!r) {
 		*(struct bound *)result = bound;
 	} else if (bound.hold >= 0) {
+		struct error again = { 0 };
+
 		fd_close(&bound.hold);
-		vfio_unbind(&host_bind, host, NULL);
+		if (vfio_unbind(&host_bind, host, &again))
+			log_error_struct(&again);
 	}
 	return r;
 }

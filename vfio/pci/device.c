@@ -93,17 +93,39 @@ static int read_info(struct vfio_device *device, struct error *err)
 	return 0;
 }
 
+struct wanted {
+	int group; /* its descriptor */
+	char bdf[sizeof(((struct vfio_host_device *)NULL)->bdf)];
+};
+
+/* @result: the device's descriptor. */
+static int open_fd(const void *what, void *result, struct error *err)
+{
+	const struct wanted *wanted = what;
+	int fd = ioctl(wanted->group, VFIO_GROUP_GET_DEVICE_FD, wanted->bdf);
+
+	if (fd < 0)
+		return -errno;
+	*(int *)result = fd;
+	return 0;
+}
+
+static const struct host_source device_source = { "VFIO device", open_fd };
+
 int vfio_device_open(struct vfio_device *device, const struct vfio_host_device *host,
 		     struct vfio_ioas *ioas, struct error *err)
 {
 	struct vfio_device d = { .host = *host, .ioas = ioas };
+	struct wanted wanted;
 	int r = vfio_ioas_get_group(ioas, host->group, &d.group, err);
 
 	if (r)
 		goto fail;
-	d.fd = ioctl(d.group->fd, VFIO_GROUP_GET_DEVICE_FD, host->bdf);
-	if (d.fd < 0) {
-		r = error_set(err, -errno, "open through VFIO group %d", host->group);
+	wanted.group = d.group->fd;
+	memcpy(wanted.bdf, host->bdf, sizeof(wanted.bdf));
+	r = host_open(ioas->host, &device_source, &wanted, &d.fd, err);
+	if (r) {
+		error_set(err, r, "open through VFIO group %d", host->group);
 		goto put_group;
 	}
 	r = read_info(&d, err);
