@@ -160,7 +160,7 @@ static int check_zone(const struct schema_values *values, void *out, const void 
 	    "line that reserves them (see EXAMPLES). Those that have to be on one node are all taken before the guest " \
 	    "starts. The default is off." }, \
 	{ "hugepage_size", SCHEMA_SIZE, .value = "2M|1G", SCHEMA_MEMBER(type, backing.hugepage_size), .flags = SCHEMA_OR_ZERO, \
-	  .step = SIZE_STEP, \
+	  .min = SIZE_STEP, .step = SIZE_STEP, \
 	  .help = "Of which size those are. `size` must be a multiple of it. The default is the size that the host has by " \
 	    "default." }, \
 	{ "thp", SCHEMA_BOOL, SCHEMA_MEMBER(type, backing.thp), .preset = "on", \

@@ -81,8 +81,11 @@ static int add_bus(struct machine *machine, int node, unsigned kept, struct erro
 		error_set(err, -EINVAL, "devices");
 		error_reason(err, "they need more than %u PCI buses of %u slots",
 			     ACPI_MAX_PCI_ROOTS, PCI_NR_DEVICES - 1);
-		return error_remedy(err, "leave some out, or keep fewer slots free: --platform "
-					 "hotplug_slots=0");
+		return error_remedy(
+			err, "leave some out%s",
+			machine->config->hotplug_slots
+				? ", or keep fewer slots free: --platform hotplug_slots=0"
+				: "");
 	}
 	machine->bus[machine->nr_buses++] =
 		(struct machine_bus){ .node = node, .room = PCI_NR_DEVICES - 1 - kept };

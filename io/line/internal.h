@@ -62,7 +62,7 @@ void line_start_input(struct line *line);
  * @host: who opens it
  * @err: filled on failure
  *
- * Main thread. Return: 0; -errno.
+ * As line_open(). Return: 0; -errno.
  */
 int line_open_pty(struct line *line, const struct host *host, struct error *err);
 
@@ -72,7 +72,7 @@ int line_open_pty(struct line *line, const struct host *host, struct error *err)
  * @host: who opens it
  * @err: filled on failure
  *
- * Main thread. Return: 0; -errno; -EADDRINUSE; -ENAMETOOLONG.
+ * As line_open(). Return: 0; -errno; -EADDRINUSE; -ENAMETOOLONG.
  */
 int line_open_socket(struct line *line, const struct host *host, struct error *err);
 

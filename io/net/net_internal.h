@@ -167,7 +167,7 @@ void net_tx_process(struct virtio_queue *queue);
  * @host: who opens it; NULL: the calling thread
  * @err: filled on failure
  *
- * Offers only the features that vhost-net has, too. Main thread.
+ * Offers only the features that vhost-net has, too. The helper's thread.
  * Return: 0; what vhost_net_open() returns; -ENOTSUP too old; -ENOMEM; -errno.
  */
 int net_vhost_open(struct virtio_net *net, const struct host *host, struct error *err);

@@ -389,7 +389,12 @@ int virtio_pci_init(struct virtio_pci *vp, struct virtio_device *dev,
 		r = irq_vector_take(&vp->vectors.vector[i], vp->vectors.irq);
 	if (r) {
 		virtio_pci_destroy(vp);
-		return error_set(err, r, "%s: interrupts", dev->id);
+		error_set(err, r, "%s: interrupts", dev->id);
+		if (r != -ENOSPC)
+			return r;
+		error_reason(err, "KVM has %u routes for all vectors of all devices",
+			     vp->vm->irq.nr_gsis);
+		return error_remedy(err, "give this or another device fewer queues: num_queues=");
 	}
 	dev->transport = &transport_ops;
 	dev->transport_opaque = vp;
