@@ -271,6 +271,22 @@ static int refuse(struct machine *machine, struct error *err)
 }
 
 /* The table, with one part that cannot be made but has all else of what it stands for. */
+static void end_at_each(const struct machine_part *parts[], const struct holdings *before)
+{
+	for (unsigned i = 0; parts[i]; i++) {
+		const struct machine_part *part = parts[i];
+		const struct machine_part broken = { part->name, refuse, part->destroy,
+						     part->reset };
+		struct error err = { 0 };
+
+		parts[i] = &broken;
+		assert_int_equal(live(false, &err), -EIO);
+		parts[i] = part;
+		assert_string_equal(err.object, "this part");
+		assert_same(before, part->name);
+	}
+}
+
 static void making_may_end_at_each_part(void **state)
 {
 	struct holdings before;
@@ -278,17 +294,8 @@ static void making_may_end_at_each_part(void **state)
 
 	assert_int_equal(live(false, &err), 0);
 	before = hold();
-	for (unsigned i = 0; machine_built[i]; i++) {
-		const struct machine_part *part = machine_built[i];
-		const struct machine_part broken = { part->name, refuse, part->destroy,
-						     part->reset };
-
-		machine_built[i] = &broken;
-		assert_int_equal(live(false, &err), -EIO);
-		machine_built[i] = part;
-		assert_string_equal(err.object, "this part");
-		assert_same(&before, part->name);
-	}
+	end_at_each(machine_planned, &before);
+	end_at_each(machine_built, &before);
 }
 
 static void any_call_of_the_host_may_fail(void **state)
