@@ -63,7 +63,7 @@ int fd_list(int **out, unsigned *nr);
  * @flags: as there
  * @mode: of a file that is made
  *
- * What devices need of the host they open by core/base/host.h. Return: the descriptor; -errno.
+ * Any thread. Devices open what they need of the host by core/base/host.h instead. Return: the descriptor; -errno.
  */
 int fd_open(const char *path, int flags, mode_t mode);
 

@@ -38,7 +38,7 @@ struct host {
  * @result: of its type; untouched on failure
  * @err: filled on failure
  *
- * May block for as long as the host likes. Return: what the source's open() returns.
+ * Any thread that may block for as long as the host likes. Return: what the source's open() returns.
  */
 int host_open(const struct host *host, const struct host_source *source, const void *what,
 	      void *result, struct error *err);
@@ -50,7 +50,7 @@ int host_open(const struct host *host, const struct host_source *source, const v
  * @flags: as there
  * @mode: of a file that is made
  *
- * Return: the descriptor; -errno.
+ * As host_open(). Return: the descriptor; -errno.
  */
 int host_open_file(const struct host *host, const char *path, int flags, mode_t mode);
 

@@ -179,7 +179,8 @@ static int adopt_queue(struct tap *tap, int fd, struct error *err)
 		return refuse_fd(fd, "not of a TAP interface with IFF_NO_PI and IFF_VNET_HDR", err);
 	if (tap->nr && strncmp(tap->name, ifr.ifr_name, sizeof(tap->name)) != 0)
 		return refuse_fd(fd, "of another interface than those before", err);
-	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	/* Neither is for a program that torc starts. */
+	own = fcntl(fd, F_SETFD, FD_CLOEXEC) ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	if (own < 0)
 		return error_set(err, -errno, "fd %d", fd);
 	memcpy(tap->name, ifr.ifr_name, sizeof(tap->name));

@@ -40,7 +40,7 @@ struct tap_config {
 /**
  * tap_open - make the interface, or join it if it is there, and bring it up
  * @tap: untouched on failure
- * @config: given descriptors stay the caller's; the tap has duplicates
+ * @config: given descriptors stay the caller's, close-on-exec from then on; the tap has duplicates
  * @err: filled on failure
  *
  * Return: 0; -EADDRINUSE no network is left to choose; -EPERM no CAP_NET_ADMIN; -EBUSY another has it; -EINVAL no TAP descriptor, or an interface that differs;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/device/device.h"
+
 int queue_trace_init(struct queue_trace *t, const char *id, unsigned index, unsigned size)
 {
 	struct queue_stamp *stamp = calloc(size, sizeof(*stamp));
@@ -17,7 +19,7 @@ int queue_trace_init(struct queue_trace *t, const char *id, unsigned index, unsi
 		free(run);
 		return -ENOMEM;
 	}
-	snprintf(name, sizeof(name), "%.63s queue %u", id, index);
+	snprintf(name, sizeof(name), "%.*s queue %u", DEVICE_MAX_ID, id, index);
 	*t = (struct queue_trace){
 		.object = trace_object(TRACE_QUEUE, name),
 		.size = size,

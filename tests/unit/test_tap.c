@@ -100,6 +100,7 @@ static void descriptors_may_be_passed(void **state)
 	assert_string_equal(tap.name, "t1");
 	assert_int_equal(fcntl(fd, F_GETFL) & O_NONBLOCK, tap.nowait ? 0 : O_NONBLOCK);
 	tap_close(&tap);
+	assert_int_equal(fcntl(fd, F_GETFD), FD_CLOEXEC);
 	/* It is there for whoever passed it, who may give it to another machine. */
 	assert_int_equal(tap_open(&tap, &config, NULL), 0);
 	tap_close(&tap);

@@ -28,14 +28,16 @@ struct vfio_host_paths {
 /** This host's. */
 extern const struct vfio_host_paths vfio_host_paths;
 
+#define VFIO_RESET_NAME_SIZE 32
+
 struct vfio_host_device {
 	char bdf[16];	    /* "0000:01:00.0" */
 	char dir[PATH_MAX]; /* its directory, resolved */
 	char driver[64];    /* "" when none is bound */
 	int group;	    /* IOMMU group; -1: none */
 	int node;	    /* NUMA node; -1: unknown */
-	char reset
-		[32]; /* how the kernel resets it alone: the first method that it lists; "": it lists none */
+	/* How the kernel resets it alone: the first method that it lists; "": it lists none. */
+	char reset[VFIO_RESET_NAME_SIZE];
 };
 
 /**

@@ -15,8 +15,6 @@
 
 #include "vfio/pci/device.h"
 
-#define VFIO_RESET_NAME_SIZE 32
-
 /**
  * vfio_reset_run - reset a device by what there is
  * @device: opened; what it has of the guest's is off

@@ -10,6 +10,7 @@
 #include "core/base/fd.h"
 #include "core/base/log.h"
 #include "core/base/trace_names.h"
+#include "core/device/device.h"
 
 static int set_irqs(struct vfio_vectors *v, unsigned start, const int32_t *fds, unsigned nr)
 {
@@ -26,7 +27,7 @@ static int forward(struct vfio_vectors *v, unsigned vector)
 		return 0;
 	if (!entry->trace) {
 		/* The number is to be seen whatever the length of the id. */
-		snprintf(name, sizeof(name), "%.63s %s vector %u", v->irqs.id,
+		snprintf(name, sizeof(name), "%.*s %s vector %u", DEVICE_MAX_ID, v->irqs.id,
 			 v->index == VFIO_PCI_MSIX_IRQ_INDEX ? "MSI-X" : "MSI", vector);
 		entry->trace = trace_object(TRACE_VECTOR, name);
 		WRITE_ONCE(entry->trace->device, trace_device_number(v->device->host.bdf));
