@@ -5,6 +5,7 @@
 #ifndef CORE_BASE_COMMAND_H
 #define CORE_BASE_COMMAND_H
 
+#include <getopt.h>
 #include <stddef.h>
 
 #include "core/base/error.h"
@@ -24,7 +25,11 @@ struct command_set {
 	size_t nr;
 	const char *const
 		*option; /* what each bit of struct command's options is called; NULL ends them */
+	const char *letters;	    /* getopt_long(3)'s, ':' first; what it gives is for the tool */
+	const struct option *words; /* likewise */
 };
+
+#define COMMAND_WRONG_OPTION '?' /* what command_option() gives for one that is none */
 
 /**
  * command_refuse - say that the command line is wrong
@@ -38,6 +43,18 @@ struct command_set {
  */
 int command_refuse(const char *tool, const char *what, const char *word, const char *reason,
 		   struct error *err);
+
+/**
+ * command_option - the next option of a command line
+ * @set: the tool's
+ * @argc: main()'s
+ * @argv: main()'s; operands are moved behind the options
+ * @err: filled when the option is unknown, cut short, lacks its value, or has one that it does not take
+ *
+ * Leaves its value in optarg, and after the last one the first operand's index in optind. The thread that has main().
+ * Return: what @set has for it; -1 there is none left; COMMAND_WRONG_OPTION.
+ */
+int command_option(const struct command_set *set, int argc, char **argv, struct error *err);
 
 /**
  * command_run - run the command that the operands name

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* torc-trace: where a running torc's time goes, live, recorded, and as a report. */
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,9 +125,6 @@ static const struct command commands[] = {
 	{ "report", 1, 1, FORMAT, run_report },
 };
 
-static const struct command_set command_set = { TOOL, commands, ARRAY_SIZE(commands),
-						option_names };
-
 static int seconds(const char *word, double *out, struct error *err)
 {
 	char *end;
@@ -165,6 +161,10 @@ static const struct option long_options[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, 'V' },
 	{ NULL, no_argument, NULL, 0 },
+};
+
+static const struct command_set command_set = {
+	TOOL, commands, ARRAY_SIZE(commands), option_names, ":o:hV", long_options,
 };
 
 static int set(struct options *options, int c, struct error *err)
@@ -209,9 +209,9 @@ int main(int argc, char **argv)
 	int c, r = 0;
 
 	sigaction(SIGBUS, &sigbus, NULL);
-	while (!r && (c = getopt_long(argc, argv, "o:hV", long_options, NULL)) != -1) {
-		if (c == '?')
-			return COMMAND_EXIT_USAGE; /* getopt_long() has said what is wrong. */
+	while (!r && (c = command_option(&command_set, argc, argv, &err)) != -1) {
+		if (c == COMMAND_WRONG_OPTION)
+			return command_end(-EINVAL, &err);
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return 0;

@@ -378,6 +378,16 @@ tool 'a process that is no torc' 1 "process $$" 'shares no trace' 'pgrep -x torc
 tool 'a recording that is not there' 1 "$tmp/none" 'No such file' 'name one that is there' torc-trace report "$tmp/none"
 tool 'a folder for a recording' 1 "$tmp" 'not a recording' 'torc-trace record' torc-trace report "$tmp"
 tool 'no recording' 1 "$bz" 'not a recording' 'torc-trace record' torc-trace report "$bz"
+tool 'an unknown option' 2 'option --bogus' 'unknown' 'torc-trace --help' torc-trace --bogus
+tool 'an option misspelt' 2 'option --secnods' 'unknown' 'did you mean --seconds?' torc-trace record --secnods=1 -o "$tmp/r" 1
+tool 'an abbreviated option' 2 'option --sec' 'unknown' 'did you mean --seconds?' torc-trace record --sec 1 -o "$tmp/r" 1
+tool 'an option without value' 2 'option --seconds' 'has no value' 'torc-trace --help' torc-trace record --seconds
+tool 'a letter without value' 2 'option -o' 'has no value' 'torc-trace --help' torc-trace record -o
+tool 'a value that is not taken' 2 'option --json' 'takes no value' 'torc-trace --help' torc-trace report --json=1 "$bz"
+tool 'an unknown letter' 2 'option -x' 'unknown' 'torc-vfio --help' torc-vfio -x
+tool 'an unknown letter among others' 2 'option -x' 'unknown' 'torc-vfio --help' torc-vfio list --json -xh
+tool 'an option misspelt' 2 'option --jsno' 'unknown' 'did you mean --json?' torc-vfio list --jsno
+tool 'an ambiguous option' 2 'option --' 'unknown' 'torc-vfio --help' torc-vfio list --=1
 tool 'no command' 2 'command' 'missing' 'torc-vfio --help' torc-vfio
 tool 'a command misspelt' 2 'command bnid' 'unknown' 'did you mean bind?' torc-vfio bnid 01:00.0
 tool 'no device' 2 'command bind' 'too few operands' 'torc-vfio --help' torc-vfio bind

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* torc-vfio: which devices can be given to a guest, and giving them to vfio-pci and back. */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,10 +209,19 @@ static const struct command commands[] = {
 	{ "check", 0, 4096, JSON | PATHS, run_check },
 };
 
-static const struct command_set set = { TOOL, commands, ARRAY_SIZE(commands), option_names };
+static const struct option long_options[] = {
+	{ "json", no_argument, NULL, JSON },	 { "force", no_argument, NULL, FORCE },
+	{ "sys", required_argument, NULL, SYS }, { "proc", required_argument, NULL, PROC },
+	{ "dev", required_argument, NULL, DEV }, { "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },	 { NULL, no_argument, NULL, 0 },
+};
 
-/* Takes an option and its value; false when it is none of a command's. */
-static bool take(struct options *o, int option, const char *value)
+static const struct command_set set = {
+	TOOL, commands, ARRAY_SIZE(commands), option_names, ":hV", long_options,
+};
+
+/* Takes an option and its value. */
+static void take(struct options *o, int option, const char *value)
 {
 	switch (option) {
 	case SYS:
@@ -225,14 +233,8 @@ static bool take(struct options *o, int option, const char *value)
 	case DEV:
 		o->paths.dev = value;
 		break;
-	case JSON:
-	case FORCE:
-		break;
-	default:
-		return false;
 	}
 	o->given |= (unsigned)option;
-	return true;
 }
 
 /* Another host's /dev is not this one's. */
@@ -244,18 +246,12 @@ static void leave_own_dev(struct options *o)
 
 int main(int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "json", no_argument, NULL, JSON },	 { "force", no_argument, NULL, FORCE },
-		{ "sys", required_argument, NULL, SYS }, { "proc", required_argument, NULL, PROC },
-		{ "dev", required_argument, NULL, DEV }, { "help", no_argument, NULL, 'h' },
-		{ "version", no_argument, NULL, 'V' },	 { NULL, no_argument, NULL, 0 },
-	};
 	bool is_unfit = false;
 	struct options options = { .paths = vfio_host_paths, .is_unfit = &is_unfit };
 	struct error err = { 0 };
 	int c, status;
 
-	while ((c = getopt_long(argc, argv, "hV", long_options, NULL)) != -1) {
+	while ((c = command_option(&set, argc, argv, &err)) != -1) {
 		switch (c) {
 		case 'h':
 			fputs(usage, stdout);
@@ -263,10 +259,10 @@ int main(int argc, char **argv)
 		case 'V':
 			printf(TOOL " %s\n", TORC_VERSION);
 			return 0;
+		case COMMAND_WRONG_OPTION:
+			return command_end(-EINVAL, &err);
 		default:
-			/* getopt_long() has said what is wrong. */
-			if (!take(&options, c, optarg))
-				return COMMAND_EXIT_USAGE;
+			take(&options, c, optarg);
 		}
 	}
 	leave_own_dev(&options);
