@@ -152,6 +152,9 @@ struct trace_thread {
 /** Threads or objects that a reader takes: torc has fewer, and anybody may write a file. */
 #define TRACE_MAX_TABLE 8192U
 
+/** Of a TSC that anybody may believe. */
+#define TRACE_MIN_TSC_HZ 1000000U
+
 struct trace_header {
 	uint64_t magic; /* atomic: last, when all is set up */
 	uint32_t version;

@@ -20,17 +20,35 @@
 
 #include <cmocka.h>
 
+#include "core/base/bits.h"
 #include "core/base/error.h"
+#include "core/trace/record/record.h"
 #include "core/trace/record/source.h"
+#include "core/trace/report/recording.h"
+#include "core/trace/report/report.h"
 
 /* What the other process shares. */
 struct shared {
 	int seals;
 	uint32_t max_threads, nr_events;
-	bool is_fifo; /* of a memfd's name, in a file system that nobody else sees */
+	bool is_fifo;  /* of a memfd's name, in a file system that nobody else sees */
+	unsigned seed; /* of what objects and events are made of; 0: they are empty */
 };
 
-static void share(const struct shared *s)
+/* Bytes of all kinds, of which every other word is small or none, so that some of it may be believed. */
+static void scribble(void *to, uint64_t size, unsigned seed)
+{
+	uint64_t *word = to, x = seed * 0x9e3779b97f4a7c15ULL;
+
+	for (uint64_t i = 0; i < size / sizeof(*word); i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		word[i] = x & 1 ? x : x >> 32 & 7;
+	}
+}
+
+static struct trace_header *share(const struct shared *s)
 {
 	uint64_t threads = 4096, objects = threads + s->max_threads * sizeof(struct trace_thread);
 	uint64_t events = objects + 16 * sizeof(struct trace_object);
@@ -60,6 +78,27 @@ static void share(const struct shared *s)
 	};
 	thread = (void *)((char *)h + threads);
 	thread->events = events;
+	if (!s->seed)
+		return h;
+	h->nr_objects = 16;
+	scribble((char *)h + objects, size - objects, s->seed);
+	for (unsigned i = 0; i < s->max_threads; i++) {
+		thread[i].events = events;
+		scribble(thread[i].name, sizeof(thread[i].name), s->seed + i);
+	}
+	return h;
+}
+
+/* Goes on with it, so that what was seen once is something else the next time. Never returns. */
+static void go_on(struct trace_header *h, const struct shared *s)
+{
+	struct trace_thread *thread = (void *)((char *)h + h->threads);
+
+	for (unsigned seed = s->seed;; seed++) {
+		scribble((char *)h + h->objects, h->size - h->objects, seed);
+		for (unsigned i = 0; i < s->max_threads; i++)
+			store_release(&thread[i].head, thread[i].head + 3);
+	}
 }
 
 /* Where it mounts that file system. */
@@ -87,13 +126,17 @@ static pid_t begin(const struct shared *s)
 	pid = fork();
 	assert_true(pid >= 0);
 	if (!pid) {
+		struct trace_header *h = NULL;
+
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		if (s->is_fifo)
 			make_fifo();
 		else
-			share(s);
+			h = share(s);
 		if (write(fds[1], "r", 1) != 1)
 			_exit(3);
+		if (s->seed)
+			go_on(h, s);
 		for (;;)
 			pause();
 	}
@@ -171,12 +214,52 @@ static void what_is_no_file_is_not_opened(void **state)
 	assert_int_equal(rmdir(folder), 0);
 }
 
+/* Whatever it writes, and goes on to write meanwhile. */
+static void what_is_recorded_of_it_can_be_reported(void **state)
+{
+	char path[] = "/tmp/test-hostile-XXXXXX";
+	struct trace_recording recording;
+	struct trace_source source;
+	struct shared s = { .seals = SEALED, .max_threads = 4, .nr_events = 64 };
+	struct error err = { 0 };
+	mode_t mask = umask(0);
+	struct stat st;
+	int fd = mkstemp(path);
+	FILE *null = fopen("/dev/null", "we");
+
+	assert_true(fd >= 0);
+	assert_non_null(null);
+	close(fd);
+	for (s.seed = 1; s.seed <= 8; s.seed++) {
+		pid_t pid = begin(&s);
+
+		/* It is nobody else's, either. */
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(trace_source_open(&source, pid, true, &err), 0);
+		assert_int_equal(trace_record_file(&source, path, 0.05, &err), 0);
+		trace_source_close(&source);
+		end(pid);
+		assert_int_equal(stat(path, &st), 0);
+		assert_int_equal(st.st_mode & 0777, 0600);
+		assert_int_equal(trace_recording_open(&recording, path, &err), 0);
+		for (int f = TRACE_REPORT_HTML; f <= TRACE_REPORT_PERFETTO; f++)
+			assert_int_equal(trace_report(&recording, (enum trace_report_format)f, null,
+						      &err),
+					 0);
+		trace_recording_close(&recording);
+	}
+	umask(mask);
+	fclose(null);
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_that_can_be_cut_short_is_refused),
 		cmocka_unit_test(tables_have_their_limits),
 		cmocka_unit_test(what_is_no_file_is_not_opened),
+		cmocka_unit_test(what_is_recorded_of_it_can_be_reported),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

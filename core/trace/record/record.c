@@ -124,6 +124,19 @@ static void meet(struct recorder *r, bool is_first)
 		write_object(r, TRACE_BLOCK_BEGIN, r->nr_objects);
 }
 
+/* What no torc writes, and no report reads. Return: how many are left. */
+static size_t drop_senseless(struct trace_event *events, size_t nr, uint64_t *dropped)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < nr; i++) {
+		if (events[i].type && events[i].type < TRACE_NR_TYPES)
+			events[n++] = events[i];
+	}
+	*dropped += nr - n;
+	return n;
+}
+
 static void drain_thread(struct recorder *r, unsigned thread)
 {
 	struct trace_record_events head = { .thread = thread };
@@ -134,6 +147,7 @@ static void drain_thread(struct recorder *r, unsigned thread)
 		head.dropped = 0;
 		n = trace_source_drain(r->source, thread, &r->next[thread], r->batch, BATCH,
 				       &head.dropped);
+		n = drop_senseless(r->batch, n, &head.dropped);
 		if (!n && !head.dropped)
 			return;
 		block(r, TRACE_BLOCK_EVENTS, sizeof(head) + n * sizeof(*r->batch));
@@ -243,6 +257,17 @@ static void finish(struct recorder *r)
 		(unsigned long long)r->kernel_events);
 }
 
+/* Nobody else's to read, whatever the umask: it says when the guest did what. */
+static FILE *create(const char *path)
+{
+	int fd = fd_open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	FILE *out = fd < 0 ? NULL : fdopen(fd, "wb");
+
+	if (fd >= 0 && !out)
+		close(fd);
+	return out;
+}
+
 int trace_record_file(struct trace_source *source, const char *path, double seconds,
 		      struct error *err)
 {
@@ -254,7 +279,7 @@ int trace_record_file(struct trace_source *source, const char *path, double seco
 		return error_set(err, -ENOMEM, "%s", path);
 	r->source = source;
 	r->next = calloc(source->header.max_threads + 1ULL, sizeof(*r->next));
-	r->out = r->next ? fopen(path, "wbe") : NULL;
+	r->out = r->next ? create(path) : NULL;
 	if (!r->out) {
 		ret = error_set(err, -errno, "%s", path);
 		goto free;

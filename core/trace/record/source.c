@@ -35,8 +35,9 @@ static int check(const struct trace_header *h, uint64_t size, struct error *err)
 		return not_a_trace(err, "is not one, or is not set up yet");
 	if (h->version != TRACE_VERSION)
 		return not_a_trace(err, "is of another version");
-	if (h->size != size || !h->tsc_hz || !is_pow2(h->nr_events) || h->threads % 8 ||
-	    h->objects % 8 || h->max_threads > TRACE_MAX_TABLE || h->max_objects > TRACE_MAX_TABLE)
+	if (h->size != size || h->tsc_hz < TRACE_MIN_TSC_HZ || !is_pow2(h->nr_events) ||
+	    h->threads % 8 || h->objects % 8 || h->max_threads > TRACE_MAX_TABLE ||
+	    h->max_objects > TRACE_MAX_TABLE)
 		return not_a_trace(err, "has a header that makes no sense");
 	if (!range_fits(h->threads, h->max_threads * sizeof(struct trace_thread), size) ||
 	    !range_fits(h->objects, h->max_objects * sizeof(struct trace_object), size))
@@ -200,6 +201,19 @@ unsigned trace_source_threads(const struct trace_source *source)
 	return at_most(load_acquire(&header->nr_threads), source->header.max_threads);
 }
 
+/* torc's always makes sense. */
+static bool makes_sense(const struct histogram *h)
+{
+	uint64_t count = 0;
+
+	for (unsigned i = 0; i < HISTOGRAM_BUCKETS; i++) {
+		if (h->bucket[i] > UINT64_MAX - count)
+			return false;
+		count += h->bucket[i];
+	}
+	return count == h->count && (!count || h->min <= h->max);
+}
+
 /* Most are never used: the count says that without their pages. */
 static void copy_histogram(const struct trace_source *source, uint64_t at, struct histogram *out)
 {
@@ -212,6 +226,8 @@ static void copy_histogram(const struct trace_source *source, uint64_t at, struc
 	/* Merged, so that it agrees with itself although it is written meanwhile. */
 	if (fd_pread_all(source->fd, &copy, sizeof(copy), at) == sizeof(copy))
 		histogram_merge(out, &copy);
+	if (!makes_sense(out))
+		histogram_init(out);
 }
 
 void trace_source_object(const struct trace_source *source, unsigned index,
@@ -222,7 +238,9 @@ void trace_source_object(const struct trace_source *source, unsigned index,
 	const struct trace_object *from = &table[index];
 
 	out->index = index;
-	out->object.kind = from->kind;
+	out->object.kind = READ_ONCE(from->kind);
+	if (out->object.kind >= TRACE_NR_KINDS)
+		out->object.kind = TRACE_NONE;
 	out->object.thread = READ_ONCE(from->thread);
 	out->object.device = READ_ONCE(from->device);
 	memcpy(out->object.name, from->name, TRACE_NAME_SIZE);

@@ -29,7 +29,7 @@ static int read_header(struct trace_recording *rec, const char *data, size_t siz
 		return -EPROTO;
 	memcpy(&head, data, sizeof(head));
 	if (head.magic != TRACE_RECORD_MAGIC || head.version != TRACE_RECORD_VERSION ||
-	    head.trace.version != TRACE_VERSION || head.trace.tsc_hz < 1000000 ||
+	    head.trace.version != TRACE_VERSION || head.trace.tsc_hz < TRACE_MIN_TSC_HZ ||
 	    head.trace.max_objects > TRACE_MAX_TABLE || head.trace.max_threads > TRACE_MAX_TABLE)
 		return -EPROTO;
 	rec->header = head.trace;

@@ -92,7 +92,8 @@ static int read_object(struct trace_recording *rec, bool is_final, const char *d
 	if (!o)
 		return -ENOMEM;
 	*slot = o;
-	o->kind = head.kind;
+	/* A process that is no torc may have made something else of it meanwhile. */
+	o->kind = is_final ? recorded->begin->kind : head.kind;
 	o->thread = head.thread;
 	o->device = head.device;
 	memcpy(o->name, head.name, sizeof(o->name));
@@ -100,8 +101,6 @@ static int read_object(struct trace_recording *rec, bool is_final, const char *d
 	memcpy(o->counter, head.counter, sizeof(o->counter));
 	for (unsigned i = 0; i < TRACE_HISTOGRAMS && !r; i++)
 		r = read_histogram(&o->histogram[i], &data, &size);
-	if (is_final && o->kind != recorded->begin->kind)
-		return -EPROTO;
 	return r ? r : size ? -EPROTO : 0;
 }
 
