@@ -374,24 +374,32 @@ static void journal_is_closed_to_others(void **state)
 	fd_close(&hold);
 }
 
-static void who_has_the_journal_is_named(void **state)
+/* Return: a descriptor that keeps it locked, by process 4711 as far as /proc says. */
+static int lock_as_sleep(const char *path, int how)
 {
-	struct error err = { 0 };
-	char path[128];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
-	int fd;
 
-	put_group();
-	snprintf(path, sizeof(path), "%s/bind", pci_tree.state);
-	pci_tree_put("state/bind/.new", "%s", "");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	assert_int_equal(flock(fd, LOCK_SH), 0);
+	assert_int_equal(flock(fd, how), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	pci_tree_put(
 		"proc/locks",
 		"1: POSIX  ADVISORY  WRITE 7 00:01:%lu 0 EOF\n2: FLOCK  ADVISORY  READ 4711 %02x:%02x:%lu 0 EOF\n",
 		st.st_ino, major(st.st_dev), minor(st.st_dev), st.st_ino);
 	pci_tree_put("proc/4711/comm", "sleep\n");
+	return fd;
+}
+
+static void who_has_the_journal_is_named(void **state)
+{
+	struct error err = { 0 };
+	char path[128];
+	int fd;
+
+	put_group();
+	snprintf(path, sizeof(path), "%s/bind", pci_tree.state);
+	pci_tree_put("state/bind/.new", "%s", "");
+	fd = lock_as_sleep(path, LOCK_SH);
 	assert_int_equal(bind_a(false, &err), -EBUSY);
 	assert_non_null(strstr(err.object, "journal "));
 	assert_non_null(strstr(err.reason, "pid 4711 (sleep) has it"));
@@ -402,6 +410,29 @@ static void who_has_the_journal_is_named(void **state)
 	assert_non_null(strstr(err.remedy, "/proc/locks"));
 	fd_close(&fd);
 	assert_int_equal(bind_a(false, NULL), 0);
+}
+
+/* Two may hold it; one that has it alone is not waited for without end. */
+static void who_has_an_entry_is_named(void **state)
+{
+	struct vfio_journal journal;
+	struct error err = { 0 };
+	char path[128];
+	int fd, hold;
+
+	put_group();
+	assert_int_equal(bind_a(false, NULL), 0);
+	assert_int_equal(vfio_journal_open(&journal, &pci_tree, NULL), 0);
+	snprintf(path, sizeof(path), "%s/bind/" A, pci_tree.state);
+	fd = lock_as_sleep(path, LOCK_EX);
+	assert_int_equal(vfio_journal_hold(&journal, A, &pci_tree, &err), -EBUSY);
+	assert_non_null(strstr(err.reason, "pid 4711 (sleep) has it"));
+	assert_int_equal(flock(fd, LOCK_SH), 0);
+	hold = vfio_journal_hold(&journal, A, &pci_tree, NULL);
+	assert_true(hold >= 0);
+	fd_close(&hold);
+	fd_close(&fd);
+	vfio_journal_close(&journal);
 }
 
 int main(void)
@@ -429,6 +460,7 @@ int main(void)
 		TEST(damaged_entry_is_reported_and_the_rest_put_back),
 		TEST(journal_is_closed_to_others),
 		TEST(who_has_the_journal_is_named),
+		TEST(who_has_an_entry_is_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -232,7 +232,7 @@ static int bind_members(struct vfio_bind_op *op, const struct vfio_host_device *
 			r = take(op, &members[i], err);
 	}
 	if (!r && hold) {
-		int fd = vfio_journal_hold(&op->journal, first->bdf);
+		int fd = vfio_journal_hold(&op->journal, first->bdf, op->paths, err);
 
 		if (fd >= 0)
 			*hold = fd;

@@ -62,13 +62,14 @@ static int find_holder(const char *proc, int fd)
 	return holder;
 }
 
-static int lock(int dir, const struct vfio_host_paths *paths, struct error *err)
+/* @fd: of the folder, or of an entry; @how: flock(2)'s */
+static int lock(int fd, int how, const struct vfio_host_paths *paths, struct error *err)
 {
 	uint64_t begin = clock_ns(CLOCK_MONOTONIC);
 	char path[PATH_MAX], comm[32] = "?";
 	int holder;
 
-	while (flock(dir, LOCK_EX | LOCK_NB)) {
+	while (flock(fd, how | LOCK_NB)) {
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return error_set(err, -errno, "lock");
 		if (clock_ns(CLOCK_MONOTONIC) - begin >= paths->patience_ms * 1000000ULL)
@@ -77,7 +78,7 @@ static int lock(int dir, const struct vfio_host_paths *paths, struct error *err)
 	}
 	return 0;
 refuse:
-	holder = find_holder(paths->proc, dir);
+	holder = find_holder(paths->proc, fd);
 	error_set(err, -EBUSY, "lock");
 	if (!holder) {
 		error_reason(err, "another process has it");
@@ -122,7 +123,7 @@ int vfio_journal_open(struct vfio_journal *journal, const struct vfio_host_paths
 				     paths->state);
 		goto close;
 	}
-	r = lock(j.dir, paths, err);
+	r = lock(j.dir, LOCK_EX, paths, err);
 	if (r) {
 		error_set(err, r, "journal %s", path);
 		goto close;
@@ -278,26 +279,21 @@ int vfio_journal_list(const struct vfio_journal *journal, char (**out)[16], unsi
 	return 0;
 }
 
-int vfio_journal_hold(const struct vfio_journal *journal, const char *bdf)
+int vfio_journal_hold(const struct vfio_journal *journal, const char *bdf,
+		      const struct vfio_host_paths *paths, struct error *err)
 {
-	int fd = openat(journal->dir, bdf, O_RDONLY | O_CLOEXEC);
+	int r, fd = openat(journal->dir, bdf, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		return -errno;
-	if (fchmod(fd, 0600)) {
-		int r = -errno;
-
-		fd_close(&fd);
-		return r;
-	}
+		return error_set(err, -errno, "open");
+	r = fchmod(fd, 0600) ? error_set(err, -errno, "mode") : 0;
 	/* Shared: two machines may have functions of one group for a moment, until the kernel refuses the second. */
-	if (flock(fd, LOCK_SH)) {
-		int r = -errno;
-
-		fd_close(&fd);
-		return r;
-	}
-	return fd;
+	if (!r)
+		r = lock(fd, LOCK_SH, paths, err);
+	if (!r)
+		return fd;
+	fd_close(&fd);
+	return r;
 }
 
 bool vfio_journal_is_held(const struct vfio_journal *journal, const char *bdf)

@@ -97,10 +97,13 @@ int vfio_journal_list(const struct vfio_journal *journal, char (**out)[16], unsi
  * vfio_journal_hold - keep a device from being put back for as long as this process lives
  * @journal: open
  * @bdf: has an entry
+ * @paths: of the host; says how long to wait for whoever has the entry alone
+ * @err: filled on failure
  *
- * Return: a descriptor, which holds it until it is closed; -errno.
+ * Return: a descriptor, which holds it until it is closed; -EBUSY; -errno.
  */
-int vfio_journal_hold(const struct vfio_journal *journal, const char *bdf);
+int vfio_journal_hold(const struct vfio_journal *journal, const char *bdf,
+		      const struct vfio_host_paths *paths, struct error *err);
 
 /**
  * vfio_journal_is_held - whether a process has taken hold of a device
