@@ -237,22 +237,22 @@ int iobus_add(struct iobus *bus, const struct iobus_region *region)
 	return r;
 }
 
-int iobus_remove(struct iobus *bus, uint64_t base)
+bool iobus_remove(struct iobus *bus, uint64_t base)
 {
 	size_t above;
-	int r = -ENOENT;
+	bool is_there;
 
 	pthread_mutex_lock(&bus->lock);
 	above = table_upper_bound(bus->table, base);
-	if (above && bus->table->region[above - 1].base == base &&
-	    bus->table->region[above - 1].ops != &gone) {
+	is_there = above && bus->table->region[above - 1].base == base &&
+		   bus->table->region[above - 1].ops != &gone;
+	if (is_there) {
 		/* What is left when there is no memory now is taken out by the next writer. */
 		__atomic_store_n(&bus->table->region[above - 1].ops, &gone, __ATOMIC_SEQ_CST);
 		compact(bus);
-		r = 0;
 	}
 	pthread_mutex_unlock(&bus->lock);
-	return r;
+	return is_there;
 }
 
 /* Whether a reader that entered before @generation has not left; the caller holds the lock. */

@@ -100,10 +100,10 @@ MUST_CHECK int iobus_add(struct iobus *bus, const struct iobus_region *region);
  * @bus: the bus
  * @base: start of a region that iobus_add() took
  *
- * Never fails for want of memory: what a device leaves behind would be read and written by the guest. Any thread, also
- * from within a dispatch. Return: 0; -ENOENT.
+ * Never fails: what a device leaves behind would be read and written by the guest. Any thread, also from within a
+ * dispatch. Return: whether there was one.
  */
-int iobus_remove(struct iobus *bus, uint64_t base);
+bool iobus_remove(struct iobus *bus, uint64_t base);
 
 /**
  * iobus_synchronize - wait until no access that began before is within a region that was removed before
