@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -132,6 +134,48 @@ static void what_is_queued_then_goes_nowhere(void **state)
 	assert_int_equal(f.nr_done, 0);
 }
 
+/*
+ * A write to one file waits in the ring as that file is unregistered and another one registered, in the place of the first
+ * if that is free again. @refused: the kernel takes nothing while that happens.
+ */
+static void write_while_its_file_goes(bool refused)
+{
+	int file[2] = { memfd_create("first", MFD_CLOEXEC), memfd_create("second", MFD_CLOEXEC) };
+	struct stat st[2];
+
+	if (!f.ring.file) {
+		print_message("this kernel registers no files\n");
+		skip();
+	}
+	ring_register_file(&f.ring, file[0]);
+	assert_int_not_equal(f.ring.slot_of_fd[file[0]], 0);
+	ring_write(&f.ring, &f.timer, file[0], "1234", 4, 0);
+	if (refused)
+		fake_enter_refuse(-EBUSY, UINT_MAX);
+	ring_unregister_file(&f.ring, file[0]);
+	fake_enter_refuse(0, 0);
+	ring_register_file(&f.ring, file[1]);
+	ring_wait(&f.ring, &f.timer);
+	assert_int_equal(f.res, 4);
+	for (unsigned i = 0; i < 2; i++)
+		assert_int_equal(fstat(file[i], &st[i]), 0);
+	assert_int_equal(st[0].st_size, 4);
+	assert_int_equal(st[1].st_size, 0);
+	ring_unregister_file(&f.ring, file[1]);
+	close(file[0]);
+	close(file[1]);
+}
+
+static void what_waits_is_not_for_the_next_file(void **state)
+{
+	write_while_its_file_goes(false);
+}
+
+static void nor_while_the_kernel_takes_nothing(void **state)
+{
+	write_while_its_file_goes(true);
+}
+
 static void thread_tells_of_it_and_stays_until_it_is_stopped(void **state)
 {
 	struct ring_thread_config config = {
@@ -161,6 +205,8 @@ int main(void)
 		TEST(want_of_memory_for_a_second_ends_it),
 		TEST(what_trying_again_will_not_mend_ends_it_at_once),
 		TEST(what_is_queued_then_goes_nowhere),
+		TEST(what_waits_is_not_for_the_next_file),
+		TEST(nor_while_the_kernel_takes_nothing),
 		TEST(thread_tells_of_it_and_stays_until_it_is_stopped),
 	};
 
