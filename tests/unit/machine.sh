@@ -238,6 +238,12 @@ else
 	failed=1
 fi
 
+# What a thread of the start finds, the machine ends of: here the one that populates memory.
+strace -f -qq -o "$tmp/strace" -e trace=madvise -e inject=madvise:error=EFAULT \
+	"$torc" -v --kernel "$tmp/halt" --memory size=64M,prefault=on </dev/null >"$tmp/out" 2>"$tmp/log" &
+pid=$!
+ends 'memory that the kernel does not populate' 1 'populate 64 MiB of guest memory'
+
 # refuse TID ERROR WHICH: io_uring_enter(2) of a thread ends so, the calls that strace counts thus from now on.
 refuse() {
 	: >"$tmp/strace"
