@@ -26,8 +26,6 @@ struct vmm {
 	const struct config *config;
 	void (*opened)(const struct config *config);
 	struct ring ring;
-	sigset_t old_mask;
-	bool masked;
 	int signal_fd;
 	struct ring_op signal_op, terminal_timer;
 	struct metrics_source source;
@@ -50,8 +48,9 @@ static void add_signals(sigset_t *mask, const int *signals, size_t nr)
 }
 
 /*
- * Blocked in every thread, so that only the signalfd sees them. One that is ignored stays so: nohup and a shell's
- * background jobs rely on that.
+ * Blocked in every thread, so that only the signalfd sees them, and to the end of the process: one that comes late kills
+ * nobody whose error is not told, and changes no exit status. One that is ignored stays so: nohup and a shell's background
+ * jobs rely on that.
  */
 static int block_signals(struct vmm *vmm, struct error *err)
 {
@@ -65,8 +64,7 @@ static int block_signals(struct vmm *vmm, struct error *err)
 	add_signals(&mask, ending, ARRAY_SIZE(ending));
 	if (has_terminal)
 		add_signals(&mask, terminal, ARRAY_SIZE(terminal));
-	pthread_sigmask(SIG_BLOCK, &mask, &vmm->old_mask);
-	vmm->masked = true;
+	pthread_sigmask(SIG_BLOCK, &mask, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	vcpu_signals_init();
 	vmm->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -88,18 +86,6 @@ static void leave_signals_to_machine(void)
 	for (size_t i = 0; i < ARRAY_SIZE(synchronous); i++)
 		sigdelset(&mask, synchronous[i]);
 	pthread_sigmask(SIG_BLOCK, &mask, NULL);
-}
-
-/* What asks for the end has it: nobody is killed by a signal that came late, with the error untold and another exit status. */
-static void unblock_signals(struct vmm *vmm)
-{
-	struct signalfd_siginfo info;
-
-	while (read(vmm->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
-		;
-	fd_close(&vmm->signal_fd);
-	if (vmm->masked)
-		pthread_sigmask(SIG_SETMASK, &vmm->old_mask, NULL);
 }
 
 /* Here torc stands still, unless nobody could let it go on: then the kernel does not stop it. */
@@ -283,8 +269,7 @@ int vmm_run(const struct config *config, void (*opened)(const struct config *con
 	metrics_destroy(&vmm.metrics);
 	metrics_file_finish(&vmm.metrics_file);
 	*gave_up = !machine_free(vmm.machine);
-	if (!*gave_up)
-		unblock_signals(&vmm);
+	fd_close(&vmm.signal_fd);
 	return r;
 }
 

@@ -21,7 +21,7 @@
  * @gave_up: receives, on failure too, whether storage did not answer: the process has to end by _exit(2), as threads of it go on
  * @err: filled on failure
  *
- * Blocks the signals that end a VM, and takes them. Main thread. Return: what machine_join() returns; -errno.
+ * Takes the signals that end a VM, and leaves them blocked: the process is to say how it ended. Main thread. Return: what machine_join() returns; -errno.
  */
 int vmm_run(const struct config *config, void (*opened)(const struct config *config), bool *gave_up,
 	    struct error *err);

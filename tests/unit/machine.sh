@@ -238,6 +238,18 @@ else
 	failed=1
 fi
 
+# A signal that comes when all is over changes nothing of how torc ends: here, when it has told its error.
+# shellcheck disable=SC2094 # strace only names it
+strace -qq -o "$tmp/strace" -P "$tmp/log" -e trace=write -e inject=write:delay_exit=2000000 \
+	"$torc" --kernel "$tmp/jump" --memory 64M </dev/null >"$tmp/out" 2>"$tmp/log" &
+pid=$!
+tries=0
+until grep -q '^torc: ' "$tmp/log" || [ $((tries += 1)) -gt 200 ]; do
+	sleep 0.1
+done
+kill -s TERM "$(pgrep -P "$pid")"
+ends 'a signal behind the end' 3 'KVM internal error .* rip 0xd0000000.*'
+
 # What a thread of the start finds, the machine ends of: here the one that populates memory.
 strace -f -qq -o "$tmp/strace" -e trace=madvise -e inject=madvise:error=EFAULT \
 	"$torc" -v --kernel "$tmp/halt" --memory size=64M,prefault=on </dev/null >"$tmp/out" 2>"$tmp/log" &
