@@ -59,7 +59,7 @@ ends 'no such device' 1 'device .*01:00.0: No such file' --sys "$sys" --proc "$p
 rm "$tmp/dev/kvm"
 ends 'something in the way' 1 '^1 in the way, ' --sys "$sys" --proc "$proc" --dev "$dev"
 ends 'JSON, something in the way' 1 '"in the way": 1' --json --sys "$sys" --proc "$proc" --dev "$dev"
-ends 'no value' 2 'requires an argument' --sys
+ends 'no value' 2 'option --sys: has no value' --sys
 ends 'an option of others' 2 'check has no such option' --force
 
 echo "1..$n"
