@@ -239,8 +239,9 @@ else
 fi
 
 # A signal that comes when all is over changes nothing of how torc ends: here, when it has told its error.
+# (LeakSanitizer does not work beside strace.)
 # shellcheck disable=SC2094 # strace only names it
-strace -qq -o "$tmp/strace" -P "$tmp/log" -e trace=write -e inject=write:delay_exit=2000000 \
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o "$tmp/strace" -P "$tmp/log" -e trace=write -e inject=write:delay_exit=2000000 \
 	"$torc" --kernel "$tmp/jump" --memory 64M </dev/null >"$tmp/out" 2>"$tmp/log" &
 pid=$!
 tries=0
@@ -251,7 +252,8 @@ kill -s TERM "$(pgrep -P "$pid")"
 ends 'a signal behind the end' 3 'KVM internal error .* rip 0xd0000000.*'
 
 # What a thread of the start finds, the machine ends of: here the one that populates memory.
-strace -f -qq -o "$tmp/strace" -e trace=madvise -e inject=madvise:error=EFAULT \
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" TSAN_OPTIONS="${TSAN_OPTIONS:+$TSAN_OPTIONS:}use_madv_dontdump=0" \
+	strace -f -qq -o "$tmp/strace" -e trace=madvise -e inject=madvise:error=EFAULT \
 	"$torc" -v --kernel "$tmp/halt" --memory size=64M,prefault=on </dev/null >"$tmp/out" 2>"$tmp/log" &
 pid=$!
 ends 'memory that the kernel does not populate' 1 'populate 64 MiB of guest memory'
