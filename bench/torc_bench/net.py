@@ -16,7 +16,7 @@ import shlex
 import subprocess
 import time
 
-from torc_bench import counters, metrics, refusals, workloads
+from torc_bench import counters, metrics, refusals, stages, workloads
 from torc_bench.error import understood
 from torc_bench.session import command, die_with_us, expect, vcpus_of
 from torc_bench.vmms import HOST, VIRTIO, title
@@ -59,6 +59,8 @@ def estimate(jobs_, system, seconds, first):
     total = START_S.get(system, VMM_START_S) + len(jobs_) * (seconds + AROUND_S)
     if first and system != HOST:
         total += sum(workloads.COUNTED_S + AROUND_S for test in jobs_ if test.each)
+    if first and system == 'torc':
+        total += sum(workloads.TRACED_S + 2 + AROUND_S for test in jobs_ if test.stages)
     return total
 
 
@@ -207,7 +209,7 @@ class Measurement:
         return self.wire.bare() if system == HOST else (session.vmm(system), DEVICE, '')
 
     def run(self, system, detailed):
-        """One run. @detailed: also exits by reason."""
+        """One run. @detailed: also exits by reason, and stages."""
         session = self.session
         words, address, interface = self.words(system)
         result = {'system': system, 'command': '' if system == HOST else shlex.join(words), 'jobs': {}}
@@ -226,6 +228,8 @@ class Measurement:
                 found = self.test(guest, system, test, address)
                 if detailed and system != HOST and test.each and session.tracer:
                     found['reasons'] = self.counted(guest, test, address)
+                if detailed and system == 'torc' and test.stages and session.tracer:
+                    found['stages'] = self.traced(guest, test, address)
                 result['jobs'][test.name] = found
             session.finish(guest)
         self.wire.release()
@@ -264,10 +268,24 @@ class Measurement:
         return {'ios': count, **{kind: {reason: exits / count for reason, exits in seen[kind].items()}
                                  for kind in ('exits', 'user_exits')}} if count else None
 
+    def traced(self, guest, test, address):
+        """The stages of the NIC's interrupts; the load begins before them and outlasts them."""
+        if not self.session.host.program('torc-trace'):
+            return None
+        with subprocess.Popen(self.words_of(test, address, workloads.TRACED_S + 2), stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL) as client:
+            time.sleep(0.5)
+            found = stages.follow(self.session, guest.process.pid)
+            client.wait()
+        return found
+
+    def words_of(self, test, address, seconds):
+        return [*die_with_us(*self.wire.peer.enter), 'taskset', '-c', ','.join(map(str, self.session.others)),
+                *test.command(address, seconds)]
+
     def load(self, test, address, seconds, count):
         """(what the client says, what count() counts while it runs, the client's own CPU time among it)"""
-        words = [*die_with_us(*self.wire.peer.enter), 'taskset', '-c', ','.join(map(str, self.session.others)),
-                 *test.command(address, seconds)]
+        words = self.words_of(test, address, seconds)
         for _ in range(BUSY_S):
             before, begin, own = count(), now(), children_s()
             done = self.client(words)

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """An NVMe drive on the bare host and in guests, in turn."""
 import json
-import os
 import shlex
 import subprocess
 import time
 
 from guests import BEFORE_WINDOW_S, sampled_rates
-from torc_bench import counters, metrics, workloads
+from torc_bench import counters, metrics, stages, workloads
 from torc_bench.error import understood
 from torc_bench.session import expect, vcpus_of
 from torc_bench.vmms import HOST, title
@@ -120,21 +119,14 @@ class Measurement:
                                 for kind in ('exits', 'user_exits')}} if done else None
 
     def traced(self, guest, job):
-        """The stages of the drive's interrupts, as torc-trace tells them; None where it does not run."""
-        name, path = f'{job.name}-traced', f'{self.session.out}/trace'
-        program = self.host.program('torc-trace')
-        if not program:
+        """The stages of the drive's interrupts; the load outlasts them."""
+        name = f'{job.name}-traced'
+        if not self.host.program('torc-trace'):
             return None
         self.tell(guest, job, name, workloads.TRACED_S + 2, 0.3, 0)
-        record = subprocess.run([program, 'record', '--seconds', str(workloads.TRACED_S), '-o', path,
-                                 str(guest.process.pid)], capture_output=True, text=True, check=False)
+        found = stages.follow(self.session, guest.process.pid)
         expect(guest, f'TORC-FIO {name} ', SLOW_S)
-        report = subprocess.run([program, 'report', '--json', path], capture_output=True, text=True, check=False)
-        if os.path.exists(path):
-            os.unlink(path)
-        if record.returncode or report.returncode:
-            return {'error': (record.stderr + report.stderr).strip()}
-        return understood('torc-trace report', lambda text: stages(json.loads(text)), report.stdout)
+        return found
 
 
 def completed(guest, name, seconds):
@@ -154,26 +146,6 @@ def fio_metrics(text, writes):
     values = {key: latency['percentile'][f'{percent:f}'] / 1000 for key, percent in metrics.PERCENTILES.items()}
     return {'iops': data['iops'], 'mib': data['bw_bytes'] / 2 ** 20, **metrics.percentiles(values, n),
             'max': latency['max'] / 1000, 'n': n}
-
-
-def stages(report):
-    """Of all vectors that had interrupts: how many, and means by stage; a stage that few had counts as often."""
-    vectors = [vector for vector in report['vectors'] if vector['interrupts']]
-    found = {'interrupts': sum(vector['interrupts'] for vector in vectors),
-             'host_interrupts': sum(vector['host_interrupts'] for vector in vectors), 'stages': {}, 'total': None}
-    for vector in vectors:
-        for name, stage in [*vector['stages'].items(), ('total', vector.get('total', {}))]:
-            if stage.get('count'):
-                found['stages'].setdefault(name, []).append(stage)
-    found['stages'] = {name: merge(parts) for name, parts in found['stages'].items()}
-    found['total'] = found['stages'].pop('total', None)
-    return found
-
-
-def merge(parts):
-    count = sum(part['count'] for part in parts)
-    most = max(parts, key=lambda part: part['count'])
-    return {'count': count, 'mean': sum(part['mean'] * part['count'] for part in parts) / count, 'p50': most['p50']}
 
 
 def jobs(request):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torc_bench import contents
 
 RAMP_S = 1
-# How long exits are counted by reason, and interrupts are followed by torc-trace, each beside fio of their own.
+# How long exits are counted by reason, and interrupts are followed by torc-trace, each beside a load of their own.
 COUNTED_S = 2
 TRACED_S = 1
 
@@ -69,13 +69,14 @@ LEAST_PAYLOAD = 18
 class Test:
     """
     What the other end of the wire runs against the servers of guest.sh. @command: words, of an address and seconds; @each: of
-    what exits are told: a packet, a (round) trip.
+    what exits are told: a packet, a (round) trip. @stages: as a job's.
     """
     name: str
     title: str
     parser: str
     command: object
     each: str = ''
+    stages: bool = False
 
 
 def whole(seconds):
@@ -99,8 +100,8 @@ def ping(address, seconds):
 SMALL = ('-u', '-b', '0', '-l', str(LEAST_PAYLOAD))
 NETWORK = [Test('tcp-to-peer', 'TCP to the peer', 'stream', iperf3('-R')),
            Test('tcp-from-peer', 'TCP from the peer', 'stream', iperf3()),
-           Test('tcp-ping-pong', 'TCP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11112, '--tcp'), 'trip'),
-           Test('udp-ping-pong', 'UDP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11111), 'trip'),
+           Test('tcp-ping-pong', 'TCP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11112, '--tcp'), 'trip', stages=True),
+           Test('udp-ping-pong', 'UDP ping-pong, 14 bytes, round trip', 'sockperf', sockperf(11111), 'trip', stages=True),
            Test('ping', 'ping, round trip', 'ping', ping, 'trip'),
            Test('packets-to-peer', '64-byte packets to the peer', 'packets', iperf3('-R', *SMALL), 'packet'),
            Test('packets-from-peer', '64-byte packets from the peer', 'packets', iperf3(*SMALL), 'packet')]

@@ -53,6 +53,11 @@ def made_up_net(order):
     """@order: of systems. Every test of each says the same."""
     runs = [{'system': system, 'command': '' if system == 'host' else f'{system} --kernel k', 'start_s': 2,
              'jobs': {test.name: net_job(test, system != 'host') for test in workloads.NETWORK}} for system in order]
+    first = next((run for run in runs if run['system'] == 'torc'), None)
+    for test in workloads.NETWORK:
+        if first and test.stages:
+            first['jobs'][test.name]['stages'] = {'interrupts': 50, 'host_interrupts': 50, 'stages': STAGES,
+                                                  'total': {'count': 40, 'mean': 2.5, 'p50': 2.4}}
     return {**made_up(), 'what': 'net', 'command': 'torc-bench net 02:00.0 --peer 03:00.0', 'runs': runs,
             'device': {'bdf': '0000:02:00.0', 'interface': 'wire0', 'driver': 'igb'},
             'jobs': [{'name': test.name, 'title': test.title} for test in workloads.NETWORK]}

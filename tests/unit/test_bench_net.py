@@ -134,6 +134,22 @@ class Wire(unittest.TestCase):
         self.assertEqual(found, {'ios': 4000, 'exits': {'hlt': 1, 'msr': 0.25}, 'user_exits': {'IO': 0.0005}})
 
 
+    def test_stages_are_followed_while_the_load_lasts(self):
+        wire = self.wire('wire1')
+        measurement, said = net.Measurement(wire.session, wire, 1, None), []
+        client = unittest.mock.MagicMock()
+        client.__enter__.return_value.wait.side_effect = lambda: said.append('load ends')
+        test = next(test for test in workloads.NETWORK if test.stages)
+        with wire, unittest.mock.patch.object(net.subprocess, 'Popen', return_value=client) as popen, \
+                unittest.mock.patch.object(net.stages, 'follow', lambda session, pid: said.append(f'trace {pid}') or {'total': None}):
+            found = measurement.traced(unittest.mock.Mock(process=unittest.mock.Mock(pid=4711)), test, '198.18.7.2')
+        self.assertEqual(found, {'total': None})
+        self.assertEqual(said[-2:], ['trace 4711', 'load ends'])
+        words = popen.call_args[0][0]
+        self.assertEqual(words[:4], ['setpriv', '--pdeathsig', 'KILL', 'enter'])
+        self.assertGreater(int(words[words.index('-t') + 1]), workloads.TRACED_S + 1)
+
+
 class FakeNamespace:
     """Of process 77."""
 
@@ -174,6 +190,8 @@ class Page(unittest.TestCase):
         self.assertRegex(text, r'exits per round trip +2.250')
         self.assertRegex(text, r'exits per packet or trip, by reason +torc')
         self.assertIn('  iperf3 -c 198.18.7.2 -t 3 -J -R', text)
+        self.assertRegex(text, r'an interrupt of torc, by stage +p50, us')
+        self.assertRegex(text, r'all of it, until the guest has it +2.4 +2.5 +40')
         self.assertEqual(verdict.line(results, 'tcp-to-peer', 'torc-ring'), "virtio ring: throughput within the spread of the host's")
 
 

@@ -16,7 +16,7 @@ sys.path.insert(0, BENCH)
 
 # pylint: disable=wrong-import-position
 from bench_results import made_up, run  # noqa: E402
-from torc_bench import metrics, nvme, page, results, verdict  # noqa: E402
+from torc_bench import metrics, nvme, page, results, stages, verdict  # noqa: E402
 
 class Ratios(unittest.TestCase):
     def test_each_run_is_beside_the_hosts_of_the_same_half(self):
@@ -49,7 +49,7 @@ class Stages(unittest.TestCase):
         def vector(n, p50):
             return {'interrupts': n, 'host_interrupts': n, 'total': {'count': n, 'mean': p50, 'p50': p50},
                     'stages': {'host': {'count': n, 'mean': p50, 'p50': p50}, 'eoi': {'count': 0}}}
-        found = nvme.stages({'vectors': [vector(30, 1), vector(10, 5), vector(0, 0)]})
+        found = stages.of_report({'vectors': [vector(30, 1), vector(10, 5), vector(0, 0)]})
         self.assertEqual(found['stages'], {'host': {'count': 40, 'mean': 2, 'p50': 1}})
         self.assertEqual((found['interrupts'], found['total']['mean']), (40, 2))
 
