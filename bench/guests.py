@@ -292,7 +292,7 @@ def save(out, name, measure):
         results = measure()
         with open(f'{out}/{name}.json', 'w', encoding='utf-8') as file:
             json.dump(results, file, indent=1)
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         say(f'failed: {error}')
         return 1
     finally:

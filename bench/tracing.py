@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the host's kernel counts of a VMM and its guest: KVM's counters, tracepoints, system calls."""
+import errno
 import glob
 import os
 import re
@@ -120,6 +121,8 @@ class Tracer:
 
     def __init__(self):
         self.root = f'{TRACING}/instances/torc-bench'
+        if not os.path.isdir(os.path.dirname(self.root)):
+            raise FileNotFoundError(errno.ENOENT, f'there is no tracefs; mount -t tracefs tracefs {TRACING}', TRACING)
         if os.path.isdir(self.root):
             os.rmdir(self.root)
         os.mkdir(self.root)
