@@ -33,6 +33,8 @@ TAP_PEER, TAP_GUEST = '198.18.8.1', '198.18.8.2'
 TAP, MACVLAN = 'torcbench0', 'torcbench1'
 MAC = '52:54:00:7b:00:02'
 ANSWER_S, BUSY_S = 120, 20
+# A load is there once so many interrupts have come; it goes on until it is ended.
+SOME, LONG_S = 20, 600
 # So often, each after 0.1 s.
 RENAMED = 20
 
@@ -60,7 +62,7 @@ def estimate(jobs_, system, seconds, first):
     if first and system != HOST:
         total += sum(workloads.COUNTED_S + AROUND_S for test in jobs_ if test.each)
     if first and system == 'torc':
-        total += sum(workloads.TRACED_S + 2 + AROUND_S for test in jobs_ if test.stages)
+        total += sum(workloads.TRACED_S + 2 * AROUND_S for test in jobs_ if test.stages)
     return total
 
 
@@ -269,15 +271,19 @@ class Measurement:
                                  for kind in ('exits', 'user_exits')}} if count else None
 
     def traced(self, guest, test, address):
-        """The stages of the NIC's interrupts; the load begins before them and outlasts them."""
+        """The stages of the NIC's interrupts, under a load that is there before and is ended afterwards."""
         if not self.session.host.program('torc-trace'):
             return None
-        with subprocess.Popen(self.words_of(test, address, workloads.TRACED_S + 2), stdout=subprocess.DEVNULL,
+        device = self.session.device
+        enough, end = counters.device_interrupts(device) + SOME, now() + ANSWER_S
+        with subprocess.Popen(self.words_of(test, address, LONG_S), stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL) as client:
-            time.sleep(0.5)
-            found = stages.follow(self.session, guest.process.pid)
-            client.wait()
-        return found
+            try:
+                while counters.device_interrupts(device) < enough and now() < end:
+                    time.sleep(0.05)
+                return stages.follow(self.session, guest.process.pid)
+            finally:
+                client.terminate()
 
     def words_of(self, test, address, seconds):
         return [*die_with_us(*self.wire.peer.enter), 'taskset', '-c', ','.join(map(str, self.session.others)),

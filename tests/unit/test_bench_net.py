@@ -137,17 +137,19 @@ class Wire(unittest.TestCase):
     def test_stages_are_followed_while_the_load_lasts(self):
         wire = self.wire('wire1')
         measurement, said = net.Measurement(wire.session, wire, 1, None), []
-        client = unittest.mock.MagicMock()
-        client.__enter__.return_value.wait.side_effect = lambda: said.append('load ends')
+        client, interrupts = unittest.mock.MagicMock(), iter((100, 100, 100 + net.SOME))
+        client.__enter__.return_value.terminate.side_effect = lambda: said.append('load ends')
         test = next(test for test in workloads.NETWORK if test.stages)
         with wire, unittest.mock.patch.object(net.subprocess, 'Popen', return_value=client) as popen, \
+                unittest.mock.patch.object(net.counters, 'device_interrupts', lambda _: next(interrupts)), \
                 unittest.mock.patch.object(net.stages, 'follow', lambda session, pid: said.append(f'trace {pid}') or {'total': None}):
             found = measurement.traced(unittest.mock.Mock(process=unittest.mock.Mock(pid=4711)), test, '198.18.7.2')
         self.assertEqual(found, {'total': None})
         self.assertEqual(said[-2:], ['trace 4711', 'load ends'])
         words = popen.call_args[0][0]
         self.assertEqual(words[:4], ['setpriv', '--pdeathsig', 'KILL', 'enter'])
-        self.assertGreater(int(words[words.index('-t') + 1]), workloads.TRACED_S + 1)
+        self.assertEqual(words[words.index('-t') + 1], str(net.LONG_S))
+        self.assertEqual(list(interrupts), [])
 
 
 class FakeNamespace:
