@@ -33,8 +33,8 @@ TAP_PEER, TAP_GUEST = '198.18.8.1', '198.18.8.2'
 TAP, MACVLAN = 'torcbench0', 'torcbench1'
 MAC = '52:54:00:7b:00:02'
 ANSWER_S, BUSY_S = 120, 20
-# A load is there once so many interrupts have come; it goes on until it is ended.
-SOME, LONG_S = 20, 600
+# A load is there once so many interrupts have come, and goes on until it is ended; sockperf takes 10 MiB for each second of it.
+SOME, LONG_S = 20, 30
 # So often, each after 0.1 s.
 RENAMED = 20
 
