@@ -115,8 +115,8 @@ def notes(results):
     posted = results['machine']['posted_interrupts']
     text.append('Posted interrupts: yes; they reach a running vCPU past the host, which cannot see their way.'
                 if posted == 'yes' else f'Posted interrupts: {posted}.')
-    text.append(f'Exits by reason are counted for {workloads.COUNTED_S:g} s and stages for {workloads.TRACED_S:g} s of the first '
-                'run of each system, beside a load of their own: they need not add up to what the table has.')
+    text.append(f'Exits by reason are counted for {workloads.COUNTED_S:g} s of the first run of each system, and stages for '
+                f'{workloads.TRACED_S:g} s of torc\'s, beside a load of their own: they need not add up to what the table has.')
     text += [f'Not counted: {what}.' for what in results['machine'].get('not_counted', [])]
     if results['machine'].get('other_machines'):
         text.append(f'Other virtual machines ran meanwhile, {results["machine"]["other_machines"]} at most: host CPU and '

@@ -9,10 +9,8 @@ from torc_bench.error import understood
 
 
 def follow(session, pid):
-    """The stages of torc's interrupts for TRACED_S, {"error": ...} where it fails; None where there is no torc-trace."""
+    """The stages of torc's interrupts for TRACED_S, {"error": ...} where it fails. There is a torc-trace."""
     program, path = session.host.program('torc-trace'), f'{session.out}/trace'
-    if not program:
-        return None
     record = subprocess.run([program, 'record', '--seconds', str(workloads.TRACED_S), '-o', path, str(pid)],
                             capture_output=True, text=True, check=False)
     report = subprocess.run([program, 'report', '--json', path], capture_output=True, text=True, check=False)

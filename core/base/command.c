@@ -82,13 +82,15 @@ int command_option(const struct command_set *set, int argc, char **argv, struct 
 		return !option || is_whole(word, option)
 			       ? c
 			       : refuse_word(set, word, option->name, err);
-	/* One that is unknown leaves 0 there; one whose value is wrong, what it is to give; a letter, itself. */
-	for (index = 0; optopt && set->words[index].name; index++) {
+	/* A word that is unknown leaves 0 there; one whose value is wrong, what it is to give; a letter, itself. */
+	if (!optopt)
+		return refuse_word(set, word, NULL, err);
+	for (index = 0; set->words[index].name && !strncmp(word, "--", 2); index++) {
 		if (set->words[index].val == optopt)
 			option = &set->words[index];
 	}
-	if (!optopt || (option && !is_whole(word, option)))
-		return refuse_word(set, word, option ? option->name : NULL, err);
+	if (option && !is_whole(word, option))
+		return refuse_word(set, word, option->name, err);
 	if (option)
 		command_refuse(set->tool, "option --", option->name,
 			       c == ':' ? "has no value" : "takes no value", err);

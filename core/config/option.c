@@ -211,7 +211,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	{ "disk", "path=disk.raw",
 	  .summary = "a virtio disk: a raw image or a block device; with direct=on past the host's page cache; N "
 		     "queues (default: one for each vCPU) of 4 to 1024 entries (default 128); "
-		     "logical_block_size: of the blocks that the guest sees; with sparse=off what it discards stays allocated", .many = true, .row = "disks", .set = set_disk,
+		     "logical_block_size: of the blocks that the guest sees; with sparse=off what it discards "
+		     "stays allocated", .many = true, .row = "disks", .set = set_disk,
 	  .manual = "Give the guest a virtio disk, whose contents are a raw image or a block device of the host. It is locked "
 		    "while the guest runs: a second torc that wants to write to it is refused. So is a block device, unless to be "
 		    "read only, that the host has mounted, swaps to or has made a part of a volume, itself, a partition of it, "
@@ -295,7 +296,8 @@ const struct config_option config_options[CONFIG_NR_OPTIONS] = {
 	  .examples = "--config /etc/torc/vm1.json" },
 	{ "metrics", "path=/run/torc-metrics",
 	  .summary = "where Prometheus's text is to be had: a listening unix socket, or, with a name that ends in "
-		     ".prom, a file that is replaced every so many seconds (default 15); mode: who else may use it", .beside = true, .row = "metrics",
+		     ".prom, a file that is replaced every so many seconds (default 15); mode: who "
+		     "else may use it", .beside = true, .row = "metrics",
 	  .manual = "Show the counters and latencies of vCPUs, rings, queues and traced vectors, what the machine does and where "
 		    "each device is in its life, in Prometheus's text format (version 0.0.4). This option is not Cloud Hypervisor's.\nWhoever connects to the socket gets the text: with "
 		    "a head of HTTP/1.0 after `GET`, without after anything else, the end of what is sent, or a second. A socket "

@@ -18,10 +18,12 @@
  * vmm_run - run a machine until the guest powers off, or a signal asks for the end
  * @config: outlives the call
  * @opened: called once all that the configuration names is open, or could not be opened; by another thread
- * @gave_up: receives, on failure too, whether storage did not answer: the process has to end by _exit(2), as threads of it go on
+ * @gave_up: receives, on failure too, whether storage did not answer: the process has to end by _exit(2), as threads of it
+ *	go on
  * @err: filled on failure
  *
- * Takes the signals that end a VM, and leaves them blocked: the process is to say how it ended. Main thread. Return: what machine_join() returns; -errno.
+ * Takes the signals that end a VM, and leaves them blocked: the process is to say how it ended. Main thread.
+ * Return: what machine_join() returns; -errno.
  */
 int vmm_run(const struct config *config, void (*opened)(const struct config *config), bool *gave_up,
 	    struct error *err);

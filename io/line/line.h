@@ -108,8 +108,8 @@ struct line {
  * @host: who opens its file, pseudo terminal or socket; NULL: the calling thread
  * @err: filled on failure
  *
- * Puts a terminal on standard input into raw mode. A file is created with LISTENER_MODE, or what @config has, and truncated. A socket's file that
- * nobody listens on is replaced. Main thread, or the helper for a device.
+ * Puts a terminal on standard input into raw mode. A file is created with LISTENER_MODE, or what @config has, and
+ * truncated. A socket's file that nobody listens on is replaced. Main thread, or the helper for a device.
  * Return: 0; -errno of open(2) and the like; -ENXIO a FIFO that nobody reads; -EADDRINUSE a socket that somebody listens
  * on, or another kind of file; -ENAMETOOLONG; -ENOMEM.
  */

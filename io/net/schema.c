@@ -131,8 +131,8 @@ const struct schema net_schema = {
 		    "there is, its own being 1500 at first. Beside `fd` the interface is left as it is, and the guest is told "
 		    "this one: torc does not see the MTU of an interface in another network namespace." },
 		{ "fd", SCHEMA_FDS, SCHEMA_MEMBER(struct virtio_net_options, fds), .json = "fds",
-		  .help = "Use these descriptors, which torc inherits and has until it ends, of a TAP interface with IFF_VNET_HDR and IFF_NO_PI, one for each "
-		    "pair of queues." },
+		  .help = "Use these descriptors, which torc inherits and has until it ends, of a TAP interface with IFF_VNET_HDR and "
+		    "IFF_NO_PI, one for each pair of queues." },
 		{ "num_queues", SCHEMA_UINT, SCHEMA_MEMBER(struct virtio_net_options, nr_queues), .min = 1,
 		  .max = 2 * TAP_MAX_PAIRS, .preset = "2",
 		  .help = "Queues, an even number up to 64: half of them receive, half transmit. The default is 2. Pair *i* is served "

@@ -241,7 +241,7 @@ fi
 # A signal that comes when all is over changes nothing of how torc ends: here, when it has told its error.
 # (LeakSanitizer does not work beside strace.)
 # shellcheck disable=SC2094 # strace only names it
-ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o "$tmp/strace" -P "$tmp/log" -e trace=write -e inject=write:delay_exit=2000000 \
+ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o "$tmp/strace" -P "$tmp/log" -e trace=write -e inject=write:delay_exit=1000000 \
 	"$torc" --kernel "$tmp/jump" --memory 64M </dev/null >"$tmp/out" 2>"$tmp/log" &
 pid=$!
 tries=0

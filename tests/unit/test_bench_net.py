@@ -133,7 +133,6 @@ class Wire(unittest.TestCase):
             found = measurement.counted(unittest.mock.Mock(), test, '198.18.7.2')
         self.assertEqual(found, {'ios': 4000, 'exits': {'hlt': 1, 'msr': 0.25}, 'user_exits': {'IO': 0.0005}})
 
-
     def test_stages_are_followed_while_the_load_lasts(self):
         wire = self.wire('wire1')
         measurement, said = net.Measurement(wire.session, wire, 1, None), []
